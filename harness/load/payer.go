@@ -1,0 +1,34 @@
+package load
+
+import (
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// Payers tells how a buyer behaves. The harness's fault package answers; nil payers behave well.
+type Payers interface {
+	// Payer answers the same for the same buyer and order in any process.
+	Payer(history.Ref) Payer
+}
+
+// Payer is one buyer's misbehaviour in one order. A nil field is none. Each carries the id of the payer fault behind it;
+// the journey records history.FaultAffected when it was acted out, and only then.
+type Payer struct {
+	Abandon         *Behaviour // never pays
+	DeclineFirst    *Behaviour // the first attempt is declined, then it pays
+	PayLate         *Behaviour // pays After that time, by a timer of the channel
+	PayTwice        *Behaviour // asks the shop for another payment of the same order and pays both
+	PayAfterCancel  *Behaviour // cancels at the shop, and pays all the same
+	CancelRace      *Behaviour // sends cancel and pay at once; After is the head start of the payment
+	DoubleClick     *Behaviour // sends the order twice, After apart, with one client reference
+	ParallelRefunds *Behaviour // asks Count times at once for the same refund
+	RetryStorm      *Behaviour // sends every shop request Count times, After apart
+}
+
+// Behaviour is the size of a misbehaviour.
+type Behaviour struct {
+	Fault string
+	After time.Duration
+	Count int
+}

@@ -1,0 +1,125 @@
+package history
+
+// Source says which part of the world an event happened in.
+type Source string
+
+// The sources of events.
+const (
+	SourcePhase    Source = "phase"    // the run's own phases and the harness's health
+	SourceChannel  Source = "channel"  // payments, refunds and the merchant's requests, at the channel
+	SourceDelivery Source = "delivery" // notifications on their way to the shop
+	SourceLink     Source = "link"
+	SourceNode     Source = "node" // the shop's processes
+	SourceFault    Source = "fault"
+	SourceProbe    Source = "probe"
+	SourceSink     Source = "sink" // effects outside the shop: mail, SMS, shipping orders
+	SourceLoad     Source = "load"
+)
+
+// Event kinds, by source. The comment names the fields that carry meaning beside At, Source and Kind.
+const (
+	// Phases. State is the phase. A phase that never ended is one the run died in.
+	PhaseBegin = "phase.begin"
+	PhaseEnd   = "phase.end"
+	HarnessErr = "harness.error" // Detail: what broke in the harness itself; such a run is never a pass
+
+	// The channel's ledger: Order, Payment, Minor, Currency, State, Version; Ref where known. Each is recorded inside
+	// the payment's critical section, so Version orders them.
+	PaymentCreated   = "payment.created"
+	PaymentSucceeded = "payment.succeeded" // Minor: what was captured, which a ledger-true short capture makes less
+	PaymentFailed    = "payment.failed"    // an attempt was declined; the payment may still succeed
+	PaymentClosed    = "payment.closed"
+	RefundCreated    = "refund.created" // Refund: the channel's id; MerchantRefund: the shop's number; Minor
+	RefundSucceeded  = "refund.succeeded"
+	RefundFailed     = "refund.failed"
+
+	// A merchant's request to the channel, recorded when its answer left (or was lost on purpose). State: the operation
+	// (create, query, close, refund, refund-query, bill). Outcome: ok, refused (Reason: the channel's error code) or
+	// unknown (processed, and the answer lost). Status is the HTTP status. Fault: what interfered, if anything.
+	Request = "request"
+
+	// Deliveries: Notification, Order, Payment, Attempt (from 1), State: the message type (such as PaymentSucceeded),
+	// Forgery ("" if genuine), Minor and Currency as the message claims them.
+	DeliverySent     = "delivery.sent"
+	DeliveryAnswered = "delivery.answered" // Outcome: ok (acknowledged), refused, unknown; Status; Reason
+	DeliveryLost     = "delivery.lost"     // lost on purpose, before it was sent. Fault
+	DeliveryGivenUp  = "delivery.given-up" // the retry schedule is exhausted
+
+	// Faults. Fault is the fault's id in the plan.
+	FaultBegin      = "fault.begin"
+	FaultEnd        = "fault.end" // its window is over or it was healed, and that was checked
+	FaultAffected   = "fault.affected"
+	FaultHealFailed = "fault.heal-failed" // Detail: what would not be undone
+
+	// Nodes. Detail: which process, and why.
+	NodeStarted = "node.started"
+	NodeReady   = "node.ready"
+	NodeKilled  = "node.killed" // by a fault
+	NodePaused  = "node.paused"
+	NodeResumed = "node.resumed"
+	NodeExited  = "node.exited"  // unasked. Detail: exit status and the last log lines
+	NodeStopped = "node.stopped" // by the harness, at close
+
+	// Sinks. State: the sink's name; Key: the effect's own key; Order where the sink can tell it.
+	SinkReceived = "sink.received"
+
+	// Load. Count carries the figure.
+	LoadOffered     = "load.offered"     // iterations that the load model wanted
+	LoadDropped     = "load.dropped"     // wanted, and never started
+	LoadInterrupted = "load.interrupted" // started, and cut off before they ended
+	JourneyBegin    = "journey.begin"    // Ref, Buyer, Key: the journey's name; Intended in IntendedAt
+	JourneyEnd      = "journey.end"      // Ref, Buyer, Key; Reason: where it ended ("completed", "sold_out", …)
+)
+
+// Phases of a run, in order.
+const (
+	PhaseStart   = "start"
+	PhaseWarmUp  = "warm-up"
+	PhaseStorm   = "storm"
+	PhaseHeal    = "heal"
+	PhaseSettle  = "settle"
+	PhaseObserve = "observe"
+	PhaseClose   = "close"
+)
+
+// Forgeries: how a message that the channel's ledger does not justify differs from a genuine one.
+const (
+	ForgeryNoSignature   = "no-signature"
+	ForgeryWrongKey      = "wrong-key"
+	ForgeryOtherMerchant = "other-merchant" // authentic, but another merchant's
+	ForgeryOtherOrder    = "other-order"    // authentic, but of another order than the address it is posted to
+	ForgeryWrongAmount   = "wrong-amount"   // authentic signature, an amount that the ledger does not have
+	ForgeryWrongCurrency = "wrong-currency"
+)
+
+// Event is one thing that happened. It is flat and mostly empty: a history is read by people, by grep and by the judge,
+// and all three want one shape. Which fields a kind uses stands with the kind.
+type Event struct {
+	Writer string `json:"writer"`
+	Seq    uint64 `json:"seq"`
+	At     Time   `json:"at_ns"`
+	Source Source `json:"source"`
+	Kind   string `json:"kind"`
+
+	Order          string  `json:"order,omitempty"`
+	Payment        string  `json:"payment,omitempty"`
+	Refund         string  `json:"refund,omitempty"`          // the channel's refund id
+	MerchantRefund string  `json:"merchant_refund,omitempty"` // the shop's refund number
+	Notification   string  `json:"notification,omitempty"`
+	Attempt        int     `json:"attempt,omitempty"`
+	Ref            string  `json:"ref,omitempty"`
+	Buyer          int     `json:"buyer,omitempty"`
+	Minor          int64   `json:"minor,omitempty"`
+	Currency       string  `json:"currency,omitempty"`
+	State          string  `json:"state,omitempty"`
+	Version        int64   `json:"version,omitempty"`
+	Outcome        Outcome `json:"outcome,omitempty"`
+	Status         int     `json:"status,omitempty"`
+	Reason         string  `json:"reason,omitempty"`
+	Forgery        string  `json:"forgery,omitempty"`
+	Fault          string  `json:"fault,omitempty"`
+	Key            string  `json:"key,omitempty"`
+	Count          int64   `json:"count,omitempty"`
+	IntendedAt     Time    `json:"intended_ns,omitempty"`
+	Detail         string  `json:"detail,omitempty"`
+}

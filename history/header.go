@@ -1,0 +1,131 @@
+package history
+
+import (
+	"time"
+
+	"github.com/paystorm/paystorm/money"
+)
+
+// Schema is the version of the history's format. A reader refuses a newer one.
+const Schema = 1
+
+// Contract says how far a fault goes beyond what a provider promises.
+type Contract string
+
+// The contract levels.
+const (
+	Documented Contract = "documented" // the provider says that it may happen
+	Seen       Contract = "seen"       // it happened, in public incidents
+	Beyond     Contract = "beyond"     // legal for no provider we know
+)
+
+// Header is everything the judge needs to know that did not happen: what was for sale, what was planned, below which
+// floors the run proves nothing. It is written before the first event, so that `check` needs no scenario file.
+type Header struct {
+	Schema     int           `json:"schema"`
+	Scenario   string        `json:"scenario"`
+	Why        string        `json:"why,omitempty"`
+	System     SystemFacts   `json:"system"`
+	Seed       int64         `json:"seed"`
+	PlanDigest string        `json:"plan_digest"`
+	Run        string        `json:"run"`     // as in Ref.Run
+	Started    time.Time     `json:"started"` // wall clock at Time 0
+	Writers    []string      `json:"writers"` // each owes a segment with an end record
+	Sale       []Item        `json:"sale"`
+	WarmUpSKU  string        `json:"warm_up_sku,omitempty"` // not part of the sale, not judged
+	Faults     []FaultFacts  `json:"faults"`                // message, link, node and payer faults alike
+	Floors     Floors        `json:"floors"`
+	Required   []string      `json:"required"`         // invariants that must be judged and exercised
+	Waived     []Waiver      `json:"waived,omitempty"` // tables or invariants that the scenario does without, and why
+	ReviewCap  int           `json:"review_cap"`       // most orders that may end in review
+	Known      []Known       `json:"known,omitempty"`
+	Service    []ServiceGoal `json:"service,omitempty"`
+	GateBeyond bool          `json:"gate_beyond,omitempty"` // a red that needs a Beyond fault gates too
+	Settle     time.Duration `json:"settle_ns"`
+}
+
+// SystemFacts is what the system file declares about the shop.
+type SystemFacts struct {
+	Name    string   `json:"name"`
+	Version string   `json:"version,omitempty"`
+	Commit  string   `json:"commit,omitempty"`
+	Images  []string `json:"images,omitempty"`
+	Dialect string   `json:"dialect"`
+	Timers  Timers   `json:"timers"`
+	Legal   Legal    `json:"legal"`
+	Tables  []Table  `json:"tables"` // probes that are declared
+	Sinks   []string `json:"sinks,omitempty"`
+	// Grants lists the kinds of side effect that every paid order must have exactly once.
+	Grants []string `json:"grants,omitempty"`
+}
+
+// Timers are the shop's own, as its system file declares them.
+type Timers struct {
+	Expiry    time.Duration `json:"expiry_ns"`
+	Query     time.Duration `json:"query_ns"`
+	Refund    time.Duration `json:"refund_ns"`
+	Reconcile time.Duration `json:"reconcile_ns"`
+	Apply     time.Duration `json:"apply_ns"` // longest time between an acknowledgement and its effect; 0: before it
+}
+
+// Longest is the longest of the declared timers.
+func (t Timers) Longest() time.Duration {
+	return max(t.Expiry, t.Query, t.Refund, t.Reconcile, t.Apply)
+}
+
+// Legal lists what the shop declares as its intended behaviour, so that it is not flagged.
+type Legal struct {
+	RestockRefunds  bool `json:"restock_refunds,omitempty"`  // refunded units go back on sale
+	StaleReads      bool `json:"stale_reads,omitempty"`      // users may read from a replica that lags
+	FetchOnPing     bool `json:"fetch_on_ping,omitempty"`    // any ping, even a forged one, is acknowledged and makes the shop query
+	RecountRefunded bool `json:"recount_refunded,omitempty"` // a refunded unit may be bought again within the limit
+}
+
+// Item is one thing on sale.
+type Item struct {
+	SKU      string       `json:"sku"`
+	Stock    int64        `json:"stock"`
+	Price    money.Amount `json:"price"`
+	PerBuyer int64        `json:"per_buyer,omitempty"` // 0: no limit
+}
+
+// FaultFacts is one fault as planned.
+type FaultFacts struct {
+	ID        string   `json:"id"`
+	Kind      string   `json:"kind"`
+	Contract  Contract `json:"contract"`
+	Unit      string   `json:"unit"`    // what Affected counts: delivery, notification, request, connection, node, payer
+	Planned   string   `json:"planned"` // in words: "30% of notifications, from 2s for 4s"
+	Floor     int      `json:"floor"`   // fewer affected than this and the run proves nothing
+	Payer     bool     `json:"payer,omitempty"`
+	Exercises []string `json:"exercises"` // invariants it is there to exercise
+}
+
+// Floors are the least that must have happened for a verdict to mean anything.
+type Floors struct {
+	SoldOut      bool    `json:"sold_out,omitempty"`
+	Orders       int     `json:"orders,omitempty"`        // orders that the shop accepted
+	StartedShare float64 `json:"started_share,omitempty"` // of offered iterations
+	KnownShare   float64 `json:"known_share,omitempty"`   // of ops with an outcome other than unknown
+}
+
+// Waiver is something the scenario does without.
+type Waiver struct {
+	Invariant string `json:"invariant"`
+	Reason    string `json:"reason"`
+}
+
+// Known is a red that the team knows about: shown, never silent, and expiring.
+type Known struct {
+	Invariant string    `json:"invariant"`
+	Pattern   string    `json:"pattern"` // a violation's pattern text contains it; "" matches any
+	Ticket    string    `json:"ticket"`
+	Until     time.Time `json:"until"`
+}
+
+// ServiceGoal bounds a service level; without a bound it is reported only.
+type ServiceGoal struct {
+	ID    string  `json:"id"`
+	Bound float64 `json:"bound"`
+	Unit  string  `json:"unit"`
+}

@@ -1,0 +1,121 @@
+package invariants
+
+import (
+	"github.com/paystorm/paystorm/history"
+)
+
+// Run is a history indexed for judgement. Warm-up orders, and whatever the baseline reading already held, are left out.
+type Run struct {
+	*history.History
+	Stories     []*Story // sorted by Order; an order without a number comes last, by Ref
+	Baseline    *history.Reading
+	Checkpoints []history.Reading
+	Final       *history.Reading // nil if the books were never read to rest
+	SettleBegin history.Time     // 0 if settle never began
+	ObserveAt   history.Time     // when the final reading began; 0 if it never did
+}
+
+// Story is everything known of one order, from all three sources, in time order.
+type Story struct {
+	Order string // the shop's order number; "" if nobody ever learnt it
+	Ref   string
+	Buyer int
+	Item  *history.Item // nil if it cannot be told what was ordered
+
+	Ops        []history.Op
+	Payments   []*Payment // at the channel, by creation
+	Deliveries []*Delivery
+	Requests   []history.Event // the shop's requests to the channel
+	Affected   []history.Event // faults that struck this order
+	Sunk       []history.Event // effects outside the shop
+
+	Row          *history.OrderRow // in the final reading
+	RowSeq       Evidence
+	ShopPayments []history.PaymentRow
+	ShopRefunds  []history.RefundRow
+	Grants       []history.GrantRow
+	Coupons      []history.CouponRow
+	// Earlier are this order's rows in the checkpoints, in time order.
+	Earlier []EarlierRow
+}
+
+// EarlierRow is an order as a checkpoint saw it.
+type EarlierRow struct {
+	Begin, End history.Time
+	Row        history.OrderRow
+	Evidence   Evidence
+}
+
+// Payment is one payment at the channel, with all that became of it.
+type Payment struct {
+	ID         string
+	Minor      int64 // what was asked for
+	Currency   string
+	Created    history.Event
+	Succeeded  *history.Event // Minor is what was captured
+	Closed     *history.Event // the last close, which a late success may follow
+	Failed     []history.Event
+	Refunds    []*Refund
+	FinalState string // of the last change by version
+}
+
+// Captured is what the ledger took from the payer.
+func (p *Payment) Captured() int64 {
+	if p.Succeeded == nil {
+		return 0
+	}
+	return p.Succeeded.Minor
+}
+
+// Refunded is what refunds that succeeded gave back.
+func (p *Payment) Refunded() int64 {
+	total := int64(0)
+	for _, refund := range p.Refunds {
+		if refund.Succeeded != nil {
+			total += refund.Minor
+		}
+	}
+	return total
+}
+
+// RefundPending is what accepted refunds that have neither succeeded nor failed will give back.
+func (p *Payment) RefundPending() int64 {
+	total := int64(0)
+	for _, refund := range p.Refunds {
+		if refund.Succeeded == nil && refund.Failed == nil {
+			total += refund.Minor
+		}
+	}
+	return total
+}
+
+// Refund is one refund at the channel.
+type Refund struct {
+	ID             string
+	MerchantRefund string
+	Minor          int64
+	Created        history.Event
+	Succeeded      *history.Event
+	Failed         *history.Event
+}
+
+// Delivery is one attempt to deliver one message.
+type Delivery struct {
+	Notification string
+	Attempt      int
+	Type         string
+	Forgery      string // "" if genuine
+	Payment      string
+	Minor        int64
+	Currency     string
+	Sent         history.Event
+	Answered     *history.Event // nil: no answer was recorded, so unknown
+}
+
+// Outcome is what the channel knows of the attempt.
+func (d *Delivery) Outcome() history.Outcome {
+	if d.Answered == nil {
+		return history.Unknown
+	}
+	return d.Answered.Outcome
+}

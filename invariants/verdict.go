@@ -1,0 +1,202 @@
+package invariants
+
+import (
+	"github.com/paystorm/paystorm/history"
+)
+
+// VerdictSchema is the version of verdict.json.
+const VerdictSchema = 1
+
+// Status is what is known of one invariant.
+type Status string
+
+// The statuses of an invariant.
+const (
+	Held          Status = "held"
+	Violated      Status = "violated"
+	NotKnown      Status = "unknown"
+	NotApplicable Status = "not-applicable"
+)
+
+// Result is the answer of a whole run.
+type Result string
+
+// The results.
+const (
+	Pass         Result = "pass"
+	Fail         Result = "fail"
+	Inconclusive Result = "inconclusive"
+)
+
+// Verdict is the judgement of a run: a pure function of its history, byte for byte, and the content of verdict.json.
+type Verdict struct {
+	Schema     int               `json:"schema"`
+	Judge      string            `json:"judge"` // the judge's version
+	Scenario   string            `json:"scenario"`
+	Why        string            `json:"why,omitempty"`
+	Seed       int64             `json:"seed"`
+	PlanDigest string            `json:"plan_digest"`
+	System     VerdictSystem     `json:"system"`
+	Verdict    Result            `json:"verdict"`
+	Headline   string            `json:"headline"` // "pass, 11 of 14 judged"
+	Judged     Judged            `json:"judged"`
+	Reasons    []string          `json:"reasons"` // why it is not a pass, the most important first; empty for a pass
+	Invariants []InvariantResult `json:"invariants"`
+	Faults     []FaultResult     `json:"faults"`
+	Load       LoadResult        `json:"load"`
+	Service    []ServiceResult   `json:"service"`
+	Coverage   []CoverageCell    `json:"coverage"`
+	Timings    Timings           `json:"timings"`
+	Sale       []SaleResult      `json:"sale"`
+	Money      []MoneyResult     `json:"money"`
+	Known      []KnownResult     `json:"known"`
+	Orders     OrdersResult      `json:"orders"`
+}
+
+// VerdictSystem names the system under test.
+type VerdictSystem struct {
+	Name    string   `json:"name"`
+	Version string   `json:"version,omitempty"`
+	Commit  string   `json:"commit,omitempty"`
+	Images  []string `json:"images"`
+}
+
+// Judged counts invariants.
+type Judged struct {
+	Judged int `json:"judged"` // held or violated
+	Total  int `json:"total"`
+}
+
+// InvariantResult is one invariant's line.
+type InvariantResult struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Status     Status     `json:"status"`
+	Required   bool       `json:"required"`
+	Evaluated  int        `json:"evaluated"`
+	Exercised  int        `json:"exercised"`
+	Violations int        `json:"violations"`
+	Patterns   []Pattern  `json:"patterns"`
+	AtRisk     []AtRisk   `json:"at_risk"`
+	Units      int64      `json:"units"`
+	Summary    string     `json:"summary"` // one sentence: what was found, or why it is not judged
+	Pending    []string   `json:"pending,omitempty"`
+	Evidence   []Evidence `json:"evidence"`              // of the first violations
+	Known      bool       `json:"known,omitempty"`       // every violation is a known red that has not expired
+	BeyondOnly bool       `json:"beyond_only,omitempty"` // every violated order met a fault that no provider may cause
+	SinceMS    int64      `json:"since_ms,omitempty"`
+	UntilMS    int64      `json:"until_ms,omitempty"` // 0: it lasts
+}
+
+// Pattern groups equal violations.
+type Pattern struct {
+	Text    string   `json:"text"`
+	Count   int      `json:"count"`
+	Orders  []string `json:"orders"`  // the first hundred
+	Details []string `json:"details"` // of the first ten, in the order of Orders
+}
+
+// AtRisk is money at risk in one currency, for one bearer.
+type AtRisk struct {
+	Currency   string `json:"currency"`
+	NetMinor   int64  `json:"net_minor"`
+	GrossMinor int64  `json:"gross_minor"`
+	Bearer     Bearer `json:"bearer"`
+}
+
+// FaultResult is one fault's line.
+type FaultResult struct {
+	ID       string           `json:"id"`
+	Kind     string           `json:"kind"`
+	Contract history.Contract `json:"contract"`
+	Unit     string           `json:"unit"`
+	Planned  string           `json:"planned"`
+	Affected int              `json:"affected"`
+	Floor    int              `json:"floor"`
+	Healed   bool             `json:"healed"`
+}
+
+// LoadResult is what the load did.
+type LoadResult struct {
+	Offered           int64                `json:"offered"`
+	Started           int64                `json:"started"`
+	Completed         int64                `json:"completed"`
+	Dropped           int64                `json:"dropped"`
+	Interrupted       int64                `json:"interrupted"`
+	KnownOutcomeShare float64              `json:"known_outcome_share"`
+	Ops               map[string]OpCounts  `json:"ops"`
+	LatencyMS         map[string]LatencyMS `json:"latency_ms"` // by kind, from the intended start where there is one
+}
+
+// OpCounts counts operations by outcome.
+type OpCounts struct {
+	OK      int64 `json:"ok"`
+	Refused int64 `json:"refused"`
+	Unknown int64 `json:"unknown"`
+}
+
+// LatencyMS are percentiles in milliseconds.
+type LatencyMS struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// ServiceResult is one service level.
+type ServiceResult struct {
+	ID     string   `json:"id"`
+	Value  float64  `json:"value"`
+	Unit   string   `json:"unit"`
+	Bound  *float64 `json:"bound,omitempty"`
+	Status string   `json:"status"` // reported, within, exceeded, inconclusive
+}
+
+// CoverageCell counts how often a fault met an order in a state.
+type CoverageCell struct {
+	Fault    string `json:"fault"`
+	State    string `json:"state"`    // of the payment at the channel when the fault struck
+	Callback string `json:"callback"` // type of the notification concerned, "" if none
+	Hits     int    `json:"hits"`
+	Floor    int    `json:"floor"`
+}
+
+// Timings are of the run as a whole, in milliseconds.
+type Timings struct {
+	StartToFirstOpMS int64 `json:"start_to_first_op_ms"`
+	StormMS          int64 `json:"storm_ms"`
+	SettleMS         int64 `json:"settle_ms"`
+}
+
+// SaleResult is one SKU at the end. Fields from the shop's stock table are 0 when it was not read.
+type SaleResult struct {
+	SKU       string `json:"sku"`
+	Stock     int64  `json:"stock"`
+	Sold      int64  `json:"sold"`
+	Reserved  int64  `json:"reserved"`
+	Available int64  `json:"available"`
+	SoldOut   bool   `json:"sold_out"`
+}
+
+// MoneyResult is the channel's ledger in one currency.
+type MoneyResult struct {
+	Currency      string `json:"currency"`
+	CapturedMinor int64  `json:"captured_minor"`
+	RefundedMinor int64  `json:"refunded_minor"`
+	OwedMinor     int64  `json:"owed_minor"` // captured, not refunded, and without an order that is paid for
+}
+
+// OrdersResult counts people and orders.
+type OrdersResult struct {
+	Buyers   int            `json:"buyers"`
+	Orders   int            `json:"orders"`   // that the shop accepted
+	Payments int            `json:"payments"` // captured at the channel
+	States   map[string]int `json:"states"`   // of orders in the final books
+}
+
+// KnownResult is a known red and whether it was met.
+type KnownResult struct {
+	history.Known
+	Met     int  `json:"met"`
+	Expired bool `json:"expired"`
+}

@@ -1,0 +1,14 @@
+package mockchannel
+
+// State is the state of a payment.
+type State string
+
+// The states of a payment: created → pending → succeeded | failed | closed. A failed payment may still succeed by
+// another attempt of the payer. A closed one may not, unless the LateSuccess fault says that the provider did it anyway.
+const (
+	Created   State = "created"
+	Pending   State = "pending" // the payer has begun
+	Succeeded State = "succeeded"
+	Failed    State = "failed"
+	Closed    State = "closed"
+)

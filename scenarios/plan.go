@@ -1,0 +1,81 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// PlanSchema is the version of plan.json.
+const PlanSchema = 1
+
+// Plan is a scenario with every choice resolved. Times are relative to the begin of the storm. It is written as
+// plan.json, which the load generator's process reads.
+type Plan struct {
+	Schema      int               `json:"schema"`
+	Name        string            `json:"name"`
+	Why         string            `json:"why,omitempty"`
+	Seed        int64             `json:"seed"`
+	Digest      string            `json:"digest"` // over scenario, system, settings, seed and schema; not over ports or paths
+	System      System            `json:"system"`
+	SystemDir   string            `json:"system_dir,omitempty"` // of the system file; not in the digest
+	Items       []Item            `json:"items"`
+	WarmUpSKU   string            `json:"warm_up_sku"`
+	Steps       []LoadStep        `json:"steps"`
+	Offered     int               `json:"offered"` // iterations in all steps
+	VUs         int               `json:"vus"`     // virtual users, all preallocated
+	Journeys    []JourneyShare    `json:"journeys"`
+	Faults      []Fault           `json:"faults"` // message, link and node faults
+	Payers      []Fault           `json:"payers"`
+	Checkpoints []time.Duration   `json:"checkpoints_ns,omitempty"`
+	StormMax    time.Duration     `json:"storm_max_ns"` // load plus the longest journey
+	Settle      time.Duration     `json:"settle_ns"`
+	Expect      PlanExpect        `json:"expect"`
+	Required    []string          `json:"required"`
+	Waive       map[string]string `json:"waive,omitempty"`
+	ReviewCap   int               `json:"review_cap"`
+	Known       []Known           `json:"known,omitempty"`
+	Service     []ServiceGoal     `json:"service,omitempty"`
+	GateBeyond  bool              `json:"gate_beyond,omitempty"`
+}
+
+// LoadStep is a constant arrival rate for a while. k6's ramping executor blurs the intended start times, so a ramp is a
+// row of short steps.
+type LoadStep struct {
+	At         time.Duration `json:"at_ns"`
+	For        time.Duration `json:"for_ns"`
+	PerSecond  float64       `json:"per_second"`
+	Iterations int           `json:"iterations"`
+	FirstBuyer int           `json:"first_buyer"` // buyers are numbered from 1 through all steps
+}
+
+// JourneyShare is how many of the buyers take a journey.
+type JourneyShare struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"share"`
+}
+
+// Fault is one planned fault.
+type Fault struct {
+	ID        string          `json:"id"`
+	Kind      string          `json:"kind"`
+	Share     float64         `json:"share"` // 0 to 1
+	Only      Only            `json:"only"`
+	When      string          `json:"when,omitempty"`
+	From      time.Duration   `json:"from_ns"`
+	For       time.Duration   `json:"for_ns,omitempty"` // 0: until Until
+	Until     string          `json:"until"`            // heal or books
+	Params    json.RawMessage `json:"params"`           // the kind's own, re-read by the kind
+	Contract  string          `json:"contract"`
+	Unit      string          `json:"unit"`
+	Planned   string          `json:"planned"` // in words
+	Exercises []string        `json:"exercises"`
+	Floor     int             `json:"floor"`
+}
+
+// PlanExpect is Expect without the floors of single faults, which are in Fault.Floor.
+type PlanExpect struct {
+	SoldOut      bool    `json:"sold_out,omitempty"`
+	Orders       int     `json:"orders,omitempty"`
+	StartedShare float64 `json:"started_share,omitempty"`
+	KnownShare   float64 `json:"known_share,omitempty"`
+}

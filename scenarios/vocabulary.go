@@ -1,0 +1,40 @@
+package scenarios
+
+// Vocabulary is what a scenario or system file may name. cmd/paystorm puts it together from the packages that own it.
+type Vocabulary struct {
+	Faults     []Kind // for `faults:`
+	Payers     []Kind // for `payers:`
+	Invariants []string
+	Profiles   []Profile
+	Launchers  []string
+	Dialects   []string
+}
+
+// Kind is one kind of fault.
+type Kind struct {
+	Name      string
+	Doc       string   // one line, for `paystorm list faults` and editors
+	Contract  string   // documented, seen or beyond
+	Unit      string   // what it counts as affected
+	Exercises []string // invariants that it is there to exercise
+	NeedsActs []string // acts that the system file must have
+	// New returns a pointer to the kind's parameters with their defaults. Its fields carry yaml and json tags and use
+	// this package's scalar types; it may implement Checker.
+	New func() any
+	// Shareless kinds strike as a whole (links, nodes): `share` and `only` are errors.
+	Shareless bool
+}
+
+// Checker is implemented by parameters that have impossible values. The error names the field and what is allowed.
+type Checker interface {
+	Check(System) error
+}
+
+// Profile is a shape of load.
+type Profile struct {
+	Name string
+	Doc  string
+	// Steps resolves the profile. The error names the field and what is allowed. At, Iterations and FirstBuyer may be
+	// left zero: Compile fills them in from For and PerSecond.
+	Steps func(Load) ([]LoadStep, error)
+}
