@@ -1,0 +1,5 @@
+package invariants
+
+import "github.com/paystorm/paystorm/history"
+
+func newRun(h *history.History) *Run { return &Run{History: h} }

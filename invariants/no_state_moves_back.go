@@ -1,0 +1,5 @@
+package invariants
+
+func noStateMovesBack() Invariant {
+	return Invariant{ID: "I5", Judge: func(*Run) Finding { return Finding{} }}
+}
