@@ -1,0 +1,65 @@
+# Every target says what it is for: `make help`.
+
+GO      ?= go
+BIN     := bin/paystorm
+RUNS    ?= runs
+# The race detector needs a C compiler; without one the tests run without it, and say so.
+RACE    := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+FUZZ    ?= 2m
+SEEDS   ?= 1..2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/paystorm, in pure Go
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/paystorm
+
+.PHONY: demo
+demo: build ## storm the reference shop; ends green
+	$(BIN) run stormy-sale --out $(RUNS)
+
+.PHONY: demo-broken
+demo-broken: build ## the same storm on a shop that dedupes by check-then-act (D02); ends red, exit 1
+	@$(BIN) run stormy-sale --out $(RUNS) --set system.launch.process.env.DEFECTS=D02; status=$$?; \
+	if [ $$status -eq 1 ]; then echo "demo-broken: the broken shop was found out (exit 1), as it must be"; exit 1; fi; \
+	echo "demo-broken: expected exit 1, got $$status"; exit 99
+
+.PHONY: test
+test: ## everything that needs no Docker, with the race detector where there is a C compiler
+ifeq ($(RACE),)
+	@echo "no C compiler: the tests run without the race detector"
+endif
+	$(GO) test $(RACE) ./...
+
+.PHONY: prove
+prove: build ## the correct shop under every scenario, and every known defect under its own
+	$(BIN) prove --seeds $(SEEDS) --out $(RUNS)/prove
+
+.PHONY: lint
+lint: ## golangci-lint, as pinned in tools/go.mod
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ (2m) each
+	./tools/fuzz.sh $(FUZZ)
+
+.PHONY: bench
+bench: ## the history's and the channel's benchmarks
+	GOMAXPROCS=1 $(GO) test -run '^$$' -bench . -benchmem ./history
+	$(GO) test -run '^$$' -bench . -benchmem ./mockchannel/... ./invariants
+
+.PHONY: golden
+golden: ## rewrite golden files and generated schemas from what the code does now; read the diff
+	$(GO) test ./scenarios ./reports ./invariants ./cmd/... -update
+
+.PHONY: notice
+notice: ## rewrite NOTICE from the licences of what is linked into the binary
+	cd tools/notice && $(GO) run . -module ../.. -package ./cmd/paystorm > ../../NOTICE.new && mv ../../NOTICE.new ../../NOTICE
+
+.PHONY: clean
+clean: ## remove what was built and run here
+	rm -rf bin runs
