@@ -1,20 +1,144 @@
 package scenarios
 
 import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// Scalar types as files write them. Each parses its own text, so that a wrong one is reported where it stands.
+// Scalar types as files write them. Each parses its own text, so that a wrong one is reported where it stands, and
+// writes the same text again, so that plan.json reads like the files it came from.
 type (
-	// Duration is written as "1.5s", "80ms" or "2m".
+	// Duration is written as "1.5s", "80ms" or "2m". It is never negative.
 	Duration time.Duration
 	// Span is a duration or a range of them: "200ms" or "200ms..3s". Low equals High for the former.
 	Span struct {
-		Low  time.Duration `json:"low_ns"`
-		High time.Duration `json:"high_ns"`
+		Low, High time.Duration
 	}
 	// Share is a part of a whole, 0 to 1, written as "30%" or "0.3".
 	Share float64
-	// Rate is iterations per second, written as "400/s" or "90/m".
+	// Rate is iterations per second, written as "400/s", "90/m" or "300/h".
 	Rate float64
 )
+
+// UnmarshalText parses "1.5s".
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := parseDuration(string(text))
+	if err != nil {
+		return err
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String is the duration as a file writes it.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+func parseDuration(text string) (time.Duration, error) {
+	if _, err := strconv.ParseFloat(text, 64); err == nil && text != "0" {
+		return 0, fmt.Errorf("%q has no unit: want a duration such as %ss or %sms", text, text, text)
+	}
+	parsed, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration: want one such as 1.5s, 80ms or 2m", text)
+	}
+	if parsed < 0 {
+		return 0, fmt.Errorf("%q is negative: want a duration of 0 or more", text)
+	}
+	return parsed, nil
+}
+
+// UnmarshalText parses "200ms" or "200ms..3s".
+func (s *Span) UnmarshalText(text []byte) error {
+	first, second, ranged := strings.Cut(string(text), "..")
+	low, err := parseDuration(first)
+	if err != nil {
+		return err
+	}
+	high := low
+	if ranged {
+		if high, err = parseDuration(second); err != nil {
+			return err
+		}
+	}
+	if high < low {
+		return fmt.Errorf("%q ends before it begins: want the shorter duration first", text)
+	}
+	*s = Span{Low: low, High: high}
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (s Span) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String is the span as a file writes it.
+func (s Span) String() string {
+	if s.Low == s.High {
+		return s.Low.String()
+	}
+	return s.Low.String() + ".." + s.High.String()
+}
+
+// UnmarshalText parses "30%" or "0.3".
+func (s *Share) UnmarshalText(text []byte) error {
+	number, percent := strings.CutSuffix(string(text), "%")
+	value, err := parseDecimal(number)
+	if err != nil {
+		return fmt.Errorf("%q is no share: want one such as 30%% or 0.3", text)
+	}
+	if percent {
+		value /= 100
+	}
+	if value < 0 || value > 1 {
+		return fmt.Errorf("%q is no part of a whole: want 0%% to 100%%, or 0 to 1", text)
+	}
+	*s = Share(value)
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (s Share) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String is the share as a file writes it: a percentage, unless only the decimal is exact.
+func (s Share) String() string {
+	percent := strconv.FormatFloat(math.Round(float64(s)*1e8)/1e6, 'f', -1, 64)
+	if value, err := parseDecimal(percent); err == nil && value/100 == float64(s) {
+		return percent + "%"
+	}
+	return strconv.FormatFloat(float64(s), 'g', -1, 64)
+}
+
+// UnmarshalText parses "400/s", "90/m" or "300/h".
+func (r *Rate) UnmarshalText(text []byte) error {
+	number, unit, found := strings.Cut(string(text), "/")
+	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	value, err := parseDecimal(number)
+	if !found || seconds == 0 || err != nil {
+		return fmt.Errorf("%q is no rate: want one such as 400/s or 90/m", text)
+	}
+	if value <= 0 {
+		return fmt.Errorf("%q is no rate: want more than 0", text)
+	}
+	*r = Rate(value / seconds)
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// String is the rate per second as a file writes it.
+func (r Rate) String() string { return strconv.FormatFloat(float64(r), 'g', -1, 64) + "/s" }
+
+// parseDecimal reads a finite number. "Inf", "NaN" and hexadecimal floats, which strconv takes, are none.
+func parseDecimal(text string) (float64, error) {
+	if strings.Trim(text, "0123456789.+-eE") != "" {
+		return 0, errors.New("not a decimal")
+	}
+	return strconv.ParseFloat(text, 64)
+}
