@@ -1,5 +1,240 @@
 package invariants
 
-import "github.com/paystorm/paystorm/history"
+import (
+	"cmp"
+	"slices"
 
-func newRun(h *history.History) *Run { return &Run{History: h} }
+	"github.com/paystorm/paystorm/history"
+)
+
+// newRun indexes a history. What lies beyond the horizon of a damaged history is left out, because one writer's silence
+// there would look like another's lie: a buyer told "paid" whose capture was never flushed.
+func newRun(h *history.History) *Run {
+	run := &Run{History: within(h)}
+	run.takeReadings()
+	run.SettleBegin, _, _ = run.PhaseAt(history.PhaseSettle)
+	index := newIndex(run)
+	index.joinOps()
+	index.joinEvents()
+	index.joinBooks()
+	run.Stories = index.sorted()
+	return run
+}
+
+// within is the history up to its horizon, in time order. The caller's value is not changed.
+func within(h *history.History) *history.History {
+	cut := *h
+	horizon, whole := h.Horizon(), h.Complete()
+	if !whole {
+		cut.Ops = nil
+		for _, op := range h.Ops {
+			if op.Called > horizon {
+				continue
+			}
+			if op.Returned > horizon { // the answer is not known to this history yet
+				op.Returned, op.Outcome, op.Reason, op.State = 0, history.Unknown, "", ""
+			}
+			cut.Ops = append(cut.Ops, op)
+		}
+		cut.Events = slices.DeleteFunc(slices.Clone(h.Events), func(e history.Event) bool { return e.At > horizon })
+		cut.Readings = slices.DeleteFunc(slices.Clone(h.Readings), func(r history.Reading) bool { return r.End > horizon })
+	}
+	cut.Ops = inOrder(cut.Ops, func(a, b history.Op) int {
+		return cmp.Or(cmp.Compare(a.Called, b.Called), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
+	})
+	cut.Events = inOrder(cut.Events, func(a, b history.Event) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
+	})
+	cut.Readings = inOrder(cut.Readings, func(a, b history.Reading) int {
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
+	})
+	return &cut
+}
+
+// inOrder sorts a copy, and only if it must: a history that was read from files is sorted.
+func inOrder[T any](list []T, compare func(a, b T) int) []T {
+	if slices.IsSortedFunc(list, compare) {
+		return list
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, compare)
+	return list
+}
+
+// takeReadings tells the readings apart. A final reading that never came to rest, or that was taken of a world in which
+// a fault was still at work or the harness had failed, is one more snapshot and proves nothing about the end.
+func (r *Run) takeReadings() {
+	for i := range r.Readings {
+		reading := &r.Readings[i]
+		switch reading.Label {
+		case history.ReadingBaseline:
+			r.Baseline = reading
+		case history.ReadingCheckpoint:
+			r.Checkpoints = append(r.Checkpoints, *reading)
+		case history.ReadingFinal:
+			r.ObserveAt = reading.Begin
+			if r.Final != nil {
+				r.Checkpoints = append(r.Checkpoints, *r.Final)
+			}
+			r.Final = reading
+		}
+	}
+	if r.Final != nil && (!r.Final.Agreed || r.spoiltBefore(r.Final.End)) {
+		r.Checkpoints = append(r.Checkpoints, *r.Final)
+		r.Final = nil
+	}
+}
+
+// spoiltBefore says whether the harness failed or a fault would not heal before t.
+func (r *Run) spoiltBefore(t history.Time) bool {
+	return slices.ContainsFunc(r.Events, func(e history.Event) bool {
+		return e.At <= t && (e.Kind == history.HarnessErr || e.Kind == history.FaultHealFailed)
+	})
+}
+
+// index joins what different sources say of one order: by its number, by the client reference, by a payment's id.
+type index struct {
+	run       *Run
+	byOrder   map[string]*Story
+	byRef     map[string]*Story // the first order of a reference; a double click may have made a second
+	byPayment map[string]*Payment
+	orderOf   map[string]string // payment → order
+	items     map[string]*history.Item
+	foreign   map[string]bool // orders of the warm-up and of the time before the run
+	warmRefs  map[string]bool
+	all       []*Story
+}
+
+func newIndex(run *Run) *index {
+	x := &index{
+		run: run, byOrder: map[string]*Story{}, byRef: map[string]*Story{}, byPayment: map[string]*Payment{},
+		orderOf: map[string]string{}, items: map[string]*history.Item{}, foreign: map[string]bool{},
+		warmRefs: map[string]bool{},
+	}
+	for i := range run.Header.Sale {
+		x.items[run.Header.Sale[i].SKU] = &run.Header.Sale[i]
+	}
+	x.findForeign()
+	x.findNumbers()
+	return x
+}
+
+// findForeign collects what is not part of the sale. A reference that the storm uses too is the storm's.
+func (x *index) findForeign() {
+	if x.run.Baseline != nil {
+		for _, row := range x.run.Baseline.Books.Orders {
+			x.foreign[row.Order] = true
+		}
+	}
+	for _, op := range x.run.Ops {
+		if x.warmUp(op) {
+			x.warmRefs[op.Ref] = true
+			x.foreign[op.Order] = true
+		}
+	}
+	for _, op := range x.run.Ops {
+		if !x.warmUp(op) {
+			delete(x.warmRefs, op.Ref)
+		}
+	}
+	delete(x.foreign, "")
+	delete(x.warmRefs, "")
+}
+
+func (x *index) warmUp(op history.Op) bool {
+	return op.Phase == history.PhaseWarmUp || (op.SKU != "" && op.SKU == x.run.Header.WarmUpSKU)
+}
+
+// findNumbers learns every order's number and reference first, so that what knows only one of them finds its order
+// whenever it happened.
+func (x *index) findNumbers() {
+	for _, op := range x.run.Ops {
+		if op.Order != "" && !x.warmUp(op) {
+			x.know(op.Order, op.Ref)
+			if op.Payment != "" {
+				x.orderOf[op.Payment] = op.Order
+			}
+		}
+	}
+	for _, event := range x.run.Events {
+		if event.Source == history.SourceChannel && event.Order != "" {
+			x.know(event.Order, event.Ref)
+			if event.Payment != "" {
+				x.orderOf[event.Payment] = event.Order
+			}
+		}
+	}
+	for i := range x.run.Readings {
+		for _, row := range x.run.Readings[i].Books.Orders {
+			if row.SKU != "" && row.SKU == x.run.Header.WarmUpSKU {
+				x.foreign[row.Order] = true
+				continue
+			}
+			x.know(row.Order, row.Ref)
+		}
+	}
+}
+
+// know finds or begins the story of an order number. It answers nil for an order that is not part of the sale.
+func (x *index) know(order, ref string) *Story {
+	if order == "" {
+		return x.unnumbered(ref)
+	}
+	if x.foreign[order] || x.warmRefs[ref] {
+		return nil
+	}
+	story := x.byOrder[order]
+	if story == nil {
+		story = &Story{Order: order}
+		x.byOrder[order] = story
+		x.all = append(x.all, story)
+	}
+	if story.Ref == "" && ref != "" {
+		story.Ref = ref
+		if parsed, err := history.ParseRef(ref); err == nil {
+			story.Buyer = parsed.Buyer
+		}
+		if first := x.byRef[ref]; first == nil || first.Order > order {
+			x.byRef[ref] = story
+		}
+	}
+	return story
+}
+
+// unnumbered is the story of which only the client reference is known.
+func (x *index) unnumbered(ref string) *Story {
+	if ref == "" || x.warmRefs[ref] {
+		return nil
+	}
+	if story := x.byRef[ref]; story != nil {
+		return story
+	}
+	story := &Story{Ref: ref}
+	if parsed, err := history.ParseRef(ref); err == nil {
+		story.Buyer = parsed.Buyer
+	}
+	x.byRef[ref] = story
+	x.all = append(x.all, story)
+	return story
+}
+
+// find is the story that a record belongs to, by whatever it knows.
+func (x *index) find(order, ref, payment string) *Story {
+	if order == "" && payment != "" {
+		order = x.orderOf[payment]
+	}
+	return x.know(order, ref)
+}
+
+func (x *index) sorted() []*Story {
+	for _, story := range x.all {
+		slices.SortStableFunc(story.Payments, func(a, b *Payment) int { return cmp.Compare(a.Created.At, b.Created.At) })
+	}
+	slices.SortFunc(x.all, func(a, b *Story) int {
+		if (a.Order == "") != (b.Order == "") {
+			return cmp.Compare(b.Order, a.Order)
+		}
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Ref, b.Ref))
+	})
+	return x.all
+}

@@ -1,0 +1,182 @@
+package invariants
+
+import (
+	"github.com/paystorm/paystorm/history"
+)
+
+func (x *index) joinOps() {
+	for _, op := range x.run.Ops {
+		if x.warmUp(op) {
+			continue
+		}
+		story := x.find(op.Order, op.Ref, op.Payment)
+		if story == nil {
+			continue
+		}
+		story.Ops = append(story.Ops, op)
+		if story.Buyer == 0 {
+			story.Buyer = op.Buyer
+		}
+		if story.Item == nil && op.SKU != "" {
+			story.Item = x.items[op.SKU]
+		}
+	}
+}
+
+// attempt names one delivery attempt.
+type attempt struct {
+	notification string
+	number       int
+}
+
+func (x *index) joinEvents() {
+	refunds := map[string]*Refund{}
+	open := map[attempt][]*Delivery{}
+	for i := range x.run.Events {
+		event := &x.run.Events[i]
+		switch event.Source {
+		case history.SourceChannel, history.SourceDelivery, history.SourceFault, history.SourceSink:
+		default:
+			continue
+		}
+		story := x.find(event.Order, event.Ref, event.Payment)
+		if story == nil {
+			continue
+		}
+		switch event.Source {
+		case history.SourceChannel:
+			x.joinLedger(story, event, refunds)
+		case history.SourceDelivery:
+			joinDelivery(story, event, open)
+		case history.SourceFault:
+			if event.Kind == history.FaultAffected {
+				story.Affected = append(story.Affected, *event)
+			}
+		case history.SourceSink:
+			story.Sunk = append(story.Sunk, *event)
+		default:
+		}
+	}
+}
+
+func (x *index) joinLedger(story *Story, event *history.Event, refunds map[string]*Refund) {
+	if event.Kind == history.Request {
+		story.Requests = append(story.Requests, *event)
+		return
+	}
+	payment := x.byPayment[event.Payment]
+	if payment == nil {
+		payment = &Payment{ID: event.Payment, Minor: event.Minor, Currency: event.Currency, Created: *event}
+		x.byPayment[event.Payment] = payment
+		story.Payments = append(story.Payments, payment)
+	}
+	switch event.Kind {
+	case history.PaymentSucceeded:
+		payment.Succeeded, payment.FinalState = event, "succeeded"
+	case history.PaymentFailed:
+		payment.Failed = append(payment.Failed, *event)
+		payment.FinalState = "failed"
+	case history.PaymentClosed:
+		payment.Closed, payment.FinalState = event, "closed"
+	case history.RefundCreated, history.RefundSucceeded, history.RefundFailed:
+		joinRefund(payment, event, refunds)
+	default:
+		if payment.FinalState == "" {
+			payment.FinalState = event.State
+		}
+	}
+}
+
+func joinRefund(payment *Payment, event *history.Event, refunds map[string]*Refund) {
+	key := event.Payment + "\x00" + event.Refund + "\x00" + event.MerchantRefund
+	refund := refunds[key]
+	if refund == nil {
+		refund = &Refund{ID: event.Refund, MerchantRefund: event.MerchantRefund, Minor: event.Minor, Created: *event}
+		refunds[key] = refund
+		payment.Refunds = append(payment.Refunds, refund)
+	}
+	switch event.Kind { // the later change counts: a refund that succeeded may fail at the payer's bank after all
+	case history.RefundSucceeded:
+		refund.Succeeded, refund.Failed = event, nil
+	case history.RefundFailed:
+		refund.Failed, refund.Succeeded = event, nil
+	default:
+	}
+}
+
+func joinDelivery(story *Story, event *history.Event, open map[attempt][]*Delivery) {
+	key := attempt{event.Notification, event.Attempt}
+	switch event.Kind {
+	case history.DeliverySent:
+		delivery := &Delivery{
+			Notification: event.Notification, Attempt: event.Attempt, Type: event.State, Forgery: event.Forgery,
+			Payment: event.Payment, Minor: event.Minor, Currency: event.Currency, Sent: *event,
+		}
+		story.Deliveries = append(story.Deliveries, delivery)
+		open[key] = append(open[key], delivery)
+	case history.DeliveryAnswered:
+		if waiting := open[key]; len(waiting) > 0 {
+			waiting[0].Answered = event
+			open[key] = waiting[1:]
+		}
+	default:
+	}
+}
+
+// joinBooks gives each order its rows. Rows of a final reading that is not at rest are checkpoint rows.
+func (x *index) joinBooks() {
+	for i := range x.run.Checkpoints {
+		x.joinCheckpoint(&x.run.Checkpoints[i])
+	}
+	if x.run.Final == nil {
+		return
+	}
+	books, prefix := &x.run.Final.Books, readingEvidence(x.run.Final)
+	for i := range books.Orders {
+		row := &books.Orders[i]
+		if story := x.find(row.Order, row.Ref, ""); story != nil {
+			story.Row, story.RowSeq = row, prefix+Evidence("/orders/"+row.Order)
+			x.itemOf(story, row.SKU)
+		}
+	}
+	for _, row := range books.Payments {
+		if story := x.find(row.Order, "", row.Payment); story != nil {
+			story.ShopPayments = append(story.ShopPayments, row)
+		}
+	}
+	for _, row := range books.Refunds {
+		if story := x.find(row.Order, "", row.Payment); story != nil {
+			story.ShopRefunds = append(story.ShopRefunds, row)
+		}
+	}
+	for _, row := range books.Grants {
+		if story := x.find(row.Order, "", ""); story != nil {
+			story.Grants = append(story.Grants, row)
+		}
+	}
+	for _, row := range books.Coupons {
+		if story := x.find(row.Order, "", ""); story != nil {
+			story.Coupons = append(story.Coupons, row)
+		}
+	}
+}
+
+func (x *index) joinCheckpoint(reading *history.Reading) {
+	prefix := readingEvidence(reading)
+	for _, row := range reading.Books.Orders {
+		story := x.find(row.Order, row.Ref, "")
+		if story == nil {
+			continue
+		}
+		x.itemOf(story, row.SKU)
+		story.Earlier = append(story.Earlier, EarlierRow{
+			Begin: reading.Begin, End: reading.End, Row: row, Evidence: prefix + Evidence("/orders/"+row.Order),
+		})
+	}
+}
+
+func (x *index) itemOf(story *Story, sku string) {
+	if story.Item == nil && sku != "" {
+		story.Item = x.items[sku]
+	}
+}
