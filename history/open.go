@@ -1,0 +1,135 @@
+package history
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const headerFile = "header.json"
+
+// Create writes a run's header to <dir>/history/header.json, whole or not at all. It makes the directory, and sets
+// Header.Schema.
+func Create(dir string, h Header) error {
+	h.Schema = Schema
+	text, err := json.MarshalIndent(h, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the history's header: %w", err)
+	}
+	dir = filepath.Join(dir, segmentDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the history's directory: %w", err)
+	}
+	path := filepath.Join(dir, headerFile)
+	if err := os.WriteFile(path+".tmp", append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write the history's header: %w", err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return fmt.Errorf("write the history's header: %w", err)
+	}
+	return nil
+}
+
+// Open reads a run directory back: the header and every segment, whatever state a crash left them in. A segment that is
+// cut off or damaged yields what stands before, and says so in its Segment. Only a header that is missing, unreadable or
+// newer than this program is an error.
+//
+// All of the run is held in memory, about 400 bytes for each event.
+func Open(runDir string) (*History, error) {
+	header, err := readHeader(filepath.Join(runDir, segmentDir, headerFile))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(filepath.Join(runDir, segmentDir))
+	if err != nil {
+		return nil, fmt.Errorf("list the segments of the history: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if name, is := strings.CutSuffix(entry.Name(), segmentSuffix); is && entry.Type().IsRegular() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names) // by writer, where the directory is sorted by file name
+	files, total := make([][]byte, len(names)), 0
+	for i, name := range names {
+		if files[i], err = os.ReadFile(filepath.Join(runDir, segmentDir, name+segmentSuffix)); err != nil {
+			return nil, fmt.Errorf("read a segment of the history: %w", err)
+		}
+		total += countRecords(files[i])
+	}
+	h := &History{Header: header, Events: make([]Event, 0, total)}
+	for i, name := range names {
+		h.Segments = append(h.Segments, readSegment(h, name, files[i]))
+	}
+	h.sort()
+	return h, nil
+}
+
+func readHeader(path string) (Header, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Header{}, fmt.Errorf("no history here: %w; give the directory that a run has written", err)
+	}
+	if err != nil {
+		return Header{}, fmt.Errorf("read the history's header: %w", err)
+	}
+	var schema struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return Header{}, fmt.Errorf("%s is damaged: %w; without it nothing can be judged: run the scenario again", path, err)
+	}
+	if schema.Schema < 1 || schema.Schema > Schema {
+		return Header{}, fmt.Errorf("%s has schema %d, and this program reads 1 to %d: use the version of paystorm that wrote it, or a newer one", path, schema.Schema, Schema)
+	}
+	var header Header
+	if err := json.Unmarshal(text, &header); err != nil {
+		return Header{}, fmt.Errorf("%s is damaged: %w; without it nothing can be judged: run the scenario again", path, err)
+	}
+	return header, nil
+}
+
+// sort puts the history in the order that History documents. Reading has put writers in order, and each one's records by
+// sequence, so that what is left is to sort by time without disturbing that.
+func (h *History) sort() {
+	sortByTime(h.Ops, func(op *Op) Time { return op.Called })
+	sortByTime(h.Events, func(event *Event) Time { return event.At })
+	sortByTime(h.Readings, func(reading *Reading) Time { return reading.End })
+}
+
+// sortByTime is a stable sort. The values are large, so keys are sorted in their place, and each value moves once.
+func sortByTime[T any](values []T, at func(*T) Time) {
+	type key struct {
+		at   Time
+		from int
+	}
+	sorted, keys := true, make([]key, len(values))
+	for i := range values {
+		keys[i] = key{at(&values[i]), i}
+		sorted = sorted && (i == 0 || keys[i-1].at <= keys[i].at)
+	}
+	if sorted {
+		return
+	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from)) })
+	const moved = -1
+	for start := range keys {
+		if keys[start].from == moved {
+			continue
+		}
+		held, to := values[start], start
+		for keys[to].from != start {
+			from := keys[to].from
+			values[to], keys[to].from = values[from], moved
+			to = from
+		}
+		values[to], keys[to].from = held, moved
+	}
+}
