@@ -127,13 +127,13 @@ func (x *index) findForeign() {
 		}
 	}
 	for _, op := range x.run.Ops {
-		if x.warmUp(op) {
+		if x.run.warmUp(op) {
 			x.warmRefs[op.Ref] = true
 			x.foreign[op.Order] = true
 		}
 	}
 	for _, op := range x.run.Ops {
-		if !x.warmUp(op) {
+		if !x.run.warmUp(op) {
 			delete(x.warmRefs, op.Ref)
 		}
 	}
@@ -141,15 +141,11 @@ func (x *index) findForeign() {
 	delete(x.warmRefs, "")
 }
 
-func (x *index) warmUp(op history.Op) bool {
-	return op.Phase == history.PhaseWarmUp || (op.SKU != "" && op.SKU == x.run.Header.WarmUpSKU)
-}
-
 // findNumbers learns every order's number and reference first, so that what knows only one of them finds its order
 // whenever it happened.
 func (x *index) findNumbers() {
 	for _, op := range x.run.Ops {
-		if op.Order != "" && !x.warmUp(op) {
+		if op.Order != "" && !x.run.warmUp(op) {
 			x.know(op.Order, op.Ref)
 			if op.Payment != "" {
 				x.orderOf[op.Payment] = op.Order

@@ -6,7 +6,7 @@ import (
 
 func (x *index) joinOps() {
 	for _, op := range x.run.Ops {
-		if x.warmUp(op) {
+		if x.run.warmUp(op) {
 			continue
 		}
 		story := x.find(op.Order, op.Ref, op.Payment)

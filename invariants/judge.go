@@ -1,8 +1,241 @@
 package invariants
 
-import "github.com/paystorm/paystorm/history"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 
-// Judge folds a history into its verdict.
-func Judge(h *history.History) Verdict {
-	return Verdict{Schema: VerdictSchema, Scenario: newRun(h).Header.Scenario}
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
+)
+
+// JudgeVersion changes whenever an equal history may get another verdict.
+const JudgeVersion = "1"
+
+// Limits of what a verdict quotes. The counts beside the lists are whole.
+const (
+	quotedOrders   = 100
+	quotedDetails  = 10
+	quotedEvidence = 20
+)
+
+// Judge folds a history into its verdict. It reads nothing else, so that judging an old run again differs only by what
+// the judge has learnt since.
+func Judge(h *history.History) Verdict { return judge(h, All()) }
+
+func judge(h *history.History, asked []Invariant) Verdict {
+	run := newRun(h)
+	header := run.Header
+	verdict := Verdict{
+		Schema: VerdictSchema, Judge: JudgeVersion, Scenario: header.Scenario, Why: header.Why, Seed: header.Seed,
+		PlanDigest: header.PlanDigest,
+		System: VerdictSystem{
+			Name: header.System.Name, Version: header.System.Version, Commit: header.System.Commit,
+			Images: append([]string{}, header.System.Images...),
+		},
+		Faults: faultResults(run), Coverage: coverage(run), Load: loadResult(run), Timings: timings(run),
+		Sale: saleResults(run), Money: moneyResults(run), Orders: ordersResult(run),
+	}
+	verdict.Service = serviceResults(run, verdict.Load)
+	met := newKnownReds(header)
+	struck := struckBeyond(run)
+	for _, invariant := range asked {
+		result := ask(run, invariant, met, struck)
+		verdict.Invariants = append(verdict.Invariants, result)
+		verdict.Judged.Total++
+		if result.Status == Held || result.Status == Violated {
+			verdict.Judged.Judged++
+		}
+	}
+	verdict.Known = met.results()
+	verdict.Verdict, verdict.Reasons = conclude(run, &verdict)
+	verdict.Headline = fmt.Sprintf("%s, %d of %d judged", verdict.Verdict, verdict.Judged.Judged, verdict.Judged.Total)
+	return verdict
+}
+
+// ask puts one invariant's finding into its line of the verdict.
+func ask(run *Run, invariant Invariant, met *knownReds, struck map[string]bool) InvariantResult {
+	result := InvariantResult{
+		ID: invariant.ID, Name: invariant.Name, Patterns: []Pattern{}, AtRisk: []AtRisk{}, Evidence: []Evidence{},
+		Required: slices.Contains(run.Header.Required, invariant.ID),
+	}
+	finding, missing := find(run, invariant)
+	result.Evaluated, result.Exercised = finding.Evaluated, finding.Exercised
+	result.Pending = finding.Pending
+	violations := slices.Clone(finding.Violations)
+	slices.SortStableFunc(violations, compareViolations)
+	unjudged := append(missing, finding.Unjudged...)
+	switch {
+	case len(violations) > 0:
+		result.Status = Violated
+		tell(&result, violations)
+		result.Known = met.all(invariant.ID, violations)
+		result.BeyondOnly = !slices.ContainsFunc(violations, func(v Violation) bool { return !struck[v.Order] })
+		result.Summary = violatedSummary(result)
+	case len(unjudged) > 0 || finding.Exercised == 0 && result.Required:
+		result.Status, result.Summary = notProven(run, invariant, finding, unjudged)
+	default:
+		result.Status, result.Summary = Held, heldSummary(finding)
+	}
+	return result
+}
+
+// find asks the invariant, unless it says by itself that this history cannot answer.
+func find(run *Run, invariant Invariant) (finding Finding, missing []string) {
+	if run.Final == nil {
+		if invariant.AfterSettle {
+			return Finding{}, []string{"the shop's books were not read at rest after a clean heal"}
+		}
+		return invariant.Judge(run), nil
+	}
+	for _, table := range invariant.Needs {
+		if !run.Final.Has(table) {
+			missing = append(missing, fmt.Sprintf("table %s was not read", table))
+		}
+	}
+	if len(missing) > 0 {
+		return Finding{}, missing
+	}
+	return invariant.Judge(run), nil
+}
+
+// notProven is the status of an invariant that is neither violated nor shown to hold: a scenario may do without it.
+func notProven(run *Run, invariant Invariant, finding Finding, unjudged []string) (Status, string) {
+	if reason, waived := waiver(run, invariant); waived {
+		return NotApplicable, "waived: " + reason
+	}
+	if len(unjudged) > 0 {
+		return NotKnown, "not judged: " + strings.Join(unjudged, "; ")
+	}
+	return Held, heldSummary(finding)
+}
+
+// waiver finds what the scenario says of doing without the invariant, or without a table that was not read.
+func waiver(run *Run, invariant Invariant) (reason string, waived bool) {
+	for _, w := range run.Header.Waived {
+		table := history.Table(w.Invariant)
+		if w.Invariant == invariant.ID || slices.Contains(invariant.Needs, table) && !run.Has(table) {
+			return w.Reason, true
+		}
+	}
+	return "", false
+}
+
+// compareViolations orders them so that equal histories give equal verdicts, the earliest damage first.
+func compareViolations(a, b Violation) int {
+	return cmp.Or(
+		cmp.Compare(a.Since, b.Since), cmp.Compare(a.Order, b.Order), cmp.Compare(a.SKU, b.SKU),
+		cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Detail, b.Detail),
+	)
+}
+
+// tell counts, groups and adds up what is wrong.
+func tell(result *InvariantResult, violations []Violation) {
+	result.Violations = len(violations)
+	result.Patterns = patterns(violations)
+	result.AtRisk = atRisk(violations)
+	result.SinceMS = violations[0].Since.Duration().Milliseconds()
+	lasts := false
+	for _, violation := range violations {
+		result.Units += violation.Units
+		lasts = lasts || violation.Until == 0
+		result.UntilMS = max(result.UntilMS, violation.Until.Duration().Milliseconds())
+		for _, evidence := range violation.Evidence {
+			if len(result.Evidence) < quotedEvidence && !slices.Contains(result.Evidence, evidence) {
+				result.Evidence = append(result.Evidence, evidence)
+			}
+		}
+	}
+	if lasts {
+		result.UntilMS = 0
+	}
+}
+
+// patterns groups violations by their text, the most frequent first.
+func patterns(violations []Violation) []Pattern {
+	place := map[string]int{}
+	var groups []Pattern
+	for _, violation := range violations {
+		at, seen := place[violation.Pattern]
+		if !seen {
+			at = len(groups)
+			place[violation.Pattern] = at
+			groups = append(groups, Pattern{Text: violation.Pattern, Orders: []string{}, Details: []string{}})
+		}
+		group := &groups[at]
+		group.Count++
+		if len(group.Orders) < quotedOrders {
+			group.Orders = append(group.Orders, cmp.Or(violation.Order, violation.SKU))
+		}
+		if len(group.Details) < quotedDetails {
+			group.Details = append(group.Details, violation.Detail)
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b Pattern) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Text, b.Text))
+	})
+	return groups
+}
+
+// atRisk adds the money up by currency and by who bears it.
+func atRisk(violations []Violation) []AtRisk {
+	sums := []AtRisk{}
+	for _, violation := range violations {
+		if violation.Net.Minor == 0 && violation.Gross.Minor == 0 {
+			continue
+		}
+		code := cmp.Or(violation.Gross.Currency, violation.Net.Currency)
+		at := slices.IndexFunc(sums, func(s AtRisk) bool { return s.Currency == code && s.Bearer == violation.Bearer })
+		if at < 0 {
+			at = len(sums)
+			sums = append(sums, AtRisk{Currency: code, Bearer: violation.Bearer})
+		}
+		sums[at].NetMinor += violation.Net.Minor
+		sums[at].GrossMinor += violation.Gross.Minor
+	}
+	slices.SortFunc(sums, func(a, b AtRisk) int {
+		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Bearer, b.Bearer))
+	})
+	return sums
+}
+
+func heldSummary(finding Finding) string {
+	summary := fmt.Sprintf("held in %d cases, %d of which could have broken it", finding.Evaluated, finding.Exercised)
+	if finding.Exercised == 0 {
+		summary = "nothing happened that could have broken it"
+	}
+	if len(finding.Pending) > 0 {
+		summary += fmt.Sprintf("; %d worth a look", len(finding.Pending))
+	}
+	return summary
+}
+
+func violatedSummary(result InvariantResult) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %s", countOf(result.Violations, "violation"), result.Patterns[0].Text)
+	if others := len(result.Patterns) - 1; others > 0 {
+		fmt.Fprintf(&text, " (%d), and %s", result.Patterns[0].Count, countOf(others, "other pattern"))
+	}
+	if result.Units > 0 {
+		fmt.Fprintf(&text, "; %s", countOf(int(result.Units), "unit"))
+	}
+	for _, risk := range result.AtRisk {
+		fmt.Fprintf(&text, "; %s at risk", money.Amount{Minor: risk.NetMinor, Currency: risk.Currency})
+		if risk.Bearer != BearerNone {
+			fmt.Fprintf(&text, ", borne by the %s", risk.Bearer)
+		}
+	}
+	return text.String()
+}
+
+// countOf is "1 unit", "3 units" or "2 deliveries".
+func countOf(count int, noun string) string {
+	if count == 1 {
+		return "1 " + noun
+	}
+	if stem, found := strings.CutSuffix(noun, "y"); found {
+		return fmt.Sprintf("%d %sies", count, stem)
+	}
+	return fmt.Sprintf("%d %ss", count, noun)
 }

@@ -1,0 +1,193 @@
+package invariants
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// conclude folds everything into one result and the reasons for it: first what is wrong with the shop, then what keeps
+// the run from proving anything, then notes, which a pass may have too.
+func conclude(run *Run, verdict *Verdict) (Result, []string) {
+	failures := failures(run, verdict)
+	doubts := slices.Concat(runDoubts(run), invariantDoubts(run, verdict), floorDoubts(run, verdict))
+	reasons := slices.Concat([]string{}, failures, doubts, notes(run, verdict))
+	switch {
+	case len(failures) > 0:
+		return Fail, reasons
+	case len(doubts) > 0:
+		return Inconclusive, reasons
+	default:
+		return Pass, reasons
+	}
+}
+
+// gates says whether a violated invariant makes the run fail.
+func gates(run *Run, result InvariantResult) bool {
+	beyond := result.BeyondOnly && !run.Header.GateBeyond
+	return result.Status == Violated && !result.Known && !beyond
+}
+
+func failures(run *Run, verdict *Verdict) []string {
+	var failures []string
+	for _, result := range verdict.Invariants {
+		if gates(run, result) {
+			failures = append(failures, fmt.Sprintf("%s, %s: %s", result.ID, result.Name, result.Summary))
+		}
+	}
+	for _, level := range verdict.Service {
+		if level.Status == serviceExceeded {
+			failures = append(failures, "service level not kept: "+serviceWords(level))
+		}
+	}
+	return failures
+}
+
+// runDoubts are about the run itself: whether the harness worked, and whether its history is whole.
+func runDoubts(run *Run) []string {
+	var doubts []string
+	standing := map[string]bool{}
+	for _, event := range run.Events {
+		switch event.Kind {
+		case history.HarnessErr:
+			doubts = append(doubts, "the harness failed: "+event.Detail)
+		case history.FaultHealFailed:
+			doubts = append(doubts, fmt.Sprintf("fault %s could not be undone: %s", event.Fault, event.Detail))
+		case history.FaultBegin:
+			standing[event.Fault] = true
+		case history.FaultEnd:
+			delete(standing, event.Fault)
+		}
+	}
+	doubts = append(doubts, damage(run)...)
+	if _, _, began := run.PhaseAt(history.PhaseStorm); !began {
+		return append(doubts, "the storm never began")
+	}
+	if run.Final == nil {
+		doubts = append(doubts, "the shop's books were not read at rest after a clean heal")
+	}
+	for _, fault := range run.Header.Faults {
+		if standing[fault.ID] && !fault.Payer {
+			doubts = append(doubts, fmt.Sprintf("fault %s was never seen to end", fault.ID))
+		}
+	}
+	return doubts
+}
+
+// damage says which writers' records are not whole.
+func damage(run *Run) []string {
+	var doubts []string
+	segments := map[string]history.Segment{}
+	for _, segment := range run.Segments {
+		segments[segment.Writer] = segment
+	}
+	for _, writer := range run.Header.Writers {
+		segment, there := segments[writer]
+		switch {
+		case !there:
+			doubts = append(doubts, fmt.Sprintf("the history of writer %s is missing", writer))
+		case segment.Damage != "":
+			doubts = append(doubts, fmt.Sprintf("the history of writer %s is damaged: %s", writer, segment.Damage))
+		case !segment.Ended:
+			doubts = append(doubts, fmt.Sprintf("the history of writer %s was cut off at %s", writer, seconds(segment.Last)))
+		}
+	}
+	return doubts
+}
+
+func invariantDoubts(run *Run, verdict *Verdict) []string {
+	var doubts []string
+	for _, id := range run.Header.Required {
+		at := slices.IndexFunc(verdict.Invariants, func(r InvariantResult) bool { return r.ID == id })
+		if at < 0 {
+			doubts = append(doubts, fmt.Sprintf("%s is required, and this judge does not know it", id))
+			continue
+		}
+		result := verdict.Invariants[at]
+		switch {
+		case result.Status == NotKnown:
+			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and %s", result.ID, result.Name, result.Summary))
+		case result.Status == Held && result.Exercised == 0:
+			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and never exercised", result.ID, result.Name))
+		}
+	}
+	return doubts
+}
+
+// floorDoubts are about what happened too little to prove anything.
+func floorDoubts(run *Run, verdict *Verdict) []string {
+	var doubts []string
+	for _, fault := range verdict.Faults {
+		if fault.Affected < fault.Floor {
+			doubts = append(doubts, fmt.Sprintf("%s affected %s, floor %d", fault.ID, countOf(fault.Affected, fault.Unit), fault.Floor))
+		}
+	}
+	doubts = append(doubts, loadDoubts(run, verdict)...)
+	for _, sale := range verdict.Sale {
+		if run.Header.Floors.SoldOut && !sale.SoldOut {
+			doubts = append(doubts, fmt.Sprintf("%s was expected to sell out, and did not", sale.SKU))
+		}
+	}
+	for _, level := range verdict.Service {
+		if level.Status == serviceInconclusive && level.Bound != nil {
+			doubts = append(doubts, "service level: "+serviceWords(level))
+		}
+	}
+	return doubts
+}
+
+func loadDoubts(run *Run, verdict *Verdict) []string {
+	var doubts []string
+	floors, load := run.Header.Floors, verdict.Load
+	if started := share(load.Started, load.Offered); started < floors.StartedShare {
+		doubts = append(doubts, fmt.Sprintf("%d of %d offered iterations were started, %.1f%%, floor %.1f%%",
+			load.Started, load.Offered, 100*started, 100*floors.StartedShare))
+	}
+	if load.KnownOutcomeShare < floors.KnownShare {
+		doubts = append(doubts, fmt.Sprintf("%.1f%% of operations have a known outcome, floor %.1f%%",
+			100*load.KnownOutcomeShare, 100*floors.KnownShare))
+	}
+	if least := max(1, floors.Orders); verdict.Orders.Orders < least {
+		doubts = append(doubts, fmt.Sprintf("the shop accepted %s, floor %d", countOf(verdict.Orders.Orders, "order"), least))
+	}
+	return doubts
+}
+
+// share is a part of a whole; of nothing it is none.
+func share(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// notes are worth a line whatever the result: reds that do not gate, drops, and a shop that died unasked.
+func notes(run *Run, verdict *Verdict) []string {
+	var notes []string
+	for _, result := range verdict.Invariants {
+		switch {
+		case result.Status != Violated || gates(run, result):
+		case result.Known:
+			notes = append(notes, fmt.Sprintf("known and not gating: %s, %s: %s", result.ID, result.Name, result.Summary))
+		default:
+			notes = append(notes, fmt.Sprintf("not gating, because no provider we know may cause the faults behind it: %s, %s: %s",
+				result.ID, result.Name, result.Summary))
+		}
+	}
+	for _, known := range verdict.Known {
+		if known.Expired && known.Met > 0 {
+			notes = append(notes, fmt.Sprintf("the known red %s of %s expired on %s", known.Ticket, known.Invariant,
+				known.Until.Format("2006-01-02")))
+		}
+	}
+	if verdict.Load.Dropped > 0 {
+		notes = append(notes, countOf(int(verdict.Load.Dropped), "iteration")+" dropped, so latencies count from the call")
+	}
+	for _, event := range run.Events {
+		if event.Kind == history.NodeExited {
+			notes = append(notes, fmt.Sprintf("the shop died unasked at %s: %s", seconds(event.At), event.Detail))
+		}
+	}
+	return notes
+}
