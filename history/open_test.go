@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// smallSegment is a segment of three flushes and an end.
-func smallSegment(t testing.TB) []byte {
+// smallSegment is a segment of so many events and operations, a flush with each tenth, and an end.
+func smallSegment(t testing.TB, events int) []byte {
 	t.Helper()
 	dir := newRun(t)
 	recorder := newRecorder(t, dir, "w")
-	for n := range 30 {
+	for n := range events {
 		recorder.Event(stormEvent(n))
 		op := recorder.NextOp()
 		recorder.Invoke(Invocation{Op: op, Kind: OpOrder, Buyer: n})
@@ -80,7 +80,7 @@ func checkPrefix(t *testing.T, where int, part, whole *History) {
 }
 
 func TestTruncationYieldsAPrefix(t *testing.T) {
-	data := smallSegment(t)
+	data := smallSegment(t, 30)
 	whole := decode(data)
 	if !whole.Complete() || len(whole.Events) != 30 || len(whole.Ops) != 30 || len(whole.Readings) != 3 {
 		t.Fatalf("%d events, %+v", len(whole.Events), whole.Segments)
@@ -100,7 +100,7 @@ func TestTruncationYieldsAPrefix(t *testing.T) {
 }
 
 func TestFlippedBitIsNoticed(t *testing.T) {
-	data := smallSegment(t)
+	data := smallSegment(t, 30)
 	whole := decode(data)
 	for at := range data {
 		spoilt := bytes.Clone(data)
@@ -114,7 +114,7 @@ func TestFlippedBitIsNoticed(t *testing.T) {
 }
 
 func TestDamageInWords(t *testing.T) {
-	data := smallSegment(t)
+	data := smallSegment(t, 30)
 	record := func(fill func(*coder)) []byte {
 		chunk := coder{writing: true, indexes: map[string]uint64{}}
 		fill(&chunk)
@@ -219,7 +219,7 @@ func TestWritersAreMergedByTime(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	whole := smallSegment(f)
+	whole := smallSegment(f, 2) // a large seed keeps the fuzzer busy with making it smaller
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
 	f.Add(appendPreamble(nil, "w"))
