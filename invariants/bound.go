@@ -1,0 +1,121 @@
+package invariants
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// bound is when liveness may be judged: the final books, and what stood between them and a shop that does its duty.
+type bound struct {
+	begin   history.Time // of the final reading
+	longest time.Duration
+	// open says that a fault still stood when the books were read, as `until: books` makes it. What a shop could not
+	// learn or do behind it is not held against the shop.
+	open bool
+}
+
+// boundOf is false if the final reading does not hold the orders, so that nothing can be said of how they ended.
+func boundOf(run *Run) (bound, bool) {
+	if run.Final == nil || !run.Final.Has(history.TableOrders) {
+		return bound{}, false
+	}
+	b := bound{begin: run.Final.Begin, longest: run.Header.System.Timers.Longest()}
+	standing := map[string]bool{}
+	for _, event := range run.Events {
+		if event.At > b.begin {
+			break
+		}
+		switch event.Kind {
+		case history.FaultBegin:
+			standing[event.Fault] = true
+		case history.FaultEnd:
+			delete(standing, event.Fault)
+		}
+	}
+	for _, fault := range run.Header.Faults {
+		b.open = b.open || (standing[fault.ID] && !fault.Payer)
+	}
+	return b, true
+}
+
+// over says whether the shop had its longest timer to act on what happened at the moment. Without that much time an
+// order in the middle of something proves nothing.
+func (b bound) over(moment history.Time) bool { return moment <= b.begin.Add(-b.longest) }
+
+// acknowledged says whether the shop confirmed a genuine success, so that it cannot say it never knew. A refusal may be
+// all that a shop behind a standing fault can answer.
+func (s *Story) acknowledged() bool {
+	for _, delivery := range s.Deliveries {
+		if delivery.genuineSuccess() && delivery.Outcome() == history.OK {
+			return true
+		}
+	}
+	return false
+}
+
+// genuineSuccess is a message that the ledger justifies, saying that a payment was captured.
+func (d *Delivery) genuineSuccess() bool {
+	return d.Forgery == "" && d.Type == history.PaymentSucceeded
+}
+
+// excuse says why an order's end cannot be held against the shop, or "" if it can.
+func (b bound) excuse(story *Story) string {
+	switch {
+	case !b.over(story.lastMove()):
+		return "the books were read less than the shop's longest timer after its money last moved"
+	case b.open && !story.acknowledged():
+		return "a fault stood until the books were read, and the shop never acknowledged the capture"
+	default:
+		return ""
+	}
+}
+
+// unfinished says why a refund that is missing cannot be held against the shop, or "" if it can. Unlike knowing of a
+// capture, giving money back needs the way to the channel, so a standing fault always excuses it.
+func (b bound) unfinished(story *Story) string {
+	if b.open {
+		return "a fault stood until the books were read, and may have kept the shop from refunding"
+	}
+	return b.excuse(story)
+}
+
+// reasons counts why cases could not be judged, so that a thousand of them are one line.
+type reasons struct {
+	texts  []string
+	counts map[string]int
+	first  map[string]string
+}
+
+func (r *reasons) add(text string, story *Story) {
+	if r.counts == nil {
+		r.counts, r.first = map[string]int{}, map[string]string{}
+	}
+	if r.counts[text] == 0 {
+		r.texts = append(r.texts, text)
+		r.first[text] = story.label()
+	}
+	r.counts[text]++
+}
+
+func (r *reasons) lines() []string {
+	lines := make([]string, 0, len(r.texts))
+	for _, text := range r.texts {
+		lines = append(lines, fmt.Sprintf("%s: %d orders, the first %s", text, r.counts[text], r.first[text]))
+	}
+	return lines
+}
+
+// label names the order for people: its number, or the client's reference where no number is known.
+func (s *Story) label() string {
+	if s.Order != "" {
+		return s.Order
+	}
+	return s.Ref
+}
+
+// notRead is the finding of an invariant that needs the final books and has none.
+func notRead() Finding {
+	return Finding{Unjudged: []string{"the orders were never read at rest"}}
+}

@@ -1,0 +1,288 @@
+package invariants
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// nothingStuck is I13. Every order that the shop accepted, or that its books hold, is evaluated and exercised: it ends
+// in a state in which nobody waits. A refund that the channel has accepted and not finished is the channel's to finish;
+// an unpaid order of a shop that declares no expiry may wait for ever; an order whose buyer was told that it is over
+// may be gone from the books. None of these is stuck. Over the run, no more orders may lie in review than the scenario
+// allows, and a shop that died must have come back.
+func nothingStuck() Invariant {
+	return Invariant{
+		ID:          "I13",
+		Name:        "nothing is stuck",
+		Statement:   "No order stays in a middle state beyond the bound, and after heal the shop answers.",
+		Needs:       []history.Table{history.TableOrders},
+		AfterSettle: true,
+		Judge:       judgeNothingStuck,
+	}
+}
+
+func judgeNothingStuck(run *Run) Finding {
+	bound, ok := boundOf(run)
+	if !ok {
+		return notRead()
+	}
+	found, skipped := Finding{}, reasons{}
+	for _, story := range run.Stories {
+		accepted := acceptedBy(story)
+		if accepted == nil && story.Row == nil {
+			continue
+		}
+		if story.Row == nil && story.Order == "" {
+			skipped.add("an accepted order whose number nobody learnt cannot be found in the books", story)
+			continue
+		}
+		found.Evaluated++
+		found.Exercised++
+		end := endOf(run, bound, story, accepted)
+		switch {
+		case end.excuse != "":
+			skipped.add(end.excuse, story)
+		case end.waits != "":
+			found.Pending = append(found.Pending, story.label()+": "+end.waits)
+		case end.violation != nil:
+			found.Violations = append(found.Violations, *end.violation)
+		}
+	}
+	if violation, over := reviewOverCap(run); over {
+		found.Violations = append(found.Violations, violation)
+	}
+	if violation, dead := stayedDead(run, bound); dead {
+		found.Violations = append(found.Violations, violation)
+	}
+	found.Unjudged = skipped.lines()
+	return found
+}
+
+// acceptedBy is the op that placed the order, or nil.
+func acceptedBy(story *Story) *history.Op {
+	for i := range story.Ops {
+		if story.Ops[i].Kind == history.OpOrder && story.Ops[i].Outcome == history.OK {
+			return &story.Ops[i]
+		}
+	}
+	return nil
+}
+
+// orderEnd is how an order stands at the bound: at most one of its fields is set, and none if all is well.
+type orderEnd struct {
+	excuse    string // why it cannot be judged
+	waits     string // what legal thing it still waits for
+	violation *Violation
+}
+
+func endOf(run *Run, bound bound, story *Story, accepted *history.Op) orderEnd {
+	switch {
+	case story.Row == nil:
+		return endOfMissing(bound, story, accepted)
+	case story.Row.State == history.OrderPending:
+		return endOfPending(run, bound, story)
+	case story.Row.State == history.OrderRefunding:
+		return endOfRefunding(bound, story)
+	default:
+		return orderEnd{}
+	}
+}
+
+func endOfMissing(bound bound, story *Story, accepted *history.Op) orderEnd {
+	if story.balance().net() == 0 && toldOver(story) {
+		return orderEnd{}
+	}
+	if accepted.Returned > bound.begin {
+		return orderEnd{excuse: "an order was accepted only while the books were read"}
+	}
+	violation := stuck(story, "an accepted order is missing from the books")
+	violation.Since = accepted.Returned
+	violation.Evidence = append([]Evidence{opRecord(*accepted)}, violation.Evidence...)
+	return orderEnd{violation: &violation}
+}
+
+// toldOver says whether the buyer knows that the order came to nothing or was given back.
+func toldOver(story *Story) bool {
+	for _, op := range story.Ops {
+		if tellsClosed(op) || (op.Outcome == history.OK && op.State == string(history.OrderRefunded)) {
+			return true
+		}
+	}
+	return false
+}
+
+func endOfPending(run *Run, bound bound, story *Story) orderEnd {
+	if story.balance().net() > 0 {
+		if excuse := bound.excuse(story); excuse != "" {
+			return orderEnd{excuse: excuse}
+		}
+		violation := stuck(story, "still pending at the bound, and paid")
+		return orderEnd{violation: &violation}
+	}
+	timers := run.Header.System.Timers
+	switch {
+	case timers.Expiry == 0 && !toldOver(story):
+		return orderEnd{waits: "unpaid, and the shop declares no expiry"}
+	case bound.open:
+		return orderEnd{excuse: "an order is pending, and a fault stood until the books were read"}
+	}
+	// A careful shop asks the channel once more before it closes an order.
+	touched := lastTouched(run, story)
+	if touched.Add(timers.Expiry+timers.Query) > bound.begin {
+		return orderEnd{excuse: "the books were read before an order's expiry was over"}
+	}
+	violation := stuck(story, "still pending at the bound, and not paid")
+	violation.Since, violation.Units = touched.Add(timers.Expiry), story.Quantity()
+	return orderEnd{violation: &violation}
+}
+
+// lastTouched is the last act that may have begun an order's expiry anew. A request without an answer may have lain
+// until the faults were healed.
+func lastTouched(run *Run, story *Story) history.Time {
+	last := history.Time(0)
+	for _, op := range story.Ops {
+		switch op.Kind {
+		case history.OpOrder, history.OpPay, history.OpRepay:
+			last = max(last, op.Called, op.Returned)
+			if op.Outcome == history.Unknown {
+				last = max(last, run.SettleBegin)
+			}
+		}
+	}
+	for _, payment := range story.Payments {
+		last = max(last, payment.Created.At)
+		for _, failed := range payment.Failed {
+			last = max(last, failed.At)
+		}
+	}
+	return last
+}
+
+func endOfRefunding(bound bound, story *Story) orderEnd {
+	sum := story.balance()
+	switch {
+	case sum.pending > 0:
+		return orderEnd{waits: sum.String()}
+	case bound.open:
+		return orderEnd{excuse: "an order is being refunded, and a fault stood until the books were read"}
+	case !bound.over(lastRefundMove(story)):
+		return orderEnd{excuse: "the books were read less than the shop's longest timer after a refund moved"}
+	case sum.captured == 0:
+		violation := stuck(story, "still refunding at the bound, and never paid")
+		return orderEnd{violation: &violation}
+	case sum.net() == 0:
+		violation := stuck(story, "still refunding at the bound, although the channel has refunded")
+		return orderEnd{violation: &violation}
+	default:
+		violation := stuck(story, "still refunding at the bound, and no refund is under way at the channel")
+		return orderEnd{violation: &violation}
+	}
+}
+
+// lastRefundMove is when the channel or a buyer last gave the shop something to do about a refund.
+func lastRefundMove(story *Story) history.Time {
+	last := story.lastMove()
+	for _, payment := range story.Payments {
+		for _, refund := range payment.Refunds {
+			last = max(last, refund.Created.At)
+			if refund.Succeeded != nil {
+				last = max(last, refund.Succeeded.At)
+			}
+		}
+	}
+	for _, op := range story.Ops {
+		if op.Kind == history.OpRefund || op.Kind == history.OpCancel {
+			last = max(last, op.Called, op.Returned)
+		}
+	}
+	return last
+}
+
+// stuck is an order in a middle state; money that the buyer waits for is at risk.
+func stuck(story *Story, pattern string) Violation {
+	sum := story.balance()
+	violation := Violation{
+		Pattern: pattern, Order: story.Order, Net: sum.amount(sum.net()), Gross: sum.amount(sum.captured),
+		Since: story.lastMove(), Evidence: append(story.moneyEvidence(), story.rowEvidence()...),
+		Detail: sum.String() + "; " + story.rowWords(),
+	}
+	if violation.Net.Minor > 0 {
+		violation.Bearer = BearerBuyer
+	}
+	for i := range story.Ops {
+		if story.Ops[i].Kind == history.OpOrder && len(violation.Evidence) < 2 {
+			violation.Evidence = append(violation.Evidence, opRecord(story.Ops[i]))
+		}
+	}
+	return violation
+}
+
+// reviewOverCap judges the run: handing every order to a person is no way to settle.
+func reviewOverCap(run *Run) (Violation, bool) {
+	violation := Violation{Pattern: "more orders in review than the scenario allows", Bearer: BearerBuyer}
+	var orders []string
+	for _, story := range run.Stories {
+		if story.State() != history.OrderReview {
+			continue
+		}
+		orders = append(orders, story.label())
+		violation.Evidence = append(violation.Evidence, story.rowEvidence()...)
+		sum := story.balance()
+		if violation.Net.Currency == "" || violation.Net.Currency == sum.currency {
+			violation.Net = sum.amount(violation.Net.Minor + sum.net())
+			violation.Gross = sum.amount(violation.Gross.Minor + sum.captured)
+		}
+	}
+	if len(orders) <= run.Header.ReviewCap {
+		return Violation{}, false
+	}
+	violation.Detail = fmt.Sprintf("%d orders in review, at most %d allowed: %s", len(orders), run.Header.ReviewCap, strings.Join(orders, ", "))
+	return violation, true
+}
+
+// stayedDead finds a shop that died unasked and gave no sign of life until its books were read.
+func stayedDead(run *Run, bound bound) (Violation, bool) {
+	var exit *history.Event
+	for i := range run.Events {
+		event := &run.Events[i]
+		if event.At > bound.begin {
+			break
+		}
+		switch {
+		case event.Kind == history.NodeExited:
+			exit = event
+		case signOfLife(event):
+			exit = nil
+		}
+	}
+	if exit == nil || answeredAfter(run.Ops, exit.At) {
+		return Violation{}, false
+	}
+	return Violation{
+		Pattern: "the shop died and did not come back", Since: exit.At, Evidence: []Evidence{recordOf(*exit)},
+		Detail: "died at " + seconds(exit.At) + ": " + exit.Detail,
+	}, true
+}
+
+// signOfLife is an event that only a living shop causes.
+func signOfLife(event *history.Event) bool {
+	switch event.Kind {
+	case history.NodeReady, history.Request:
+		return true
+	case history.DeliveryAnswered:
+		return event.Outcome == history.OK || event.Status > 0
+	default:
+		return false
+	}
+}
+
+func answeredAfter(ops []history.Op, moment history.Time) bool {
+	for _, op := range ops {
+		if op.Called > moment && op.Outcome == history.OK && op.Kind != history.OpPay {
+			return true
+		}
+	}
+	return false
+}
