@@ -2,22 +2,24 @@ package scenarios
 
 // System is a system file: everything the harness needs to know about a shop.
 type System struct {
-	Name     string            `yaml:"name" json:"name"`
+	Name     string            `yaml:"name" json:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
 	Version  string            `yaml:"version" json:"version,omitempty"`
-	Launch   Launch            `yaml:"launch" json:"launch"`
-	Ready    Ready             `yaml:"ready" json:"ready"`
-	Channel  ChannelUse        `yaml:"channel" json:"channel"`
+	Launch   Launch            `yaml:"launch" json:"launch" jsonschema:"required"`
+	Ready    Ready             `yaml:"ready" json:"ready" jsonschema:"required"`
+	Channel  ChannelUse        `yaml:"channel" json:"channel" jsonschema:"required"`
 	Timers   Timers            `yaml:"timers" json:"timers"`
 	Legal    Legal             `yaml:"legal" json:"legal"`
 	Grants   []string          `yaml:"grants" json:"grants,omitempty"` // side effects that every paid order has exactly once
 	Sinks    map[string]Sink   `yaml:"sinks" json:"sinks,omitempty"`
-	Setup    []Step            `yaml:"setup" json:"setup,omitempty"` // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}
-	Jobs     []Job             `yaml:"jobs" json:"jobs,omitempty"`   // run in settle and once more before the books are read
-	Journeys map[string][]Step `yaml:"journeys" json:"journeys"`
-	Acts     map[string]Step   `yaml:"acts" json:"acts,omitempty"` // what payer faults need: cancel, refund, payment (another one)
-	States   map[string]string `yaml:"states" json:"states"`       // the shop's order state → the canonical one, for answers and probes
-	Probes   map[string]Probe  `yaml:"probes" json:"probes"`       // canonical table → how to read it
+	Setup    []Step            `yaml:"setup" json:"setup,omitempty"`                   // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}
+	Jobs     []Job             `yaml:"jobs" json:"jobs,omitempty"`                     // run in settle and once more before the books are read
+	Journeys map[string][]Step `yaml:"journeys" json:"journeys" jsonschema:"required"` // the first is the default
+	Acts     map[string]Step   `yaml:"acts" json:"acts,omitempty"`                     // what payer faults need: cancel, refund, payment (another one)
+	States   map[string]string `yaml:"states" json:"states,omitempty"`                 // the shop's order state → the canonical one, for answers and probes
+	Probes   map[string]Probe  `yaml:"probes" json:"probes,omitempty"`                 // canonical table → how to read it
 	Allow    []Allow           `yaml:"allow" json:"allow,omitempty"`
+
+	source *source
 }
 
 // Launch is how the shop comes to run: exactly one of its fields is set.
@@ -28,38 +30,38 @@ type Launch struct {
 
 // Process starts the shop as a child process. Strings are templates with link, channel, sink, port and dir.
 type Process struct {
-	Command []string          `yaml:"command" json:"command"` // "paystorm" is this binary
+	Command []string          `yaml:"command" json:"command" jsonschema:"required"` // "paystorm" is this binary
 	Env     map[string]string `yaml:"env" json:"env,omitempty"`
-	Dir     string            `yaml:"dir" json:"dir,omitempty"`      // working directory; default: a fresh one in the run directory
-	Stop    Duration          `yaml:"stop" json:"stop_ns,omitempty"` // how long a SIGTERM may take before SIGKILL; default 5s
+	Dir     string            `yaml:"dir" json:"dir,omitempty"`   // working directory; default: a fresh one in the run directory
+	Stop    Duration          `yaml:"stop" json:"stop,omitempty"` // how long a SIGTERM may take before SIGKILL; default 5s
 }
 
 // External is a shop that runs already.
 type External struct {
-	URL string `yaml:"url" json:"url"`
+	URL string `yaml:"url" json:"url" jsonschema:"required"` // loopback, unless allow names its host
 }
 
 // Ready is when the shop counts as up.
 type Ready struct {
-	HTTP   string   `yaml:"http" json:"http"` // path that answers 2xx
-	Within Duration `yaml:"within" json:"within_ns"`
+	HTTP   string   `yaml:"http" json:"http" jsonschema:"required,pattern=^/"` // path that answers 2xx
+	Within Duration `yaml:"within" json:"within" jsonschema:"required"`
 }
 
 // ChannelUse says how the shop speaks to the channel.
 type ChannelUse struct {
-	Dialect   string     `yaml:"dialect" json:"dialect"`
-	Callbacks string     `yaml:"callbacks" json:"callbacks"`          // path at the shop, told to it as {{ channel.notify }}
-	Retry     []Duration `yaml:"retry" json:"retry_ns,omitempty"`     // schedule after the first attempt; default: the dialect's, compressed
-	Timeout   Duration   `yaml:"timeout" json:"timeout_ns,omitempty"` // of one delivery attempt
+	Dialect   string     `yaml:"dialect" json:"dialect" jsonschema:"required"`
+	Callbacks string     `yaml:"callbacks" json:"callbacks" jsonschema:"required,pattern=^/"` // path at the shop, told to it as {{ channel.notify }}
+	Retry     []Duration `yaml:"retry" json:"retry,omitempty"`                                // schedule after the first attempt; default: the dialect's, compressed
+	Timeout   Duration   `yaml:"timeout" json:"timeout,omitempty"`                            // of one delivery attempt
 }
 
 // Timers are the shop's own.
 type Timers struct {
-	Expiry    Duration `yaml:"expiry" json:"expiry_ns,omitempty"`
-	Query     Duration `yaml:"query" json:"query_ns,omitempty"`
-	Refund    Duration `yaml:"refund" json:"refund_ns,omitempty"`
-	Reconcile Duration `yaml:"reconcile" json:"reconcile_ns,omitempty"`
-	Apply     Duration `yaml:"apply" json:"apply_ns,omitempty"`
+	Expiry    Duration `yaml:"expiry" json:"expiry,omitempty"`
+	Query     Duration `yaml:"query" json:"query,omitempty"`
+	Refund    Duration `yaml:"refund" json:"refund,omitempty"`
+	Reconcile Duration `yaml:"reconcile" json:"reconcile,omitempty"`
+	Apply     Duration `yaml:"apply" json:"apply,omitempty"`
 }
 
 // Legal is what the shop declares as intended.
@@ -72,42 +74,42 @@ type Legal struct {
 
 // Sink is a recording endpoint for effects outside the shop, told to it as {{ sink "name" }}. It takes POSTed JSON.
 type Sink struct {
-	Key   string `yaml:"key" json:"key"`     // path of the effect's own key in the body
-	Order string `yaml:"order" json:"order"` // path of the order number in the body
+	Key   string `yaml:"key" json:"key" jsonschema:"required"`     // path of the effect's own key in the body
+	Order string `yaml:"order" json:"order" jsonschema:"required"` // path of the order number in the body
 }
 
 // Job is one of the shop's own jobs.
 type Job struct {
-	Name string `yaml:"name" json:"name"`
-	Post string `yaml:"post" json:"post"`
+	Name string `yaml:"name" json:"name" jsonschema:"required"`
+	Post string `yaml:"post" json:"post" jsonschema:"required,pattern=^/"`
 }
 
 // Step is one act of a journey. Strings in it are templates: {{ sku }}, {{ quantity }}, {{ buyer }}, {{ ref }} and
 // whatever earlier steps captured. In a file it is a map with one key, its name.
 type Step struct {
 	Name    string            `yaml:"-" json:"name"` // order, pay, poll, look, cancel, refund, or one's own
-	Get     string            `yaml:"get" json:"get,omitempty"`
-	Post    string            `yaml:"post" json:"post,omitempty"`
-	Put     string            `yaml:"put" json:"put,omitempty"`
-	Delete  string            `yaml:"delete" json:"delete,omitempty"`
+	Get     string            `yaml:"get" json:"get,omitempty" jsonschema:"pattern=^/"`
+	Post    string            `yaml:"post" json:"post,omitempty" jsonschema:"pattern=^/"`
+	Put     string            `yaml:"put" json:"put,omitempty" jsonschema:"pattern=^/"`
+	Delete  string            `yaml:"delete" json:"delete,omitempty" jsonschema:"pattern=^/"`
 	Header  map[string]string `yaml:"header" json:"header,omitempty"`
 	JSON    any               `yaml:"json" json:"json,omitempty"`       // body; strings in it are templates, "{{ quantity | number }}" a number
 	Payment string            `yaml:"payment" json:"payment,omitempty"` // of a pay step: the channel's payment id
 	Capture map[string]string `yaml:"capture" json:"capture,omitempty"` // name → path in the answer's JSON
 	OK      Match             `yaml:"ok" json:"ok"`
-	Refused []Match           `yaml:"refused" json:"refused,omitempty"` // written as one map or a list of them
-	State   string            `yaml:"state" json:"state,omitempty"`     // path of the order's state in the answer
-	Until   []string          `yaml:"until" json:"until,omitempty"`     // of a poll: canonical states that end it
-	Every   Duration          `yaml:"every" json:"every_ns,omitempty"`
-	Within  Duration          `yaml:"within" json:"within_ns,omitempty"` // of a poll: patience; of a request: its timeout
-	Think   Duration          `yaml:"think" json:"think_ns,omitempty"`   // pause before the step
+	Refused []Match           `yaml:"refused,one-or-list" json:"refused,omitempty"` // written as one map or a list of them
+	State   string            `yaml:"state" json:"state,omitempty"`                 // path of the order's state in the answer
+	Until   []string          `yaml:"until,one-or-list" json:"until,omitempty"`     // of a poll: canonical states that end it; one or a list
+	Every   Duration          `yaml:"every" json:"every,omitempty"`
+	Within  Duration          `yaml:"within" json:"within,omitempty"` // of a poll: patience; of a request: its timeout
+	Think   Duration          `yaml:"think" json:"think,omitempty"`   // pause before the step
 }
 
 // Match classifies an answer. What matches neither ok nor refused is unknown.
 type Match struct {
-	Status []int             `yaml:"status" json:"status,omitempty"` // written as one number or a list
-	Reason string            `yaml:"reason" json:"reason,omitempty"` // of a refusal: path in the answer's JSON
-	Map    map[string]string `yaml:"map" json:"map,omitempty"`       // the shop's reason → sold_out or limit
+	Status []int             `yaml:"status,one-or-list" json:"status,omitempty"` // of ok: any 2xx if missing; written as one number or a list
+	Reason string            `yaml:"reason" json:"reason,omitempty"`             // of a refusal: path in the answer's JSON
+	Map    map[string]string `yaml:"map" json:"map,omitempty"`                   // the shop's reason → sold_out or limit
 }
 
 // Probe reads one canonical table: SQL on a file, or HTTP. Exactly one of SQLite and HTTP is set.
@@ -122,6 +124,6 @@ type Probe struct {
 
 // Allow permits a target that is neither loopback nor a container of the run.
 type Allow struct {
-	Host   string `yaml:"host" json:"host"`
-	Reason string `yaml:"reason" json:"reason"`
+	Host   string `yaml:"host" json:"host" jsonschema:"required"`
+	Reason string `yaml:"reason" json:"reason" jsonschema:"required"`
 }

@@ -1,0 +1,221 @@
+package scenarios
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checker collects what is wrong with values that decoded well. Its places come from the tree; for a value built in Go
+// there are none.
+type checker struct {
+	source *source
+	errs   Errors
+}
+
+func (c *checker) fail(path []any, format string, args ...any) {
+	c.failAt(c.source.at(path...), format, args...)
+}
+
+func (c *checker) failAt(at place, format string, args ...any) {
+	c.errs = append(c.errs, Error{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
+}
+
+// has says whether the file has the key at all.
+func (c *checker) has(path ...any) bool {
+	if c.source == nil || len(path) == 0 {
+		return false
+	}
+	return c.source.at(path...) != c.source.at(path[:len(path)-1]...)
+}
+
+func at(path ...any) []any { return path }
+
+// under is a path with more at its end, in an array of its own.
+func under(path []any, more ...any) []any { return append(slices.Clone(path), more...) }
+
+// warmUpSKU is on sale before the storm, for the warm-up alone.
+const warmUpSKU = "warm-up"
+
+// checkScenario checks what a scenario can be checked for without its system.
+func checkScenario(s *Scenario) Errors {
+	c := &checker{source: s.source}
+	c.items(s.Sale.Items)
+	c.journeyShares(s.Load.Journeys)
+	c.faultIDs(s)
+	for _, spec := range slices.Concat(s.Faults, s.Payers) {
+		c.window(spec)
+	}
+	for index := 1; index < len(s.Checkpoints); index++ {
+		if s.Checkpoints[index] <= s.Checkpoints[index-1] {
+			c.fail(at("checkpoints", index), "checkpoints: %s does not come after %s: want them in order of time",
+				s.Checkpoints[index], s.Checkpoints[index-1])
+		}
+	}
+	for _, invariant := range sortedKeys(s.Waive) {
+		if strings.TrimSpace(s.Waive[invariant]) == "" {
+			c.fail(at("waive", invariant), "waive: %s is waived without a reason: want one sentence", invariant)
+		}
+	}
+	for index, invariant := range s.Invariants {
+		if slices.Contains(s.Invariants[:index], invariant) {
+			c.fail(at("invariants", index), "invariants: %s is in the list twice", invariant)
+		}
+	}
+	return c.errs
+}
+
+func (c *checker) items(items []Item) {
+	for index, item := range items {
+		path := at("sale", "items", index)
+		if earlier := slices.IndexFunc(items[:index], func(i Item) bool { return i.SKU == item.SKU && i.SKU != "" }); earlier >= 0 {
+			c.fail(under(path, "sku"), "sku: %q is item %d already: want each SKU once", item.SKU, earlier)
+		}
+		if item.SKU == warmUpSKU {
+			c.fail(under(path, "sku"), "sku: %q is the harness's own, for the warm-up: want another", warmUpSKU)
+		}
+		if item.Price.Currency != "" && item.Price.Minor <= 0 {
+			c.fail(under(path, "price"), "price: %s is free: want more than 0", item.Price)
+		}
+	}
+}
+
+// journeyShares checks that the shares are a whole, to a tenth of a percent, so that three thirds of 33.3% are.
+func (c *checker) journeyShares(shares map[string]Share) {
+	if len(shares) == 0 {
+		return
+	}
+	sum := 0.0
+	for _, name := range sortedKeys(shares) {
+		sum += float64(shares[name])
+	}
+	if math.Abs(sum-1) > 0.001+1e-9 {
+		c.fail(at("load", "journeys"), "journeys: the shares add up to %.4g%%: want 100%%", sum*100)
+	}
+}
+
+func (c *checker) faultIDs(s *Scenario) {
+	seen := map[string]string{}
+	var ids []string
+	for _, spec := range slices.Concat(s.Faults, s.Payers) {
+		if spec.ID == "" {
+			continue
+		}
+		if earlier, twice := seen[spec.ID]; twice {
+			c.failAt(spec.at, "%s: the id %q is in use%s: give one of them another, as in id: %s-2",
+				spec.Kind, spec.ID, earlier, spec.ID)
+			continue
+		}
+		seen[spec.ID] = ""
+		if spec.at.line > 0 {
+			seen[spec.ID] = fmt.Sprintf(" by the fault on line %d", spec.at.line)
+		}
+		ids = append(ids, spec.ID)
+	}
+	for _, id := range sortedKeys(s.Expect.Affected) {
+		path := at("expect", "affected", id)
+		if !slices.Contains(ids, id) {
+			c.fail(path, "affected: no fault has the id %q: %s", id, choose(id, ids))
+		}
+		if s.Expect.Affected[id] < 0 {
+			c.fail(path, "affected: %d is too small: want at least 0", s.Expect.Affected[id])
+		}
+	}
+}
+
+// window checks what a fault's own keys say about its time.
+func (c *checker) window(spec FaultSpec) {
+	if length := spec.node.child("for"); length != nil && length.isScalar() && spec.For == 0 {
+		c.failAt(length.place, "for: 0 is no time: want more, or no `for` for a fault that lasts until heal")
+	}
+	if spec.Until == UntilBooks && spec.For > 0 {
+		c.failAt(spec.node.at("for"), "for: a fault `until: books` lasts until the books were read: want one of the two")
+	}
+}
+
+// cross checks a scenario against its system and its resolved load.
+type cross struct {
+	checker
+	scenario *Scenario
+	system   *System
+	loadEnd  time.Duration
+	faults   []Kind
+	payers   []Kind
+}
+
+// settleMargin is what settle must have beyond the longest timer, for the act that follows it.
+const settleMargin = time.Second
+
+func (c *cross) check() Errors {
+	name, timer := c.system.Timers.longest()
+	if least := timer + settleMargin; time.Duration(c.scenario.Settle) < least {
+		c.fail(at("settle"), "settle: %s is too short for a system whose longest timer is %s: %s: want at least %s",
+			c.scenario.Settle, name, timer, least)
+	}
+	for index, checkpoint := range c.scenario.Checkpoints {
+		if time.Duration(checkpoint) >= c.loadEnd {
+			c.fail(at("checkpoints", index), "checkpoints: %s is beyond the storm: the load ends at %s", checkpoint, c.loadEnd)
+		}
+	}
+	for _, journey := range sortedKeys(c.scenario.Load.Journeys) {
+		if _, known := c.system.Journeys[journey]; !known {
+			c.fail(at("load", "journeys", journey), "journeys: the system %s has no journey %q: %s",
+				c.system.Name, journey, choose(journey, sortedKeys(c.system.Journeys)))
+		}
+	}
+	for _, spec := range c.scenario.Faults {
+		c.fault(spec, c.faults)
+	}
+	for _, spec := range c.scenario.Payers {
+		c.fault(spec, c.payers)
+	}
+	return c.errs
+}
+
+func (c *cross) fault(spec FaultSpec, kinds []Kind) {
+	found := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == spec.Kind })
+	if found < 0 {
+		c.failAt(spec.at, "unknown fault %q: %s", spec.Kind, choose(spec.Kind, names(kinds, func(k Kind) string { return k.Name })))
+		return
+	}
+	if time.Duration(spec.From) >= c.loadEnd && spec.From > 0 {
+		c.failAt(spec.node.at("from"), "from: %s is when the load is over, which ends at %s: want earlier", spec.From, c.loadEnd)
+	}
+	if link := spec.node.child("link"); link != nil && link.isScalar() && !slices.Contains(Links(), link.text) {
+		c.failAt(link.place, "link: unknown link %q: %s", link.text, choose(link.text, Links()))
+		return
+	}
+	for _, act := range kinds[found].NeedsActs {
+		if _, has := c.system.Acts[act]; !has {
+			c.failAt(spec.at, "%s: the system %s has no act %q, which it needs: %s",
+				spec.Kind, c.system.Name, act, choose(act, sortedKeys(c.system.Acts)))
+		}
+	}
+	if params, checks := spec.Params.(Checker); checks {
+		if err := params.Check(*c.system); err != nil {
+			field, _, _ := strings.Cut(err.Error(), ":")
+			where := spec.at
+			if value := spec.node.child(field); value != nil {
+				where = spec.node.at(field)
+			}
+			c.failAt(where, "%s: %s", spec.Kind, err)
+		}
+	}
+}
+
+// longest names the longest of the timers.
+func (t Timers) longest() (name string, length time.Duration) {
+	for _, timer := range []struct {
+		name   string
+		length Duration
+	}{
+		{"expiry", t.Expiry}, {"query", t.Query}, {"refund", t.Refund}, {"reconcile", t.Reconcile}, {"apply", t.Apply},
+	} {
+		if time.Duration(timer.length) > length || name == "" {
+			name, length = timer.name, time.Duration(timer.length)
+		}
+	}
+	return name, length
+}

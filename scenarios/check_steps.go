@@ -1,0 +1,181 @@
+package scenarios
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// identifier is what a capture may be called: a name that a template can mention.
+var identifier = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+
+// steps checks set-up, journeys and acts, and that no template names what is not known yet at its step.
+func (c *checker) steps(s *System) {
+	known := itemNames()
+	for index, step := range s.Setup {
+		path := at("setup", index, step.Name)
+		c.step(path, step, known)
+		if step.Payment != "" {
+			c.fail(under(path, "payment"), "payment: set-up pays nothing: want a request")
+		}
+		known = append(known, sortedKeys(step.Capture)...)
+	}
+	var captured []string
+	for _, journey := range sortedKeys(s.Journeys) {
+		path := at("journeys", journey)
+		if len(s.Journeys[journey]) == 0 && (c.source == nil || c.has(path...) && c.emptyList(journey)) {
+			c.fail(path, "%s: has no steps: want at least one", journey)
+		}
+		known := slices.Concat(itemNames(), orderNames())
+		for index, step := range s.Journeys[journey] {
+			c.step(under(path, index, step.Name), step, known)
+			known = append(known, sortedKeys(step.Capture)...)
+		}
+		captured = append(captured, known...)
+	}
+	// An act happens inside some journey, and may name what that one captured.
+	for _, name := range sortedKeys(s.Acts) {
+		c.step(at("acts", name), s.Acts[name], slices.Concat(itemNames(), orderNames(), captured))
+	}
+}
+
+// emptyList tells a journey without steps from one whose steps did not decode.
+func (c *checker) emptyList(journey string) bool {
+	steps := c.source.tree.child("journeys").child(journey)
+	return steps != nil && steps.shape == shapeSequence && len(steps.items) == 0
+}
+
+func (c *checker) step(path []any, s Step, known []string) {
+	if s.Name == "" {
+		return // it did not decode
+	}
+	var verbs []string
+	for _, verb := range stepVerbs(s) {
+		if verb.target != "" {
+			verbs = append(verbs, verb.name)
+			c.template(under(path, verb.name), verb.name, verb.target, known, nil)
+		}
+	}
+	switch {
+	case len(verbs) == 0 && !c.hasAny(path, "get", "post", "put", "delete", "payment"):
+		c.fail(path, "%s: does nothing: want one of get, post, put, delete, payment", s.Name)
+	case len(verbs) > 1:
+		c.fail(under(path, verbs[1]), "%s: has both %s and %s: want one of get, post, put, delete, payment",
+			s.Name, verbs[0], verbs[1])
+	case s.Payment != "":
+		c.onlyKeys(path, s.Name, "payment", "think", "within")
+	case s.JSON != nil && s.Get != "":
+		c.fail(under(path, "json"), "json: a get has no body: want post or put")
+	}
+	c.body(under(path, "json"), s.JSON, known)
+	for _, name := range sortedKeys(s.Header) {
+		c.template(under(path, "header", name), name, s.Header[name], known, nil)
+	}
+	c.captures(path, s)
+	c.answers(path, s)
+	c.poll(path, s)
+}
+
+type stepVerb struct{ name, target string }
+
+func stepVerbs(s Step) []stepVerb {
+	return []stepVerb{{"get", s.Get}, {"post", s.Post}, {"put", s.Put}, {"delete", s.Delete}, {"payment", s.Payment}}
+}
+
+func (c *checker) hasAny(path []any, keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return c.has(under(path, key)...) })
+}
+
+// onlyKeys refuses keys that mean nothing in a step of this sort.
+func (c *checker) onlyKeys(path []any, name string, allowed ...string) {
+	for _, key := range keysOf(fieldsOf(typeStep)) {
+		if !slices.Contains(allowed, key) && c.has(under(path, key)...) {
+			c.fail(under(path, key), "%s: means nothing in %s, which pays at the channel: %s", key, name, choose("", allowed))
+		}
+	}
+}
+
+// body checks the templates in a JSON body, each at its place.
+func (c *checker) body(path []any, value any, known []string) {
+	switch value := value.(type) {
+	case string:
+		c.template(path, "json", value, known, nil)
+	case map[string]any:
+		for _, key := range sortedKeys(value) {
+			c.body(under(path, key), value[key], known)
+		}
+	case []any:
+		for index, item := range value {
+			c.body(under(path, index), item, known)
+		}
+	}
+}
+
+func (c *checker) captures(path []any, s Step) {
+	taken := slices.Concat(itemNames(), orderNames())
+	for _, name := range sortedKeys(s.Capture) {
+		where := under(path, "capture", name)
+		switch {
+		case !identifier.MatchString(name):
+			c.fail(where, "capture: %q is no name that a template can mention: want lower case letters, digits and _", name)
+		case slices.Contains(taken, name):
+			c.fail(where, "capture: %q is a name of the harness's: want another than %s", name, choose("", taken))
+		case s.Capture[name] == "":
+			c.fail(where, "capture: %s has no path in the answer: want one such as id", name)
+		}
+	}
+}
+
+func (c *checker) answers(path []any, s Step) {
+	c.statuses(under(path, "ok"), s.OK)
+	if s.OK.Reason != "" || s.OK.Map != nil {
+		c.fail(under(path, "ok"), "ok: has no reason: reason and map belong to refused")
+	}
+	list := c.source != nil && c.source.at(under(path, "refused", 0)...) != c.source.at(under(path, "refused")...)
+	for index, match := range s.Refused {
+		where := under(path, "refused")
+		if list {
+			where = under(where, index)
+		}
+		c.statuses(where, match)
+		if len(match.Status) == 0 {
+			c.fail(where, "refused: missing key \"status\": want a status such as 409")
+		}
+		if match.Map != nil && match.Reason == "" {
+			c.fail(under(where, "map"), "map: maps reasons, and there is none: want reason, the path of one in the answer")
+		}
+	}
+}
+
+func (c *checker) statuses(path []any, m Match) {
+	for index, status := range m.Status {
+		if status < 200 || status > 599 {
+			c.fail(under(path, "status", index), "status: %s is no HTTP status: want 200 to 599", strconv.Itoa(status))
+		}
+	}
+}
+
+// defaultEvery is how often a poll asks that does not say.
+const defaultEvery = 100 * time.Millisecond
+
+func (c *checker) poll(path []any, s Step) {
+	polls := s.Name == "poll" || len(s.Until) > 0
+	switch {
+	case !polls && s.Every > 0:
+		c.fail(under(path, "every"), "every: belongs to a poll: want until with it")
+	case !polls:
+		return
+	case len(s.Until) == 0 && !c.hasAny(path, "until"):
+		c.fail(path, "%s: missing key \"until\": want the order states that end the poll", s.Name)
+	}
+	if s.Within == 0 && !c.hasAny(path, "within") {
+		c.fail(path, "%s: missing key \"within\": want how long the poll is patient", s.Name)
+	}
+	if s.State == "" && !c.hasAny(path, "state") {
+		c.fail(path, "%s: missing key \"state\": want the path of the order's state in the answer", s.Name)
+	}
+	if s.Every > s.Within && s.Within > 0 {
+		c.fail(under(path, "every"), "every: %s is longer than the poll is patient, %s", s.Every, s.Within)
+	}
+}

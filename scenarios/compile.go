@@ -1,0 +1,255 @@
+package scenarios
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// requestTimeout is how long a step waits for an answer that says no `within`.
+const requestTimeout = 5 * time.Second
+
+// leastVUs is what a plan has at least, so that a slow start drops nobody.
+const leastVUs = 20
+
+// always are the invariants that every scenario requires which names none itself.
+func always() []string { return []string{"I4", "I7", "I13"} }
+
+// Compile resolves a scenario, its system and the settings of the command line (--set path=value) with a seed into a
+// plan. The same files, settings and seed give the same plan, and so the same digest, on any machine. What is wrong
+// comes as Errors.
+//
+// A setting's path is dotted keys of the scenario: load.peak, sale.items.0.stock, faults.<id>.share, and
+// payers.<name>; or of the system: system.launch.process.env.X.
+func Compile(
+	scenario *Scenario, system *System, v Vocabulary, seed int64, settings map[string]string,
+) (Plan, error) {
+	scenario, system, err := withSettings(scenario, system, v, settings)
+	if err != nil {
+		return Plan{}, err
+	}
+	if errs := append(checkScenario(scenario), checkSystem(system)...); len(errs) > 0 {
+		return Plan{}, errs.asError()
+	}
+	steps, err := loadSteps(scenario, v)
+	if err != nil {
+		return Plan{}, err
+	}
+	loadEnd := steps[len(steps)-1].At + steps[len(steps)-1].For
+	crossed := cross{
+		checker: checker{source: scenario.source}, scenario: scenario, system: system, loadEnd: loadEnd,
+		faults: v.Faults, payers: v.Payers,
+	}
+	if errs := crossed.check(); len(errs) > 0 {
+		return Plan{}, errs.asError()
+	}
+	plan, err := assemble(scenario, system, v, steps)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan.Seed = seed
+	plan.Digest, err = plan.digest()
+	return plan, err
+}
+
+// assemble puts checked parts together.
+func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep) (Plan, error) {
+	last := steps[len(steps)-1]
+	patience := system.patience()
+	plan := Plan{
+		Schema:      PlanSchema,
+		Name:        scenario.Name,
+		Why:         scenario.Why,
+		System:      *system,
+		Items:       scenario.Sale.Items,
+		WarmUpSKU:   warmUpSKU,
+		Steps:       steps,
+		Offered:     last.FirstBuyer - 1 + last.Iterations,
+		Journeys:    journeyShares(scenario, system),
+		Checkpoints: durations(scenario.Checkpoints),
+		StormMax:    last.At + last.For + patience,
+		Settle:      time.Duration(scenario.Settle),
+		Expect: PlanExpect{
+			SoldOut:      scenario.Expect.SoldOut,
+			Orders:       scenario.Expect.Orders,
+			StartedShare: float64(scenario.Expect.StartedShare),
+			KnownShare:   float64(scenario.Expect.KnownShare),
+		},
+		Waive:      scenario.Waive,
+		ReviewCap:  scenario.ReviewCap,
+		Known:      scenario.Known,
+		Service:    scenario.Service,
+		GateBeyond: scenario.GateBeyond,
+	}
+	if system.source != nil {
+		plan.SystemDir = system.source.dir
+	}
+	plan.System.source = nil
+	plan.VUs = virtualUsers(steps, plan.Offered, patience)
+	var err error
+	if plan.Faults, err = planFaults(scenario.Faults, v.Faults, scenario.Expect.Affected); err != nil {
+		return Plan{}, err
+	}
+	if plan.Payers, err = planFaults(scenario.Payers, v.Payers, scenario.Expect.Affected); err != nil {
+		return Plan{}, err
+	}
+	plan.Required, err = required(scenario, plan, v)
+	return plan, err
+}
+
+// loadSteps asks the profile, and numbers its steps' times, iterations and buyers.
+func loadSteps(scenario *Scenario, v Vocabulary) ([]LoadStep, error) {
+	where := scenario.source.at("load")
+	fail := func(format string, args ...any) ([]LoadStep, error) {
+		return nil, Errors{{File: where.file, Line: where.line, Column: where.column, Message: fmt.Sprintf(format, args...)}}
+	}
+	found := slices.IndexFunc(v.Profiles, func(p Profile) bool { return p.Name == scenario.Load.Profile })
+	if found < 0 {
+		known := names(v.Profiles, func(p Profile) string { return p.Name })
+		return fail("load: unknown profile %q: %s", scenario.Load.Profile, choose(scenario.Load.Profile, known))
+	}
+	steps, err := v.Profiles[found].Steps(scenario.Load)
+	if err != nil {
+		return fail("load: %s", err)
+	}
+	end, buyer := time.Duration(0), 1
+	for index := range steps {
+		step := &steps[index]
+		if step.For <= 0 || step.PerSecond < 0 || math.IsInf(step.PerSecond, 0) || math.IsNaN(step.PerSecond) {
+			return fail("load: step %d lasts %s at %g/s: want more than no time, at a rate", index, step.For, step.PerSecond)
+		}
+		if step.At == 0 {
+			step.At = end
+		}
+		if step.Iterations == 0 {
+			step.Iterations = int(math.Round(step.PerSecond * step.For.Seconds()))
+		}
+		step.FirstBuyer = buyer
+		end, buyer = step.At+step.For, buyer+step.Iterations
+	}
+	if buyer == 1 {
+		return fail("load: offers no buyer at all: want a higher rate or a longer time")
+	}
+	if buyer > iterationsMax {
+		return fail("load: offers %d buyers: want at most %d", buyer-1, iterationsMax)
+	}
+	return steps, nil
+}
+
+// iterationsMax keeps a typing error in a rate from filling the machine.
+const iterationsMax = 10_000_000
+
+// journeyShares are the scenario's, sorted, or everyone on the system's first.
+func journeyShares(scenario *Scenario, system *System) []JourneyShare {
+	if len(scenario.Load.Journeys) == 0 {
+		return []JourneyShare{{Name: system.firstJourney(), Share: 1}}
+	}
+	shares := make([]JourneyShare, 0, len(scenario.Load.Journeys))
+	for _, name := range sortedKeys(scenario.Load.Journeys) {
+		shares = append(shares, JourneyShare{Name: name, Share: float64(scenario.Load.Journeys[name])})
+	}
+	return shares
+}
+
+// firstJourney is the first in the file, or by name for a system that has none.
+func (s *System) firstJourney() string {
+	if s.source != nil {
+		if journeys := s.source.tree.child("journeys"); journeys != nil && len(journeys.entries) > 0 {
+			return journeys.entries[0].key
+		}
+	}
+	return sortedKeys(s.Journeys)[0]
+}
+
+// patience is how long the longest journey can take: every step's pause, and all of its time to answer.
+func (s *System) patience() time.Duration {
+	longest := time.Duration(0)
+	for _, journey := range s.Journeys {
+		total := time.Duration(0)
+		for _, step := range journey {
+			within := cmp.Or(time.Duration(step.Within), requestTimeout)
+			total += time.Duration(step.Think) + within
+		}
+		longest = max(longest, total)
+	}
+	return longest
+}
+
+// virtualUsers is enough for every buyer at the peak to take as long as a journey can, so that the open model holds
+// however slow the shop becomes; never more than there are buyers.
+func virtualUsers(steps []LoadStep, offered int, patience time.Duration) int {
+	peak := 0.0
+	for _, step := range steps {
+		peak = max(peak, step.PerSecond)
+	}
+	return max(leastVUs, min(offered, int(math.Ceil(peak*patience.Seconds()))))
+}
+
+func planFaults(specs []FaultSpec, kinds []Kind, floors map[string]int) ([]Fault, error) {
+	var planned []Fault
+	for _, spec := range specs {
+		kind := kinds[slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == spec.Kind })]
+		params := json.RawMessage("{}")
+		if spec.Params != nil {
+			encoded, err := json.Marshal(spec.Params)
+			if err != nil {
+				return nil, fmt.Errorf("write the parameters of %s: %w", spec.ID, err)
+			}
+			params = encoded
+		}
+		// A fault that touched nothing proves nothing, so one is the least unless the scenario says otherwise.
+		floor, named := floors[spec.ID]
+		if !named {
+			floor = 1
+		}
+		planned = append(planned, Fault{
+			ID: spec.ID, Kind: spec.Kind, Share: float64(spec.Share), Only: spec.Only, When: spec.When,
+			From: time.Duration(spec.From), For: time.Duration(spec.For), Until: cmp.Or(spec.Until, UntilHeal),
+			Params: params, Contract: kind.Contract, Unit: kind.Unit, Planned: inWords(spec, kind),
+			Exercises: slices.Clone(kind.Exercises), Floor: floor,
+		})
+	}
+	return planned, nil
+}
+
+// required is what the scenario names, or what its faults and payers are there to exercise and what always is.
+func required(scenario *Scenario, plan Plan, v Vocabulary) ([]string, error) {
+	wanted := slices.Clone(scenario.Invariants)
+	if len(wanted) == 0 {
+		wanted = always()
+		for _, fault := range slices.Concat(plan.Faults, plan.Payers) {
+			wanted = append(wanted, fault.Exercises...)
+		}
+	}
+	slices.SortFunc(wanted, compareInvariants)
+	wanted = slices.Compact(wanted)
+	var errs Errors
+	for _, invariant := range wanted {
+		if !slices.Contains(v.Invariants, invariant) {
+			where := scenario.source.at("invariants")
+			errs = append(errs, Error{File: where.file, Line: where.line, Column: where.column, Message: fmt.Sprintf(
+				"required is %q, which is no invariant: %s", invariant, choose(invariant, v.Invariants),
+			)})
+		}
+	}
+	return wanted, errs.asError()
+}
+
+// compareInvariants puts I2 before I10.
+func compareInvariants(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+func durations(of []Duration) []time.Duration {
+	var all []time.Duration
+	for _, one := range of {
+		all = append(all, time.Duration(one))
+	}
+	return all
+}
+
+func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }

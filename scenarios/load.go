@@ -1,0 +1,103 @@
+package scenarios
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+)
+
+// source is where a decoded value came from: for places in later errors, and to decode it again with settings.
+type source struct {
+	file string // as errors name it
+	dir  string // what the file's own relative paths start from; "" for a shipped one
+	tree *node
+}
+
+func (s *source) at(path ...any) place {
+	if s == nil {
+		return place{}
+	}
+	return s.tree.at(path...)
+}
+
+// LoadScenario reads and checks a scenario file. What is wrong with it comes as Errors, all of it; a file that cannot be read
+// comes as another error.
+func LoadScenario(path string, v Vocabulary) (*Scenario, error) {
+	from, err := readSource(path)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	return decodeScenario(from, v)
+}
+
+// LoadSystem reads and checks a system file, with errors as LoadScenario has them.
+func LoadSystem(path string, v Vocabulary) (*System, error) {
+	from, err := readSource(path)
+	if err != nil {
+		return nil, fmt.Errorf("read system: %w", err)
+	}
+	return decodeSystem(from, v)
+}
+
+// LoadScenarioFS reads a scenario of another file system. A path in it leads nowhere: it names a shipped system.
+func LoadScenarioFS(files fs.FS, path string, v Vocabulary) (*Scenario, error) {
+	from, err := readSourceFS(files, path)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	return decodeScenario(from, v)
+}
+
+// LoadSystemFS reads a system file of another file system.
+func LoadSystemFS(files fs.FS, path string, v Vocabulary) (*System, error) {
+	from, err := readSourceFS(files, path)
+	if err != nil {
+		return nil, fmt.Errorf("read system: %w", err)
+	}
+	return decodeSystem(from, v)
+}
+
+func readSource(path string) (*source, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	tree, errs := parseTree(path, text)
+	return &source{file: path, dir: filepath.Dir(path), tree: tree}, errs.asError()
+}
+
+func readSourceFS(files fs.FS, path string) (*source, error) {
+	text, err := fs.ReadFile(files, path)
+	if err != nil {
+		return nil, err
+	}
+	tree, errs := parseTree(path, text)
+	return &source{file: path, tree: tree}, errs.asError()
+}
+
+func decodeScenario(from *source, v Vocabulary) (*Scenario, error) {
+	scenario := &Scenario{
+		Expect: Expect{Orders: 1, StartedShare: 0.95, KnownShare: 0.5},
+		source: from,
+	}
+	d := newDecoder(v)
+	d.structure(from.tree, "scenario", reflect.ValueOf(scenario).Elem(), nil)
+	errs := append(d.errs, checkScenario(scenario)...)
+	if len(errs) > 0 {
+		return nil, errs.asError()
+	}
+	return scenario, nil
+}
+
+func decodeSystem(from *source, v Vocabulary) (*System, error) {
+	system := &System{source: from}
+	d := newDecoder(v)
+	d.structure(from.tree, "system", reflect.ValueOf(system).Elem(), nil)
+	errs := append(d.errs, checkSystem(system)...)
+	if len(errs) > 0 {
+		return nil, errs.asError()
+	}
+	return system, nil
+}

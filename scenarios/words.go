@@ -1,0 +1,104 @@
+package scenarios
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/paystorm/paystorm/money"
+)
+
+var typeAmount = reflect.TypeFor[money.Amount]()
+
+// Links are the named TCP links of a run.
+func Links() []string { return []string{"client->shop", "shop->channel", "channel->shop"} }
+
+// Canonical words that these files use. The history has them as types; this package may not import it, and a test of
+// the command line, which sees both, holds them equal.
+
+// OrderStates are the canonical states of an order.
+func OrderStates() []string {
+	return []string{"pending", "paid", "shipped", "refunding", "refunded", "closed", "review"}
+}
+
+// Tables are the canonical tables that probes fill.
+func Tables() []string {
+	return []string{
+		"stock", "orders", "payments", "refunds", "grants", "coupons", "ledger", "discrepancies", "inbox",
+	}
+}
+
+// RefundStates are the canonical states of a refund.
+func RefundStates() []string { return []string{"pending", "succeeded", "failed"} }
+
+// Reasons are the canonical reasons of a refusal.
+func Reasons() []string { return []string{"sold_out", "limit"} }
+
+// Messages are what `only: {message: …}` may name: notification types and merchant operations.
+func Messages() []string {
+	return []string{
+		"payment.succeeded", "payment.failed", "payment.closed", "refund.succeeded", "refund.failed",
+		"create", "query", "close", "refund", "refund-query", "bill",
+	}
+}
+
+// PaymentStates are the states of a payment at the channel that `when` may name.
+func PaymentStates() []string { return []string{"created", "pending", "succeeded", "failed", "closed"} }
+
+// When a fault ends that has no `for`.
+const (
+	UntilHeal  = "heal"
+	UntilBooks = "books" // stays until the shop's books were read
+)
+
+// Names of templates. Item.Values has those of an item.
+func itemNames() []string {
+	return []string{"sku", "stock", "price", "price_minor", "currency", "per_buyer"}
+}
+
+// orderNames are what a journey's step may name beside the item and what was captured.
+func orderNames() []string { return []string{"quantity", "buyer", "ref"} }
+
+// processNames are what a process's command and environment may name; link and sink take an argument.
+func processNames() []string {
+	return []string{
+		"address", "port", "dir", "channel.key", "channel.secret", "channel.merchant", "channel.notify", "link", "sink",
+	}
+}
+
+// wordSet is what a field's keys or values must be among; nil allows any.
+type wordSet struct {
+	noun         string
+	keys, values []string
+}
+
+// words lists the fields that take words from a fixed set, as "Type.key". The decoder and the schemas both read it.
+func words(v Vocabulary) map[string]wordSet {
+	acts := []string{"cancel", "refund", "payment"}
+	for _, kind := range v.Payers {
+		acts = append(acts, kind.NeedsActs...)
+	}
+	slices.Sort(acts)
+	return map[string]wordSet{
+		"Load.profile":        {noun: "profile", values: names(v.Profiles, func(p Profile) string { return p.Name })},
+		"Scenario.invariants": {noun: "invariant", values: v.Invariants},
+		"Scenario.waive":      {noun: "invariant", keys: v.Invariants},
+		"Known.invariant":     {noun: "invariant", values: v.Invariants},
+		"ChannelUse.dialect":  {noun: "dialect", values: v.Dialects},
+		"System.states":       {noun: "order state", values: OrderStates()},
+		"System.probes":       {noun: "table", keys: Tables()},
+		"System.acts":         {noun: "act", keys: slices.Compact(acts)},
+		"System.launch":       {noun: "launcher", keys: v.Launchers},
+		"Step.until":          {noun: "order state", values: OrderStates()},
+		"Match.map":           {noun: "reason", values: Reasons()},
+		"Only.message":        {noun: "message", values: Messages()},
+		"common.until":        {noun: "end", values: []string{UntilHeal, UntilBooks}},
+	}
+}
+
+func names[T any](of []T, name func(T) string) []string {
+	all := make([]string, len(of))
+	for index, one := range of {
+		all[index] = name(one)
+	}
+	return all
+}
