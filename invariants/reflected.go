@@ -158,3 +158,8 @@ func reflects(state history.OrderState) bool {
 		return false
 	}
 }
+
+// believesPaid says whether a shop in this state must have seen money, whatever it did with it since.
+func believesPaid(state history.OrderState) bool {
+	return reflects(state) && state != history.OrderReview
+}

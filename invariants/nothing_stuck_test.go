@@ -1,0 +1,113 @@
+package invariants
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+func TestNothingStuck(t *testing.T) {
+	order := func(b *builder) *orderBuilder { return b.order("o1", 1, "phone").payment("p1") }
+	judgeCases(t, nothingStuck(), []judgement{
+		{name: "paid", story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "closed", story: func(b *builder) { order(b).closed().row(history.OrderClosed) }},
+		{name: "review within the cap", story: func(b *builder) {
+			b.hist.Header.ReviewCap = 1
+			order(b).capturedMinor(1).row(history.OrderReview)
+		}},
+		{name: "a refund accepted and pending", story: func(b *builder) {
+			order(b).captured().refund("r1").row(history.OrderRefunding)
+		}},
+		{name: "cancelled, and gone from the books", story: func(b *builder) {
+			order(b).op(history.OpCancel, history.OK, history.OrderClosed, "")
+			b.paid("o2", 2)
+		}},
+		{name: "unpaid in a shop without an expiry", story: func(b *builder) {
+			b.hist.Header.System.Timers.Expiry = 0
+			order(b).row(history.OrderPending)
+		}},
+		{name: "never accepted", idle: true, story: func(b *builder) {
+			b.unseen("", 1, "phone", 1).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
+		}},
+		{name: "an unknown order that never came to be", idle: true, story: func(b *builder) {
+			b.unseen("", 1, "phone", 1).op(history.OpOrder, history.Unknown, "", "timeout")
+		}},
+		{name: "pending and unpaid", violated: "still pending at the bound, and not paid", story: func(b *builder) {
+			order(b).row(history.OrderPending)
+		}},
+		{name: "pending and paid", violated: "still pending at the bound, and paid", story: func(b *builder) {
+			order(b).captured().delivered(history.OK).row(history.OrderPending)
+		}},
+		{name: "refunding, and nothing under way", violated: "still refunding at the bound, and no refund is under way at the channel", story: func(b *builder) {
+			order(b).captured().refund("r1").refundBroken("r1").row(history.OrderRefunding)
+		}},
+		{name: "refunding, though refunded", violated: "still refunding at the bound, although the channel has refunded", story: func(b *builder) {
+			order(b).captured().refund("r1").refundDone("r1").row(history.OrderRefunding)
+		}},
+		{name: "refunding what was never paid", violated: "still refunding at the bound, and never paid", story: func(b *builder) {
+			order(b).row(history.OrderRefunding)
+		}},
+		{name: "accepted and lost", violated: "an accepted order is missing from the books", story: func(b *builder) { order(b) }},
+		{name: "expiry not over", unjudged: "before an order's expiry was over", story: func(b *builder) {
+			b.at(24_000)
+			order(b).row(history.OrderPending)
+		}},
+		{name: "a request without an answer may have come late", unjudged: "before an order's expiry was over", story: func(b *builder) {
+			order(b).op(history.OpRepay, history.Unknown, "", "timeout").row(history.OrderPending)
+		}},
+		{name: "cut off until the books were read", unjudged: "a fault stood", story: func(b *builder) {
+			b.standing("cut")
+			order(b).row(history.OrderPending)
+		}},
+		{name: "a number nobody learnt", unjudged: "nobody learnt", story: func(b *builder) {
+			b.unseen("", 1, "phone", 1).op(history.OpOrder, history.OK, history.OrderPending, "")
+		}},
+	})
+}
+
+func TestReviewOverTheCap(t *testing.T) {
+	b := newHistory(t)
+	b.hist.Header.ReviewCap = 1
+	b.order("o1", 1, "phone").payment("p1").captured().row(history.OrderReview)
+	b.order("o2", 2, "phone").payment("p2").captured().row(history.OrderReview)
+	b.at(30_000)
+	violation := wantViolated(t, b.find(nothingStuck()), "more orders in review than the scenario allows")
+	if violation.Detail != "2 orders in review, at most 1 allowed: o1, o2" || violation.Net.String() != "9998.00 CNY" {
+		t.Fatalf("detail %q, net %s", violation.Detail, violation.Net)
+	}
+}
+
+func TestPendingRefundIsListed(t *testing.T) {
+	b := newHistory(t)
+	b.order("o1", 1, "phone").payment("p1").captured().refund("r1").row(history.OrderRefunding)
+	b.at(30_000)
+	if found := b.find(nothingStuck()); len(found.Pending) != 1 || !strings.HasPrefix(found.Pending[0], "o1: ") {
+		t.Fatalf("pending is %q", found.Pending)
+	}
+}
+
+func TestShopThatDied(t *testing.T) {
+	const dead = "the shop died and did not come back"
+	died := func(b *builder) *orderBuilder {
+		o := b.paid("o1", 1)
+		b.event(history.Event{Source: history.SourceNode, Kind: history.NodeExited, Detail: "exit status 2"})
+		return o
+	}
+	judgeCases(t, nothingStuck(), []judgement{
+		{name: "for good", violated: dead, story: func(b *builder) { died(b) }},
+		{name: "and refused connections", violated: dead, story: func(b *builder) {
+			died(b).again(history.PaymentSucceeded, 2, history.Unknown).op(history.OpLook, history.Unknown, "", "timeout")
+		}},
+		{name: "and came back", story: func(b *builder) {
+			died(b)
+			b.event(history.Event{Source: history.SourceNode, Kind: history.NodeReady})
+		}},
+		{name: "one of several", story: func(b *builder) { died(b).told(history.OrderPaid) }},
+		{name: "and yet acknowledges", story: func(b *builder) { died(b).again(history.PaymentSucceeded, 2, history.OK) }},
+		{name: "by a fault", story: func(b *builder) {
+			b.paid("o1", 1)
+			b.killed()
+		}},
+	})
+}
