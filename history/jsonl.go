@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Row is one row of a reading, as WriteJSONL shows it.
+// Row is one row of a reading, as a Story shows it.
 type Row struct {
 	At    Time   `json:"at_ns"` // when the reading ended
 	Label string `json:"label"`
@@ -17,48 +17,75 @@ type Row struct {
 	Row   any    `json:"row"`
 }
 
-// WriteJSONL writes one order's whole story in time order, one JSON object a line: what the clients tried, what happened,
-// and the rows of the shop's books that concern it. Each object has a "record": op, event or row. The order is given by
-// its number, or by its client reference where no number was ever learnt; records that know only the reference or the
-// payment are joined through those that know both. An empty order means everything.
-func WriteJSONL(w io.Writer, h *History, order string) error {
+// Record is one thing of a story: exactly one of its pointers is set.
+type Record struct {
+	At    Time
+	Op    *Op // At is its call
+	Event *Event
+	Row   *Row
+}
+
+// MarshalJSON writes the op, event or row with a "record" that says which it is.
+func (r Record) MarshalJSON() ([]byte, error) {
+	type kind struct {
+		Record string `json:"record"`
+	}
+	switch {
+	case r.Op != nil:
+		return json.Marshal(struct {
+			kind
+			*Op
+		}{kind{"op"}, r.Op})
+	case r.Event != nil:
+		return json.Marshal(struct {
+			kind
+			*Event
+		}{kind{"event"}, r.Event})
+	default:
+		return json.Marshal(struct {
+			kind
+			*Row
+		}{kind{"row"}, r.Row})
+	}
+}
+
+// Story is one order's whole story in time order: what the clients tried, what happened, and the rows of the shop's books
+// that concern it. The order is given by its number, or by its client reference where no number was ever learnt; records
+// that know only the reference or the payment are joined through those that know both. An empty order means everything.
+func (h *History) Story(order string) []Record {
 	wanted := everything
 	if order != "" {
-		wanted = h.story(order).has
+		wanted = h.names(order).has
 	}
-	var lines []line
+	var records []Record
 	for i := range h.Ops {
 		if op := &h.Ops[i]; wanted(op.Order, op.Ref, op.Payment) {
-			lines = append(lines, line{op.Called, struct {
-				Record string `json:"record"`
-				*Op
-			}{"op", op}})
+			records = append(records, Record{At: op.Called, Op: op})
 		}
 	}
 	for i := range h.Events {
 		if event := &h.Events[i]; wanted(event.Order, event.Ref, event.Payment) {
-			lines = append(lines, line{event.At, struct {
-				Record string `json:"record"`
-				*Event
-			}{"event", event}})
+			records = append(records, Record{At: event.At, Event: event})
 		}
 	}
 	for _, reading := range h.Readings {
 		reading.eachRow(func(table Table, order, ref, payment string, row any) {
 			if wanted(order, ref, payment) {
-				lines = append(lines, line{reading.End, struct {
-					Record string `json:"record"`
-					Row
-				}{"row", Row{At: reading.End, Label: reading.Label, Table: table, Row: row}}})
+				records = append(records, Record{At: reading.End, Row: &Row{At: reading.End, Label: reading.Label, Table: table, Row: row}})
 			}
 		})
 	}
-	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(records, func(a, b Record) int { return cmp.Compare(a.At, b.At) })
+	return records
+}
+
+// WriteJSONL writes a Story, one JSON object a line.
+func WriteJSONL(w io.Writer, h *History, order string) error {
 	buffered := bufio.NewWriter(w)
 	encoder := json.NewEncoder(buffered)
 	encoder.SetEscapeHTML(false)
-	for _, line := range lines {
-		if err := encoder.Encode(line.object); err != nil {
+	for _, record := range h.Story(order) {
+		if err := encoder.Encode(record); err != nil {
 			return fmt.Errorf("write the history as lines of JSON: %w", err)
 		}
 	}
@@ -68,25 +95,20 @@ func WriteJSONL(w io.Writer, h *History, order string) error {
 	return nil
 }
 
-type line struct {
-	at     Time
-	object any
-}
-
 func everything(string, string, string) bool { return true }
 
-// story holds the names under which one order is known.
-type story struct{ orders, refs, payments map[string]bool }
+// names are those under which one order is known.
+type names struct{ orders, refs, payments map[string]bool }
 
 // has says whether a record with these names belongs to the story. A forgery that names this order and another's payment
 // belongs to both.
-func (s story) has(order, ref, payment string) bool {
+func (s names) has(order, ref, payment string) bool {
 	return s.orders[order] || s.refs[ref] || s.payments[payment]
 }
 
-// story collects the names that genuine records put beside the given number or reference.
-func (h *History) story(order string) story {
-	s := story{orders: map[string]bool{order: true}, refs: map[string]bool{}, payments: map[string]bool{}}
+// names collects those that genuine records put beside the given number or reference.
+func (h *History) names(order string) names {
+	s := names{orders: map[string]bool{order: true}, refs: map[string]bool{}, payments: map[string]bool{}}
 	if _, err := ParseRef(order); err == nil {
 		s.orders, s.refs[order] = map[string]bool{}, true
 	}
