@@ -1,0 +1,43 @@
+package flashshop
+
+import (
+	"fmt"
+	"strings"
+)
+
+// known are the defects that the shop can be given, one at a time or together.
+var known = map[string]string{
+	"D01": "no dedupe: every success callback grants the points again",
+	"D02": "dedupe by check-then-act, with no unique key",
+	"D04": "acknowledges before commit; a crash loses the message",
+	"D06": "acknowledges whatever went wrong in the handler",
+	"D09": "verifies the signature only if there is one",
+	"D10": "does not compare amount and currency",
+	"D12": "writes failed and closed over whatever state the order has",
+	"D14": "expiry releases the stock and leaves the order payable",
+	"D15": "ignores a success that comes after close",
+	"D16": "takes a timeout for a failure",
+	"D20": "does not refund the second payment of an order",
+	"D21": "reads the stock, then writes it",
+	"D29": "never asks the channel",
+}
+
+type defects map[string]bool
+
+// parseDefects reads a comma-separated list of ids, such as "D02,D14".
+func parseDefects(list string) (defects, error) {
+	set := defects{}
+	for id := range strings.SplitSeq(list, ",") {
+		id = strings.ToUpper(strings.TrimSpace(id))
+		if id == "" {
+			continue
+		}
+		if _, ok := known[id]; !ok {
+			return nil, fmt.Errorf("DEFECTS: there is no defect %q", id)
+		}
+		set[id] = true
+	}
+	return set, nil
+}
+
+func (d defects) has(id string) bool { return d[id] }

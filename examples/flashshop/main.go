@@ -1,0 +1,108 @@
+package flashshop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+)
+
+// shop is what the handlers and the workers share.
+type shop struct {
+	config
+	store   *store
+	channel *channel
+	webhook *standardwebhooks.Webhook
+	mail    *http.Client
+	now     func() time.Time
+	log     *slog.Logger
+	flights singleflight.Group // one conversation with the channel per attempt, order and refund at a time
+	inbox   chan notification  // D04 only
+}
+
+// Main runs the shop until ctx ends. It is configured by env alone (config.go), logs to stderr, and prints the address
+// it listens on to stdout.
+func Main(ctx context.Context, env func(string) string, stdout, stderr io.Writer) error {
+	cfg, err := readConfig(env)
+	if err != nil {
+		return fmt.Errorf("flashshop: configuration: %w", err)
+	}
+	webhook, err := standardwebhooks.NewWebhook(cfg.callbackSecret)
+	if err != nil {
+		return fmt.Errorf("flashshop: CALLBACK_SECRET: %w", err)
+	}
+	st, err := openStore(ctx, cfg.db, cfg.defects)
+	if err != nil {
+		return fmt.Errorf("flashshop: %w", err)
+	}
+	s := &shop{
+		config: cfg, store: st, channel: newChannel(cfg), webhook: webhook,
+		mail: &http.Client{Timeout: cfg.channelTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: parallel}},
+		now:  time.Now, log: slog.New(slog.NewTextHandler(stderr, nil)), inbox: make(chan notification, 1<<14),
+	}
+	err = s.run(ctx, stdout)
+	s.channel.http.CloseIdleConnections()
+	s.mail.CloseIdleConnections()
+	return errors.Join(err, st.close())
+}
+
+// run serves and works until ctx ends; then requests in work are finished and the workers waited for.
+func (s *shop) run(ctx context.Context, stdout io.Writer) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
+	if err != nil {
+		return fmt.Errorf("flashshop: listen: %w", err)
+	}
+	server := &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("flashshop: serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil {
+			return errors.Join(fmt.Errorf("flashshop: stop: %w", err), server.Close())
+		}
+		return nil
+	})
+	for _, q := range s.queues() {
+		group.Go(func() error { return q.run(ctx, s.log) })
+	}
+	if s.defects.has("D04") {
+		group.Go(func() error { return s.workInbox(ctx) })
+	}
+	if _, err := fmt.Fprintf(stdout, "flashshop listens on http://%s\n", listener.Addr()); err != nil {
+		s.log.Warn("print address", "error", err)
+	}
+	return group.Wait()
+}
+
+// queues are the shop's workers.
+func (s *shop) queues() []queue {
+	due := func(table, key, column string) func(context.Context, int) ([]string, error) {
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s > 0 AND %s <= ? ORDER BY %s LIMIT ?", key, table, column, column, column)
+		return func(ctx context.Context, limit int) ([]string, error) {
+			return all(ctx, s.store, value[string], query, s.now().UnixMilli(), limit)
+		}
+	}
+	return []queue{
+		{name: "orders", due: due("orders", "id", "check_at"), work: s.check},
+		{name: "refunds", due: due("refunds", "refund_no", "next_at"), work: s.pursue},
+		{name: "mail", due: due("outbox", "key", "next_at"), work: s.post},
+	}
+}

@@ -1,0 +1,174 @@
+package flashshop
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// denied is a definite no of the shop: nothing was done.
+type denied struct {
+	Status int
+	Code   string
+}
+
+func (d *denied) Error() string { return d.Code }
+
+func no(status int, code string) error { return &denied{status, code} }
+
+// wish is what a buyer wants.
+type wish struct {
+	SKU, Buyer, Ref string
+	Quantity        int64
+}
+
+// place reserves the units and writes down the order with its first attempt. The same ref again gets the same order.
+func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err error) {
+	seen := int64(-1)
+	if s.defects.has("D21") { // the stock as it was before the transaction
+		seen, _, err = one(ctx, s.store, value[int64], `SELECT available FROM skus WHERE sku = ?`, w.SKU)
+		if err != nil {
+			return o, false, err
+		}
+	}
+	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+		var found bool
+		if w.Ref != "" {
+			if o, found, err = one(ctx, t, scanOrder, orderByRef, w.Ref); err != nil || found {
+				return err
+			}
+		}
+		fresh = true
+		o, err = s.reserve(ctx, t, w, seen)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		o.ExpiresAt = now.Add(s.expiry).UnixMilli()
+		if _, err := t.exec(ctx, `INSERT INTO orders(id, ref, buyer, sku, quantity, amount_minor, currency, state, created_at,
+			expires_at, check_at) VALUES(?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?)`,
+			o.ID, o.Ref, o.Buyer, o.SKU, o.Quantity, o.Amount, o.Currency, now.UnixMilli(), o.ExpiresAt,
+			min(now.Add(s.queryAfter).UnixMilli(), o.ExpiresAt)); err != nil {
+			return err
+		}
+		_, err = s.plan(ctx, t, o, 1)
+		return err
+	})
+	return o, fresh, err
+}
+
+// reserve takes the units, if there are so many and the buyer may have them, and prices the order.
+func (s *shop) reserve(ctx context.Context, t tx, w wish, seen int64) (order, error) {
+	o := order{ID: "f" + rand.Text(), Ref: w.Ref, Buyer: w.Buyer, SKU: w.SKU, Quantity: w.Quantity, State: pending}
+	if o.Ref == "" {
+		o.Ref = o.ID
+	}
+	var perBuyer int64
+	_, found, err := one(ctx, t, func(rows *sql.Rows, _ *struct{}) error {
+		return rows.Scan(&o.Amount, &o.Currency, &perBuyer)
+	}, `SELECT price_minor, currency, per_buyer FROM skus WHERE sku = ?`, w.SKU)
+	if err != nil {
+		return o, err
+	}
+	if !found {
+		return o, no(http.StatusNotFound, "UNKNOWN_SKU")
+	}
+	o.Amount *= w.Quantity
+	if perBuyer > 0 {
+		has, _, err := one(ctx, t, value[int64], `SELECT COALESCE(SUM(quantity), 0) FROM orders
+			WHERE buyer = ? AND sku = ? AND state NOT IN ('CLOSED', 'REFUNDED')`, w.Buyer, w.SKU)
+		if err != nil {
+			return o, err
+		}
+		if has+w.Quantity > perBuyer {
+			return o, no(http.StatusConflict, "LIMIT")
+		}
+	}
+	if s.defects.has("D21") {
+		if seen < w.Quantity {
+			return o, no(http.StatusConflict, "SOLD_OUT")
+		}
+		_, err := t.exec(ctx, `UPDATE skus SET available = ?, reserved = reserved + ? WHERE sku = ?`,
+			seen-w.Quantity, w.Quantity, w.SKU)
+		return o, err
+	}
+	taken, err := t.exec(ctx, `UPDATE skus SET available = available - ?, reserved = reserved + ? WHERE sku = ? AND available >= ?`,
+		w.Quantity, w.Quantity, w.SKU, w.Quantity)
+	if err == nil && taken == 0 {
+		err = no(http.StatusConflict, "SOLD_OUT")
+	}
+	return o, err
+}
+
+// plan writes down that an nth payment of the order is to be created: the key, and the body that the key is bound to.
+func (s *shop) plan(ctx context.Context, t tx, o order, nth int64) (key string, err error) {
+	body, err := json.Marshal(map[string]any{
+		"order": o.ID, "amount_minor": o.Amount, "currency": o.Currency, "notify_url": s.callbackURL + "/" + o.ID,
+		"metadata": map[string]string{"ref": o.Ref},
+	})
+	if err != nil {
+		return "", err
+	}
+	key = fmt.Sprintf("%s-%d", o.ID, nth)
+	_, err = t.exec(ctx, `INSERT INTO attempts(idempotency_key, order_id, body) VALUES(?, ?, ?)`, key, o.ID, string(body))
+	return key, err
+}
+
+// payAgain plans another payment of an order that still wants to be paid.
+func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) {
+	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+		o, found, err := one(ctx, t, scanOrder, orderByID, id)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return no(http.StatusNotFound, "UNKNOWN_ORDER")
+		case o.State != pending:
+			return no(http.StatusConflict, o.State)
+		case !o.payable(s.now().UnixMilli()):
+			return no(http.StatusConflict, "CLOSING")
+		}
+		planned, _, err := one(ctx, t, value[int64], `SELECT count(*) FROM attempts WHERE order_id = ?`, id)
+		if err != nil {
+			return err
+		}
+		key, err = s.plan(ctx, t, o, planned+1)
+		return err
+	})
+	return key, err
+}
+
+// cancel closes an unpaid order, at the channel first: whoever pays meanwhile has paid. It answers with the order's
+// state, PENDING if the channel could not be asked yet; then the worker goes on.
+func (s *shop) cancel(ctx context.Context, id string) (state string, err error) {
+	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+		_, err := t.exec(ctx, `UPDATE orders SET reason = ?, check_at = ? WHERE id = ? AND state = 'PENDING' AND reason = ''`,
+			reasonCancelled, s.now().UnixMilli(), id)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	// A check that was already under way may have looked before the reason was there: hence once more.
+	for range 3 {
+		var found bool
+		state, found, err = one(ctx, s.store, value[string], `SELECT state FROM orders WHERE id = ?`, id)
+		if err != nil {
+			return "", err
+		}
+		if !found {
+			return "", no(http.StatusNotFound, "UNKNOWN_ORDER")
+		}
+		if state != pending {
+			return state, nil
+		}
+		if err := s.check(ctx, id); err != nil {
+			s.log.Warn("cancel", "order", id, "error", err)
+		}
+	}
+	state, _, err = one(ctx, s.store, value[string], `SELECT state FROM orders WHERE id = ?`, id)
+	return state, err
+}

@@ -1,0 +1,75 @@
+package flashshop
+
+// schema is the shop's books. Times are Unix milliseconds; check_at and next_at say when a worker is due, 0 never.
+//
+// Order states: PENDING → PAID → REFUNDING → REFUNDED, PENDING → CLOSED, and CLOSED → REFUNDING where money came late;
+// REVIEW is for a person. reason says why an order is closed or, while it is PENDING, why it is being closed.
+const schema = `
+CREATE TABLE IF NOT EXISTS skus(
+	sku TEXT PRIMARY KEY, available INTEGER NOT NULL, reserved INTEGER NOT NULL DEFAULT 0, sold INTEGER NOT NULL DEFAULT 0,
+	price_minor INTEGER NOT NULL, currency TEXT NOT NULL, per_buyer INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS orders(
+	id TEXT PRIMARY KEY, ref TEXT NOT NULL UNIQUE, buyer TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL,
+	amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+	payment_id TEXT NOT NULL DEFAULT '', -- the payment that paid it
+	created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, closed_at INTEGER NOT NULL DEFAULT 0,
+	check_at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_of_buyer ON orders(buyer, sku);
+CREATE INDEX IF NOT EXISTS orders_due ON orders(check_at) WHERE check_at > 0;
+
+-- A payment that is to be created: the idempotency key and the body it is bound to. OPEN until the channel has answered.
+CREATE TABLE IF NOT EXISTS attempts(
+	idempotency_key TEXT PRIMARY KEY, order_id TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'OPEN',
+	refusals INTEGER NOT NULL DEFAULT 0, payment_id TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS attempts_of_order ON attempts(order_id);
+
+-- A payment that the channel has, in the channel's words, however the shop came to know of it.
+CREATE TABLE IF NOT EXISTS payments(
+	id TEXT PRIMARY KEY, order_id TEXT NOT NULL, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
+	captured_minor INTEGER NOT NULL DEFAULT 0, pay_url TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS payments_of_order ON payments(order_id);
+
+CREATE TABLE IF NOT EXISTS refunds(
+	refund_no TEXT PRIMARY KEY, order_id TEXT NOT NULL, payment_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
+	currency TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING', reason TEXT NOT NULL,
+	nth INTEGER NOT NULL DEFAULT 1,      -- a refund that failed is issued again under a new number
+	accepted INTEGER NOT NULL DEFAULT 0, -- the channel has said that it knows it
+	next_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS refunds_of_order ON refunds(order_id);
+CREATE INDEX IF NOT EXISTS refunds_due ON refunds(next_at) WHERE next_at > 0;
+
+CREATE TABLE IF NOT EXISTS grants(order_id TEXT NOT NULL, kind TEXT NOT NULL, value INTEGER NOT NULL);
+
+CREATE TABLE IF NOT EXISTS outbox(
+	key TEXT PRIMARY KEY, order_id TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING',
+	next_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox(next_at) WHERE next_at > 0;
+
+CREATE TABLE IF NOT EXISTS events(
+	id TEXT PRIMARY KEY, order_id TEXT NOT NULL, type TEXT NOT NULL,
+	outcome TEXT NOT NULL, -- applied, or mismatch: authentic, but of another amount than the order's
+	at INTEGER NOT NULL) WITHOUT ROWID;
+`
+
+// The states of an order.
+const (
+	pending   = "PENDING"
+	paid      = "PAID"
+	closed    = "CLOSED"
+	refunding = "REFUNDING"
+	refunded  = "REFUNDED"
+	review    = "REVIEW"
+)
+
+// Why an order is closed, refunded or in review.
+const (
+	reasonExpired   = "expired"
+	reasonCancelled = "cancelled"
+	reasonMismatch  = "amount_mismatch"
+	reasonLate      = "late_success"
+	reasonExtra     = "extra_payment"
+	reasonBuyer     = "buyer"
+	reasonFailed    = "payment_failed"
+	reasonRefund    = "refund_failed"
+)
