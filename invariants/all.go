@@ -1,6 +1,6 @@
 package invariants
 
-// All is every invariant, in the order in which a verdict lists them.
+// All is every invariant, in the order in which a verdict lists them. A new one is one file and one line here.
 func All() []Invariant {
 	return []Invariant{
 		oneEffectivePayment(),
@@ -8,5 +8,12 @@ func All() []Invariant {
 		refundsMatch(),
 		stockConserved(),
 		noStateMovesBack(),
+		lateSuccessSettled(),
+		everySuccessReflected(),
+		forgedHasNoEffect(),
+		effectsExactlyOnce(),
+		ackSurvives(),
+		nothingStuck(),
+		toldIsKept(),
 	}
 }

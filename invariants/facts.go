@@ -18,6 +18,24 @@ func (s *Story) State() history.OrderState {
 	return s.Row.State
 }
 
+// sku is what anybody says was ordered, on sale or not; "" if nobody does.
+func (s *Story) sku() string {
+	if s.Row != nil && s.Row.SKU != "" {
+		return s.Row.SKU
+	}
+	for i := range s.Earlier {
+		if s.Earlier[i].Row.SKU != "" {
+			return s.Earlier[i].Row.SKU
+		}
+	}
+	for i := range s.Ops {
+		if s.Ops[i].SKU != "" {
+			return s.Ops[i].SKU
+		}
+	}
+	return ""
+}
+
 // Quantity is the number of units ordered; 1 where nobody says otherwise.
 func (s *Story) Quantity() int64 {
 	if s.Row != nil && s.Row.Quantity > 0 {
@@ -67,30 +85,6 @@ func (s *Story) Captured() []*Payment {
 
 // Kept is what was captured and neither given back nor accepted to be.
 func (p *Payment) Kept() int64 { return p.Captured() - p.Refunded() - p.RefundPending() }
-
-// Kept is what all payments of the order keep.
-func (s *Story) Kept() int64 {
-	kept := int64(0)
-	for _, payment := range s.Payments {
-		kept += payment.Kept()
-	}
-	return kept
-}
-
-// currency of the order's money.
-func (s *Story) currency() string {
-	for _, payment := range s.Payments {
-		if payment.Currency != "" {
-			return payment.Currency
-		}
-	}
-	return s.Due().Currency
-}
-
-// amount is minor units in the order's currency, never negative.
-func (s *Story) amount(minor int64) money.Amount {
-	return money.Amount{Minor: max(0, minor), Currency: s.currency()}
-}
 
 // readingEvidence is the reading as a whole; rows of it append "/orders/<order>" and the like.
 func readingEvidence(r *history.Reading) Evidence {

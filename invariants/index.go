@@ -224,6 +224,9 @@ func (x *index) find(order, ref, payment string) *Story {
 
 func (x *index) sorted() []*Story {
 	for _, story := range x.all {
+		if story.Item == nil && len(x.run.Header.Sale) == 1 && story.sku() == "" {
+			story.Item = &x.run.Header.Sale[0] // there was nothing else to order
+		}
 		slices.SortStableFunc(story.Payments, func(a, b *Payment) int { return cmp.Compare(a.Created.At, b.Created.At) })
 	}
 	slices.SortFunc(x.all, func(a, b *Story) int {

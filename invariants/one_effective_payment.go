@@ -1,5 +1,89 @@
 package invariants
 
+import (
+	"fmt"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// oneEffectivePayment is I1. An order for which the ledger took money twice exercises it. The largest payment may stay;
+// whatever another one keeps is owed to the buyer. A refund that the channel has accepted counts, and is listed while
+// it is pending; an order in review is a person's to settle, and is listed too.
 func oneEffectivePayment() Invariant {
-	return Invariant{ID: "I1", Judge: func(*Run) Finding { return Finding{} }}
+	return Invariant{
+		ID:          "I1",
+		Name:        "one effective payment per order",
+		Statement:   "One order keeps at most one effective payment; every extra payment is refunded, once, in full.",
+		Needs:       []history.Table{history.TableOrders},
+		AfterSettle: true,
+		Judge:       judgeOneEffectivePayment,
+	}
+}
+
+func judgeOneEffectivePayment(run *Run) Finding {
+	bound, ok := boundOf(run)
+	if !ok {
+		return notRead()
+	}
+	found, skipped := Finding{}, reasons{}
+	for _, story := range run.Stories {
+		captured := story.Captured()
+		if len(captured) == 0 {
+			continue
+		}
+		found.Evaluated++
+		if len(captured) < 2 {
+			continue
+		}
+		found.Exercised++
+		keeping, extra := extraKept(captured)
+		switch {
+		case extra == 0:
+			if pending := story.balance().pending; pending > 0 {
+				found.Pending = append(found.Pending, fmt.Sprintf("%s: paid %d times, %s of refunds accepted and pending",
+					story.label(), len(captured), story.balance().amount(pending)))
+			}
+		case story.State() == history.OrderReview:
+			found.Pending = append(found.Pending, fmt.Sprintf("%s: paid %d times, in review", story.label(), len(captured)))
+		case bound.unfinished(story) != "":
+			skipped.add(bound.unfinished(story), story)
+		default:
+			found.Violations = append(found.Violations, extraPayment(story, captured, keeping, extra))
+		}
+	}
+	found.Unjudged = skipped.lines()
+	return found
+}
+
+// extraKept is how many payments keep money, and how much all but the largest of them keep.
+func extraKept(captured []*Payment) (keeping int, extra int64) {
+	largest := int64(0)
+	for _, payment := range captured {
+		if kept := payment.Kept(); kept > 0 {
+			keeping++
+			extra += kept
+			largest = max(largest, kept)
+		}
+	}
+	return keeping, extra - largest
+}
+
+func extraPayment(story *Story, captured []*Payment, keeping int, extra int64) Violation {
+	pattern := "paid more than once, the extra payment not refunded"
+	gross, second := int64(0), captured[0].Succeeded.At
+	largest := captured[0].Captured()
+	for _, payment := range captured {
+		gross += payment.Captured()
+		largest = max(largest, payment.Captured())
+		second = max(second, payment.Succeeded.At)
+		if given := payment.Captured() - payment.Kept(); given > 0 && payment.Kept() > 0 {
+			pattern = "paid more than once, the extra payment refunded in part"
+		}
+	}
+	sum := story.balance()
+	return Violation{
+		Pattern: pattern, Order: story.Order, Net: sum.amount(extra), Gross: sum.amount(gross - largest),
+		Bearer: BearerBuyer, Evidence: append(story.moneyEvidence(), story.rowEvidence()...), Since: second,
+		Detail: fmt.Sprintf("%d payments captured, %d of them keep money; %s; %s", len(captured), keeping, sum, story.rowWords()),
+	}
 }

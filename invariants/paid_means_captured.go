@@ -1,5 +1,184 @@
 package invariants
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// paidMeansCaptured is I2. A message that claims what the ledger does not have, or a capture of another amount than the
+// order's, exercises it. An order counts as treated as paid when its row, or an answer to a buyer, says so; the first
+// capture must come before the end of that observation, since whatever the shop knew it knew by then. A capture that
+// does not match must end refunded, or the order in review; a difference given back makes it match.
 func paidMeansCaptured() Invariant {
-	return Invariant{ID: "I2", Judge: func(*Run) Finding { return Finding{} }}
+	return Invariant{
+		ID:        "I2",
+		Name:      "paid means captured",
+		Statement: "Nothing is treated as paid unless the ledger captured that order's amount in its currency; a capture that does not match ends refunded or in review.",
+		Judge:     judgePaidMeansCaptured,
+	}
+}
+
+func judgePaidMeansCaptured(run *Run) Finding {
+	bound, read := boundOf(run)
+	found, skipped := Finding{}, reasons{}
+	for _, story := range run.Stories {
+		seen := believedPaid(run, story)
+		mismatched := story.mismatched()
+		untrue := slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Forgery != "" })
+		exercised := untrue || len(mismatched) > 0
+		if exercised {
+			found.Exercised++
+		}
+		if exercised || len(seen) > 0 {
+			found.Evaluated++
+		}
+		if early := beforeCapture(story, seen); early != nil {
+			found.Exercised += one(!exercised)
+			found.Violations = append(found.Violations, uncaptured(story, early))
+			continue
+		}
+		violation, wrong := mismatch(story, mismatched)
+		switch {
+		case !wrong || !read:
+		case !effective(story.State()) && bound.unfinished(story) != "":
+			skipped.add(bound.unfinished(story), story)
+		default:
+			found.Violations = append(found.Violations, violation)
+		}
+	}
+	found.Unjudged = skipped.lines()
+	if !read {
+		found.Unjudged = append(found.Unjudged, notRead().Unjudged...)
+	}
+	return found
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// belief is one observation of an order in a state that needs money.
+type belief struct {
+	until    history.Time // when the observation was over
+	what     string
+	evidence Evidence
+}
+
+// believedPaid lists, in time order, where the shop treated the order as paid for. An order without a price needs no
+// money.
+func believedPaid(run *Run, story *Story) []belief {
+	if story.free() {
+		return nil
+	}
+	var seen []belief
+	for _, op := range story.Ops {
+		if tellsPaid(op) {
+			seen = append(seen, belief{op.Returned, "a buyer was told " + op.State, opRecord(op)})
+		}
+	}
+	for _, row := range story.Earlier {
+		if believesPaid(row.Row.State) {
+			seen = append(seen, belief{row.End, "a checkpoint had it " + string(row.Row.State), row.Evidence})
+		}
+	}
+	slices.SortStableFunc(seen, func(a, b belief) int { return cmp.Compare(a.until, b.until) })
+	if story.Row != nil && believesPaid(story.Row.State) {
+		seen = append(seen, belief{run.Final.End, "it is " + string(story.Row.State) + " in the final books", story.RowSeq})
+	}
+	return seen
+}
+
+// free says that the order costs nothing: the shop's row has no amount, and it never asked the channel for any.
+func (s *Story) free() bool {
+	return s.Row != nil && s.Row.Minor == 0 && len(s.Payments) == 0 && len(s.Coupons) > 0
+}
+
+// beforeCapture is the first observation that no capture precedes, or nil.
+func beforeCapture(story *Story, seen []belief) *belief {
+	if len(seen) == 0 {
+		return nil
+	}
+	if capture := story.firstCapture(); capture != nil && capture.At <= seen[0].until {
+		return nil
+	}
+	return &seen[0]
+}
+
+func uncaptured(story *Story, early *belief) Violation {
+	due := story.Due()
+	violation := Violation{
+		Pattern: "treated as paid, nothing captured", Order: story.Order, Net: due, Gross: due, Bearer: BearerMerchant,
+		Evidence: []Evidence{early.evidence}, Since: early.until,
+		Detail: fmt.Sprintf("%s; the ledger captured nothing; %s", early.what, story.rowWords()),
+	}
+	if capture := story.firstCapture(); capture != nil {
+		violation.Pattern = "treated as paid before the money was captured"
+		violation.Net.Minor, violation.Until = 0, capture.At
+		violation.Evidence = append(violation.Evidence, recordOf(*capture))
+		violation.Detail = fmt.Sprintf("%s at %s; captured only at %s", early.what, seconds(early.until), seconds(capture.At))
+	} else if story.Row != nil && !believesPaid(story.Row.State) {
+		violation.Net.Minor = 0 // the shop has taken it back, and no goods leave
+	}
+	return violation
+}
+
+// mismatched lists the captures whose amount or currency is not what the shop asked for, or not the order's. The row's
+// own amount counts only as long as nothing was refunded, because some shops write refunds into it.
+func (s *Story) mismatched() []*Payment {
+	var wrong []*Payment
+	refunded := slices.ContainsFunc(s.Payments, func(p *Payment) bool { return len(p.Refunds) > 0 })
+	for _, payment := range s.Captured() {
+		code := payment.Succeeded.Currency
+		differs := payment.Captured() != payment.Minor || code != "" && code != payment.Currency
+		if row := s.Row; row != nil && row.Minor > 0 && !refunded {
+			differs = differs || payment.Captured() != row.Minor || row.Currency != "" && code != "" && code != row.Currency
+		}
+		if differs {
+			wrong = append(wrong, payment)
+		}
+	}
+	return wrong
+}
+
+// mismatch judges how an order with captures of another amount ended.
+func mismatch(story *Story, wrong []*Payment) (Violation, bool) {
+	kept := int64(0)
+	var evidence []Evidence
+	for _, payment := range wrong {
+		kept += payment.Kept()
+		evidence = append(evidence, recordOf(*payment.Succeeded))
+	}
+	sum, due := story.balance(), story.Due()
+	settled := sum.net() == due.Minor && sum.currency == due.Currency && sameCurrency(wrong)
+	if kept <= 0 || story.State() == history.OrderReview || effective(story.State()) && settled {
+		return Violation{}, false
+	}
+	violation := Violation{
+		Pattern: "captured another amount than the order's, neither refunded nor in review", Order: story.Order,
+		Net: sum.amount(kept), Gross: sum.amount(wrong[0].Captured()), Bearer: BearerBuyer,
+		Evidence: append(evidence, story.rowEvidence()...), Since: wrong[0].Succeeded.At,
+		Detail: fmt.Sprintf("due %s, %s at %s; %s", due, sum, seconds(wrong[0].Succeeded.At), story.rowWords()),
+	}
+	if effective(story.State()) {
+		violation.Pattern = "paid with another amount than the order's"
+		difference := due.Minor - sum.net()
+		if difference > 0 {
+			violation.Bearer = BearerMerchant
+		}
+		violation.Net.Minor = max(difference, -difference)
+	}
+	return violation, true
+}
+
+// sameCurrency says that no payment was captured in another currency than asked for.
+func sameCurrency(payments []*Payment) bool {
+	return !slices.ContainsFunc(payments, func(p *Payment) bool {
+		return p.Succeeded.Currency != "" && p.Succeeded.Currency != p.Currency
+	})
 }

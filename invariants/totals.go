@@ -68,7 +68,7 @@ func moneyResults(run *Run) []MoneyResult {
 		}
 		if run.Has(history.TableOrders) {
 			if owed := story.owed(); owed > 0 {
-				in(story.currency()).OwedMinor += owed
+				in(story.balance().currency).OwedMinor += owed
 			}
 		}
 	}
