@@ -28,6 +28,10 @@ func TestAckSurvives(t *testing.T) {
 			o.row(history.OrderPaid)
 		}},
 		{name: "neither crash nor checkpoint", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "a crash before the acknowledgement", idle: true, story: func(b *builder) {
+			b.killed()
+			acked(b).row(history.OrderPaid)
+		}},
 		{name: "only the inbox has it", story: func(b *builder) {
 			o := acked(b)
 			b.checkpoint(o.as(history.OrderPending)).Books.Inbox = []history.InboxRow{{Notification: "n-o1-1"}}

@@ -30,6 +30,9 @@ func TestLateSuccessSettled(t *testing.T) {
 		{name: "a success after a close that came after it", idle: true, story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").captured().closed().row(history.OrderPaid)
 		}},
+		{name: "told closed only after the capture", idle: true, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().told(history.OrderClosed).row(history.OrderPaid)
+		}},
 		{name: "ignored", violated: "paid after close, not refunded", story: func(b *builder) {
 			late(b).row(history.OrderClosed)
 		}},

@@ -36,6 +36,9 @@ func TestToldIsKept(t *testing.T) {
 		{name: "a double click refused once", story: func(b *builder) {
 			order(b).op(history.OpOrder, history.Refused, "", "duplicate").captured().told(history.OrderPaid).row(history.OrderPaid)
 		}},
+		{name: "a double click refused once, and no other word", idle: true, story: func(b *builder) {
+			order(b).op(history.OpOrder, history.Refused, "", "duplicate").captured().row(history.OrderPaid)
+		}},
 		{name: "no answer, and the order came to be", story: func(b *builder) {
 			b.unseen("o1", 1, "phone", 1).op(history.OpOrder, history.Unknown, "", "timeout").payment("p1").captured().row(history.OrderPaid)
 		}},
