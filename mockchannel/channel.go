@@ -1,0 +1,219 @@
+package mockchannel
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paystorm/paystorm/dice"
+	"github.com/paystorm/paystorm/history"
+)
+
+// Merchant is one of the channel's customers, with the keys that the two sides share.
+type Merchant struct {
+	ID           string
+	APIKey       string // authenticates the merchant's requests
+	NotifySecret string // signs the channel's notifications, in the dialect's own form
+}
+
+// Config is what a channel is made from.
+type Config struct {
+	Clock     history.Clock
+	Record    func(history.Event) // called from many goroutines at once
+	Faults    Faults              // nil: nothing goes wrong
+	Dice      dice.Dice           // for identifiers
+	Merchants []Merchant
+	Dialect   Dialect
+	// Retry holds the waits after the first, second, … attempt of a notification. Nil means the dialect's own.
+	Retry          []time.Duration
+	AttemptTimeout time.Duration // of one delivery attempt; 0 means 10 s
+	RefundDelay    time.Duration // refunds are pending so long, then succeed; 0: at once
+	PayURL         string        // base of a payment's pay_url, without the final slash
+	Couriers       int           // deliveries under way at once; 0 means 256
+}
+
+const (
+	defaultAttemptTimeout = 10 * time.Second
+	defaultCouriers       = 256
+)
+
+// Channel is a payment channel. Its methods may be called from many goroutines at once.
+type Channel struct {
+	config    Config
+	run       string // makes identifiers differ between runs
+	byKey     map[string]Merchant
+	payments  table[*payment]
+	orders    table[*order]
+	refunds   table[*refund]
+	keys      table[*keyed]
+	asked     table[*atomic.Int64] // requests so far, by operation and object
+	ledger    ledger
+	timers    *timers
+	couriers  *queue
+	paid      map[string]*paidOrders // by merchant; the map itself never changes
+	serial    atomic.Int64           // of identifiers
+	strangers atomic.Int64           // payments of unknown buyers
+	due       atomic.Int64
+	healed    atomic.Bool
+	started   atomic.Bool
+	ended     chan struct{} // closed when Run's context has ended
+	client    *http.Client
+}
+
+// New makes a channel. It answers requests at once; what happens later (retries, refunds that take time, scheduled
+// payments) needs Run.
+func New(config Config) *Channel {
+	if config.AttemptTimeout == 0 {
+		config.AttemptTimeout = defaultAttemptTimeout
+	}
+	if config.Couriers == 0 {
+		config.Couriers = defaultCouriers
+	}
+	if config.Faults == nil {
+		config.Faults = none{}
+	}
+	if config.Retry == nil {
+		config.Retry = config.Dialect.Retry()
+	}
+	c := &Channel{
+		config:   config,
+		run:      strconv.FormatInt(config.Clock.Wall(0).UnixNano(), 36),
+		byKey:    map[string]Merchant{},
+		couriers: newQueue(),
+		paid:     map[string]*paidOrders{},
+		ended:    make(chan struct{}),
+		client:   newClient(config),
+	}
+	c.timers = newTimers(config.Clock)
+	for _, merchant := range config.Merchants {
+		c.byKey[merchant.APIKey] = merchant
+		c.paid[merchant.ID] = &paidOrders{}
+	}
+	return c
+}
+
+// Run owns the channel's goroutines: the timers and the couriers. It returns when the context has ended and all of them
+// have; from then on the channel answers 503. It may be called once.
+func (c *Channel) Run(ctx context.Context) error {
+	if c.started.Swap(true) {
+		return errors.New("mockchannel: Run may be called once")
+	}
+	var group errgroup.Group
+	group.Go(func() error {
+		c.timers.run(ctx)
+		return nil
+	})
+	for range c.config.Couriers {
+		group.Go(func() error {
+			for {
+				deliver, open := c.couriers.next()
+				if !open {
+					return nil
+				}
+				deliver(ctx)
+				c.due.Add(-1)
+			}
+		})
+	}
+	<-ctx.Done()
+	close(c.ended)
+	c.couriers.close()
+	err := group.Wait()
+	c.client.CloseIdleConnections()
+	return err
+}
+
+// Heal ends all fault decisions: from now on Faults is not asked. Decisions that were made stand, or a notification
+// that was lost for ever would be rescued by a retry.
+func (c *Channel) Heal() { c.healed.Store(true) }
+
+// Due is how many notifications and timers the channel still owes: attempts under way, retries, refunds that take
+// time, scheduled payments. What is lost for ever is not due.
+func (c *Channel) Due() int { return int(c.due.Load()) }
+
+// Quiet says that nothing is due.
+func (c *Channel) Quiet() bool { return c.Due() == 0 }
+
+// Authenticate finds the merchant of an API key.
+func (c *Channel) Authenticate(apiKey string) (Merchant, bool) {
+	merchant, known := c.byKey[apiKey]
+	return merchant, known
+}
+
+// Handler serves the dialect's merchant and payer endpoints, and at "/" a page for people.
+func (c *Channel) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", c.config.Dialect.MerchantHandler(c))
+	mux.Handle("/pay/", c.config.Dialect.PayerHandler(c))
+	mux.HandleFunc("GET /{$}", c.serveIndex)
+	return mux
+}
+
+// over says that Run's context has ended.
+func (c *Channel) over() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// faults is whom to ask what goes wrong.
+func (c *Channel) faults() Faults {
+	if c.healed.Load() {
+		return none{}
+	}
+	return c.config.Faults
+}
+
+// identifier is new, differs between runs, and does not tell the order of creation, as real ones do not.
+func (c *Channel) identifier(kind string) string {
+	n := strconv.FormatInt(c.serial.Add(1), 10)
+	return kind + "_" + strconv.FormatUint(c.config.Dice.Uint64(kind, c.run, n), 36)
+}
+
+// after runs a short task, which must not block, after a while. It is due until it has run.
+func (c *Channel) after(wait time.Duration, task func()) {
+	c.due.Add(1)
+	c.timers.add(c.config.Clock.Now().Add(wait), func() {
+		task()
+		c.due.Add(-1)
+	})
+}
+
+// dispatch gives a delivery to the couriers after a while. It is due until it has ended.
+func (c *Channel) dispatch(wait time.Duration, deliver func(context.Context)) {
+	c.due.Add(1)
+	if wait <= 0 {
+		c.couriers.add(deliver)
+		return
+	}
+	c.timers.add(c.config.Clock.Now().Add(wait), func() { c.couriers.add(deliver) })
+}
+
+// wait lets time pass; it is cut short only by the end of the channel.
+func (c *Channel) wait(d time.Duration) (served bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.ended:
+		return false
+	}
+}
+
+// none is a world in which nothing goes wrong.
+type none struct{}
+
+func (none) Request(Request) RequestFault     { return RequestFault{} }
+func (none) Change(Change) ChangeFault        { return ChangeFault{} }
+func (none) Notice(Notice) NoticeFault        { return NoticeFault{} }
+func (none) Attempt(Notice, int) AttemptFault { return AttemptFault{} }
+func (none) Reached(Moment)                   {}

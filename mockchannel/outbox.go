@@ -1,0 +1,378 @@
+package mockchannel
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// notification is a message in the outbox on its way to the shop. It is tried, and tried again by the schedule, until
+// it is acknowledged or the schedule is exhausted; duplicates of it go their own way beside that.
+type notification struct {
+	payment *payment
+	place   int64 // among the genuine notifications of its order
+	notice  Notice
+	message Message
+	fault   NoticeFault
+	tried   chan struct{} // closed when the first attempt has ended, however it did
+
+	mutex    sync.Mutex
+	attempts int // that have a number: posted or lost
+	tries    int // of the schedule
+	posted   bool
+	acked    bool
+	effects  []string // faults that will have had their effect once the next attempt is posted
+	burst    []string // faults of the copies that go together with the first attempt that is posted
+	lost     bool     // the loss of this notification has been recorded
+	status   string   // for people
+}
+
+// notify puts a notification of what just happened into the outbox. The payment's lock is held. call is the request
+// that caused it, if one did.
+func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
+	n := &notification{
+		payment: p, place: p.order.number(), tried: make(chan struct{}),
+		notice: Notice{Subject: p.subject(), ID: c.identifier("ntf"), Type: kind},
+		message: Message{
+			Type: kind, At: c.config.Clock.Wall(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now,
+		},
+	}
+	n.message.ID = n.notice.ID
+	if r != nil {
+		then := r.now
+		n.message.Refund, n.notice.Refund = &then, then.ID
+	}
+	n.notice.Minor = n.message.Minor()
+	n.fault = c.faults().Notice(n.notice)
+	for _, duplicate := range n.fault.Duplicates {
+		for range duplicate.Count {
+			if duplicate.Burst {
+				n.burst = append(n.burst, duplicate.Fault)
+			}
+		}
+	}
+	p.notifications = append(p.notifications, n)
+	switch {
+	case call != nil && call.inside: // whose answer waits for it
+		call.caused = append(call.caused, n)
+		n.fault.Reorder = nil
+		c.dispatch(0, func(ctx context.Context) { c.try(ctx, n) })
+	case n.fault.Delay != nil:
+		n.effects = append(n.effects, n.fault.Delay.Fault)
+		c.dispatch(n.fault.Delay.By, func(ctx context.Context) { c.release(ctx, n) })
+	default:
+		c.dispatch(0, func(ctx context.Context) { c.release(ctx, n) })
+	}
+}
+
+// release makes the first attempt, unless the notification is to be overtaken by a later one first.
+func (c *Channel) release(ctx context.Context, n *notification) {
+	reorder := n.fault.Reorder
+	if reorder == nil {
+		c.try(ctx, n)
+		return
+	}
+	c.due.Add(1) // until it is let go, which may be at once
+	held, inverted := n.payment.order.hold(n, func(inverted bool) {
+		if inverted {
+			n.effect(reorder.Fault)
+		}
+		c.dispatch(0, func(ctx context.Context) { c.try(ctx, n) })
+		c.due.Add(-1)
+	})
+	if held {
+		c.timers.add(c.config.Clock.Now().Add(reorder.AtMost), func() { n.payment.order.letGo(n) })
+		return
+	}
+	c.due.Add(-1)
+	if inverted {
+		n.effect(reorder.Fault)
+	}
+	c.try(ctx, n)
+}
+
+// try makes the next attempt of the schedule, with what is to go together with the first one, and sees to what follows.
+func (c *Channel) try(ctx context.Context, n *notification) {
+	if n.isAcknowledged() {
+		return
+	}
+	attempt := n.next()
+	fault := c.faults().Attempt(n.notice, attempt)
+	first := n.begin()
+	switch {
+	case n.fault.Lose != nil && n.fault.Lose.First == 0:
+		c.loseAttempt(n, attempt, n.fault.Lose.Fault, n.once())
+		n.end(first, "lost for ever")
+		return
+	case n.fault.Lose != nil && attempt <= n.fault.Lose.First:
+		c.loseAttempt(n, attempt, n.fault.Lose.Fault, n.once())
+	case fault.Lose != nil:
+		c.loseAttempt(n, attempt, fault.Lose.Fault, true)
+	default:
+		var copies sync.WaitGroup
+		for _, duplicate := range n.takeBurst() {
+			copies.Go(func() { c.copy(ctx, n, duplicate) })
+		}
+		answer := c.post(ctx, n.delivery(attempt, n.takeEffects()))
+		c.heard(n, answer, fault.IgnoreAck)
+		copies.Wait()
+	}
+	if first {
+		c.duplicate(n)
+	}
+	c.again(n)
+	n.end(first, "")
+}
+
+// heard takes in how an attempt ended. An acknowledgement that is to be ignored is one all the same to those who wait
+// for the order's notifications to arrive.
+func (c *Channel) heard(n *notification, answer delivered, ignore *IgnoreAck) {
+	n.mutex.Lock()
+	n.status = answer.String()
+	switch {
+	case answer.outcome != history.OK:
+	case ignore != nil:
+		n.effects = append(n.effects, ignore.Fault)
+		n.status += ", ignored"
+	default:
+		n.acked = true
+	}
+	n.mutex.Unlock()
+	if answer.outcome != history.Unknown {
+		n.payment.order.answered(n)
+	}
+	if answer.outcome == history.OK {
+		n.payment.order.acknowledged(n.notice.Type)
+	}
+}
+
+// again schedules the next attempt, if the notification needs one and the schedule has one.
+func (c *Channel) again(n *notification) {
+	n.mutex.Lock()
+	acked, tries := n.acked, n.tries
+	n.mutex.Unlock()
+	switch {
+	case acked:
+	case tries <= len(c.config.Retry):
+		c.dispatch(c.config.Retry[tries-1], func(ctx context.Context) { c.try(ctx, n) })
+	default:
+		c.recordDelivery(n.delivery(0, nil), history.Event{Kind: history.DeliveryGivenUp, Count: int64(tries)})
+		n.mutex.Lock()
+		n.status += ", given up"
+		n.mutex.Unlock()
+	}
+}
+
+// duplicate starts the copies that follow the first attempt.
+func (c *Channel) duplicate(n *notification) {
+	for _, duplicate := range n.fault.Duplicates {
+		start := func() { c.series(n, duplicate, duplicate.Count) }
+		switch {
+		case duplicate.Burst:
+		case duplicate.AfterType != "":
+			n.payment.order.onceAcknowledged(duplicate.AfterType, start)
+		default:
+			start()
+		}
+	}
+}
+
+// series sends copies one after the other.
+func (c *Channel) series(n *notification, duplicate Duplicate, left int) {
+	if left <= 0 {
+		return
+	}
+	c.dispatch(duplicate.After, func(ctx context.Context) {
+		c.copy(ctx, n, duplicate.Fault)
+		c.series(n, duplicate, left-1)
+	})
+}
+
+// copy sends a notification once more, outside its schedule.
+func (c *Channel) copy(ctx context.Context, n *notification, fault string) {
+	attempt := n.next()
+	attemptFault := c.faults().Attempt(n.notice, attempt)
+	switch lose := n.fault.Lose; {
+	case lose != nil && attempt <= lose.First:
+		c.loseAttempt(n, attempt, lose.Fault, n.once())
+	case attemptFault.Lose != nil:
+		c.loseAttempt(n, attempt, attemptFault.Lose.Fault, true)
+	default:
+		c.heard(n, c.post(ctx, n.delivery(attempt, []string{fault})), attemptFault.IgnoreAck)
+	}
+}
+
+// loseAttempt records an attempt that never left.
+func (c *Channel) loseAttempt(n *notification, attempt int, fault string, counts bool) {
+	c.recordDelivery(n.delivery(attempt, nil), history.Event{Kind: history.DeliveryLost, Fault: fault})
+	if counts {
+		c.affected(fault, n.payment.peek(), n.notice.Type, n.notice.ID)
+	}
+}
+
+// delivery is one attempt to post the notification.
+func (n *notification) delivery(attempt int, effects []string) delivery {
+	return delivery{
+		message: n.message, payment: n.payment, attempt: attempt, minor: n.notice.Minor, effects: effects, genuine: n,
+	}
+}
+
+// next numbers an attempt.
+func (n *notification) next() int {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.attempts++
+	return n.attempts
+}
+
+// begin counts a try of the schedule, and says whether it is the first.
+func (n *notification) begin() (first bool) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.tries++
+	return n.tries == 1
+}
+
+// end tells those who wait for the first try that it is over.
+func (n *notification) end(first bool, status string) {
+	if status != "" {
+		n.mutex.Lock()
+		n.status = status
+		n.mutex.Unlock()
+	}
+	if first {
+		close(n.tried)
+	}
+}
+
+// once is true the first time: a notification that loses several attempts is one affected notification.
+func (n *notification) once() bool {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	before := n.lost
+	n.lost = true
+	return !before
+}
+
+func (n *notification) effect(fault string) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.effects = append(n.effects, fault)
+}
+
+func (n *notification) takeEffects() []string {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	effects := n.effects
+	n.effects = nil
+	return effects
+}
+
+func (n *notification) takeBurst() []string {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	burst := n.burst
+	n.burst = nil
+	return burst
+}
+
+func (n *notification) isAcknowledged() bool {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return n.acked
+}
+
+func (n *notification) wasPosted() bool {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return n.posted
+}
+
+// forgeries starts the messages that no change of the ledger justifies. The payment's lock is held.
+func (c *Channel) forgeries(p *payment, extras []Extra) {
+	for _, extra := range extras {
+		id := c.identifier("ntf")
+		start := func() {
+			c.dispatch(0, func(ctx context.Context) { c.forge(ctx, p, extra, id, 1) })
+		}
+		if extra.OtherOrder {
+			whole := start
+			start = func() { c.paid[p.now.Merchant].once(p.order, whole) }
+		}
+		if extra.After <= 0 {
+			start()
+			continue
+		}
+		c.after(extra.After, start)
+	}
+}
+
+// forge sends a forged message, and again by the schedule until it was acknowledged or sent often enough.
+func (c *Channel) forge(ctx context.Context, p *payment, extra Extra, id string, attempt int) {
+	message := c.forgedMessage(p, extra)
+	message.ID = id
+	d := delivery{message: message, payment: p, attempt: attempt, minor: message.Minor()}
+	if attempt == 1 {
+		d.effects = []string{extra.Fault}
+	}
+	answer := c.post(ctx, d)
+	if answer.outcome == history.OK || attempt >= extra.Repeat {
+		return
+	}
+	wait := time.Duration(0)
+	if retry := c.config.Retry; len(retry) > 0 {
+		wait = retry[min(attempt, len(retry))-1]
+	}
+	c.dispatch(wait, func(ctx context.Context) { c.forge(ctx, p, extra, id, attempt+1) })
+}
+
+// forgedMessage claims that the payment succeeded, in the way that the forgery says.
+func (c *Channel) forgedMessage(p *payment, extra Extra) Message {
+	claimed := p.snapshot()
+	message := Message{
+		Type: history.PaymentSucceeded, At: c.config.Clock.Wall(c.config.Clock.Now()),
+		Merchant: c.merchant(claimed.Merchant), Forgery: extra.Forgery,
+	}
+	if extra.OtherOrder {
+		if other := c.paid[claimed.Merchant].otherThan(p.order); other != nil {
+			address := claimed.NotifyURL
+			claimed = other.snapshot()
+			claimed.NotifyURL = address
+		}
+	}
+	if claimed.State != Succeeded {
+		claimed.State, claimed.Captured, claimed.Version = Succeeded, claimed.Minor, claimed.Version+1
+	}
+	if extra.Minor != 0 {
+		claimed.Captured = extra.Minor
+	}
+	if extra.Currency != "" {
+		claimed.Currency = extra.Currency
+	}
+	if extra.Forgery == history.ForgeryOtherMerchant {
+		claimed.Merchant = c.otherMerchant(claimed.Merchant)
+	}
+	message.Payment = claimed
+	return message
+}
+
+func (c *Channel) merchant(id string) Merchant {
+	for _, merchant := range c.config.Merchants {
+		if merchant.ID == id {
+			return merchant
+		}
+	}
+	return Merchant{ID: id}
+}
+
+// otherMerchant is another merchant of the channel, or the id of one that could be.
+func (c *Channel) otherMerchant(id string) string {
+	for _, merchant := range c.config.Merchants {
+		if merchant.ID != id {
+			return merchant.ID
+		}
+	}
+	return id + "-other"
+}

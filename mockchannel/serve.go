@@ -1,0 +1,334 @@
+package mockchannel
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// MerchantRequest is a merchant's request, authenticated and decoded by a dialect.
+type MerchantRequest struct {
+	Merchant  Merchant
+	Operation Operation
+	Order     string // of OpCreate, and of an OpQuery by order number
+	Payment   string // of OpQuery, OpClose and OpRefund
+	Refund    string // the merchant's refund number, of OpRefund and OpRefundQuery
+	Ref       string // the client reference of OpCreate, if any
+	// IdempotencyKey may be "". Fingerprint is equal for equal requests.
+	IdempotencyKey, Fingerprint string
+	// Do processes the request and encodes its answer. It returns an *Error for a refusal.
+	Do func(*Call) (Answer, error)
+	// Refuse encodes a refusal.
+	Refuse func(*Error) Answer
+}
+
+// object is what the request is about, as far as it can be named before it is processed.
+func (r MerchantRequest) object() string {
+	switch {
+	case r.Refund != "":
+		return r.Refund
+	case r.Payment != "":
+		return r.Payment
+	default:
+		return r.Order
+	}
+}
+
+func (r MerchantRequest) key() string { return r.Merchant.ID + "\x00" + r.IdempotencyKey }
+
+// loseTimeout is how long a request whose answer is lost by silence is held at most.
+const loseTimeout = 30 * time.Second
+
+// Serve processes a merchant's request and answers it, with everything that Faults wants to go wrong on the way.
+func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request MerchantRequest) {
+	if c.over() {
+		_ = write(w, request.Refuse(errOver())) // the merchant has nobody left to talk to
+		return
+	}
+	x := &exchange{channel: c, w: w, r: r, request: request, call: c.Call(request.Merchant)}
+	x.subject = c.subjectOf(request)
+	x.attempt = c.nth(request)
+	x.fault = c.faults().Request(Request{Subject: x.subject, Operation: request.Operation, Attempt: x.attempt})
+	x.reached(StageReceived)
+	if x.slow(false); x.fault.Reject != nil {
+		x.reject()
+		return
+	}
+	x.process()
+	x.reached(StageProcessed)
+	x.slow(true)
+	x.awaitNotifications()
+	if x.fault.Lose != nil {
+		x.lose()
+		return
+	}
+	x.send()
+}
+
+// Refuse answers a request that was not worth asking about: not authenticated, or not decoded.
+func (c *Channel) Refuse(w http.ResponseWriter, operation Operation, answer Answer, refusal *Error) {
+	outcome := history.Refused
+	if err := write(w, answer); err != nil {
+		outcome = history.Unknown
+	}
+	if c.over() {
+		return
+	}
+	c.config.Record(history.Event{
+		Source: history.SourceChannel, Kind: history.Request, State: string(operation), Outcome: outcome,
+		Status: answer.Status, Reason: string(refusal.Code), Detail: refusal.Error(),
+	})
+}
+
+// exchange is one request on its way to its answer.
+type exchange struct {
+	channel *Channel
+	w       http.ResponseWriter
+	r       *http.Request
+	request MerchantRequest
+	subject Subject
+	attempt int
+	fault   RequestFault
+	call    *Call
+	answer  Answer
+	refusal *Error
+	struck  string // the fault that interfered last
+}
+
+// subjectOf finds out whose request it is, before it is processed.
+func (c *Channel) subjectOf(request MerchantRequest) Subject {
+	if request.IdempotencyKey != "" {
+		if known, found := c.keys.get(request.key()); found {
+			return c.current(known.about())
+		}
+	}
+	if request.Operation == OpCreate {
+		ref, err := history.ParseRef(request.Ref)
+		if err != nil {
+			ref = history.Ref{}
+		}
+		return c.order(request.Merchant.ID, request.Order).next(request.Order, ref, c.stranger)
+	}
+	if p, err := c.Call(request.Merchant).find(request.Payment); err == nil {
+		return p.peek()
+	}
+	if r, found := c.refunds.get(request.Merchant.ID + "\x00" + request.Refund); found {
+		return r.payment.peek()
+	}
+	if o, found := c.orders.get(request.Merchant.ID + "\x00" + request.Order); found {
+		if payments := o.list(); len(payments) > 0 {
+			return payments[len(payments)-1].peek()
+		}
+	}
+	return Subject{Order: request.Order, Payment: request.Payment}
+}
+
+// process asks the dialect to do the work, unless an idempotency key says that it is done or in work.
+func (x *exchange) process() {
+	x.call.stale = x.fault.Stale
+	x.call.inside = x.fault.NotifyFirst != nil
+	if x.request.IdempotencyKey == "" {
+		x.do()
+		return
+	}
+	mine, replay, refusal := x.channel.claim(x.request, x.subject)
+	switch {
+	case refusal != nil:
+		x.refuse(refusal)
+	case mine == nil:
+		x.answer = replay
+	default:
+		x.do()
+		x.channel.keep(x.request, mine, x.subject, x.answer)
+	}
+}
+
+func (x *exchange) do() {
+	answer, err := x.request.Do(x.call)
+	if x.call.subject.Payment != "" {
+		x.subject = x.call.subject
+	}
+	if err == nil {
+		x.answer = answer
+		return
+	}
+	var refusal *Error
+	if !errors.As(err, &refusal) {
+		refusal = refuse(CodeInternal, err.Error())
+	}
+	x.refuse(refusal)
+}
+
+func (x *exchange) refuse(refusal *Error) {
+	x.refusal, x.answer = refusal, x.request.Refuse(refusal)
+}
+
+// slow waits, before the request is processed or after.
+func (x *exchange) slow(after bool) {
+	slow := x.fault.Slow
+	if slow == nil || slow.After != after {
+		return
+	}
+	if x.channel.wait(slow.By) {
+		x.affected(slow.Fault)
+	}
+}
+
+// reject answers without processing.
+func (x *exchange) reject() {
+	reject := x.fault.Reject
+	x.refuse(refuse(Code(reject.Code), "refused on purpose"))
+	if reject.Status != 0 {
+		x.answer.Status = reject.Status
+	}
+	x.affected(reject.Fault)
+	x.send()
+}
+
+// awaitNotifications lets the notifications that the request caused arrive before its answer. A shop that cannot take
+// them before it has the answer must not wait for ever, so it is given as long as one attempt may take.
+func (x *exchange) awaitNotifications() {
+	if !x.call.inside || len(x.call.caused) == 0 {
+		return
+	}
+	timer := time.NewTimer(x.channel.config.AttemptTimeout)
+	defer timer.Stop()
+	for _, n := range x.call.caused {
+		select {
+		case <-n.tried:
+		case <-timer.C:
+			return
+		case <-x.channel.ended:
+			return
+		}
+		if first := x.fault.NotifyFirst; first != nil && n.wasPosted() {
+			x.affected(first.Fault)
+			x.fault.NotifyFirst = nil // the request is affected once
+		}
+	}
+}
+
+// send answers, and records that it did.
+func (x *exchange) send() {
+	err := write(x.w, x.answer)
+	outcome := history.OK
+	switch {
+	case err != nil || x.r.Context().Err() != nil:
+		outcome = history.Unknown
+	case x.refusal != nil:
+		outcome = history.Refused
+	}
+	if x.call.untrue {
+		x.affected(x.fault.Stale.Fault)
+	}
+	x.reached(StageResponseSent)
+	x.record(outcome)
+}
+
+func (x *exchange) record(outcome history.Outcome) {
+	subject := x.current()
+	ref := ""
+	if subject.Ref != (history.Ref{}) {
+		ref = subject.Ref.String()
+	}
+	event := history.Event{
+		Source: history.SourceChannel, Kind: history.Request, Order: subject.Order, Payment: subject.Payment,
+		MerchantRefund: x.request.Refund, Ref: ref, Buyer: subject.Ref.Buyer, State: string(x.request.Operation),
+		Attempt: x.attempt, Outcome: outcome, Status: x.answer.Status, Fault: x.struck,
+	}
+	if x.refusal != nil {
+		event.Reason = string(x.refusal.Code)
+	}
+	x.channel.config.Record(event)
+}
+
+func (x *exchange) affected(fault string) {
+	x.struck = fault
+	x.channel.affected(fault, x.current(), string(x.request.Operation), "")
+}
+
+func (x *exchange) current() Subject { return x.channel.current(x.subject) }
+
+// current is a subject as it is now: the payment's state may have changed, and its buyer may have become known.
+func (c *Channel) current(subject Subject) Subject {
+	if p, found := c.payments.get(subject.Payment); found {
+		return p.peek()
+	}
+	return subject
+}
+
+func (x *exchange) reached(stage Stage) {
+	x.channel.faults().Reached(Moment{
+		Subject: x.current(), Message: string(x.request.Operation), Stage: stage, Attempt: x.attempt,
+	})
+}
+
+// lose destroys the answer of a request that was processed.
+func (x *exchange) lose() {
+	lose := x.fault.Lose
+	if lose.How == LoseByError || !x.destroy(lose.How) {
+		lost := x.refusal
+		x.refuse(refuse(CodeInternal, "lost on purpose"))
+		x.refusal = lost
+		_ = write(x.w, x.answer) // whether it arrives is all the same
+		x.reached(StageResponseSent)
+	}
+	x.affected(lose.Fault)
+	x.record(history.Unknown)
+}
+
+// destroy takes the connection from the server and breaks it in one of the ways that a network has. It cannot where
+// there is no connection of HTTP/1 to take.
+func (x *exchange) destroy(how LoseHow) bool {
+	if how == LoseByTimeout {
+		x.channel.hold(x.r.Context())
+	}
+	conn, buffered, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		return false
+	}
+	switch how {
+	case LoseByTruncate:
+		_, _ = buffered.WriteString("HTTP/1.1 " + strconv.Itoa(x.answer.Status) + " " + http.StatusText(x.answer.Status) +
+			"\r\nContent-Type: " + x.answer.Header.Get("Content-Type") +
+			"\r\nContent-Length: " + strconv.Itoa(len(x.answer.Body)) + "\r\n\r\n")
+		_, _ = buffered.Write(x.answer.Body[:len(x.answer.Body)/2])
+		_ = buffered.Flush() // what is lost on the way was to be lost
+	case LoseByReset:
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // closing then resets; an error leaves an ordinary close
+		}
+	default:
+	}
+	_ = conn.Close() // it is to be broken
+	return true
+}
+
+// hold keeps silent until the client has gone.
+func (c *Channel) hold(client context.Context) {
+	timer := time.NewTimer(loseTimeout)
+	defer timer.Stop()
+	select {
+	case <-client.Done():
+	case <-timer.C:
+	case <-c.ended:
+	}
+}
+
+// write answers and flushes, so that the answer has left when it returns.
+func write(w http.ResponseWriter, answer Answer) error {
+	for name, values := range answer.Header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
+	w.WriteHeader(answer.Status)
+	if _, err := w.Write(answer.Body); err != nil {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
+}
