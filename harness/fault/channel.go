@@ -1,0 +1,112 @@
+package fault
+
+import "github.com/paystorm/paystorm/mockchannel"
+
+// channel answers the channel's questions from the plan's faults. Where several hit one message, the first in plan
+// order decides each effect; duplicates and extra messages add up.
+type channel struct{ *Engine }
+
+// Channel is the engine as the channel sees it.
+func (e *Engine) Channel() mockchannel.Faults { return channel{e} }
+
+// storms is false for orders of the warm-up: those that were met before the storm.
+func (e *Engine) storms(subject mockchannel.Subject) bool {
+	if e.stage.Load() == beforeStorm {
+		if subject.Order != "" {
+			e.warm.Store(subject.Order, struct{}{})
+		}
+		return false
+	}
+	_, warm := e.warm.Load(subject.Order)
+	return !warm
+}
+
+func (e *Engine) hits(p Planned, subject mockchannel.Subject, message string, attempt int) bool {
+	at, may := e.deciding(p)
+	return may && p.Hits(subject, message, attempt, at)
+}
+
+func (c channel) Request(request mockchannel.Request) mockchannel.RequestFault {
+	var all mockchannel.RequestFault
+	if !c.storms(request.Subject) {
+		return all
+	}
+	for _, fault := range c.requests {
+		if !c.hits(fault.Planned, request.Subject, string(request.Operation), request.Attempt) {
+			continue
+		}
+		one := fault.act.Request(fault.Planned, request)
+		first(&all.Slow, one.Slow)
+		first(&all.Reject, one.Reject)
+		first(&all.Lose, one.Lose)
+		first(&all.Stale, one.Stale)
+		first(&all.NotifyFirst, one.NotifyFirst)
+	}
+	return all
+}
+
+func (c channel) Change(change mockchannel.Change) mockchannel.ChangeFault {
+	var all mockchannel.ChangeFault
+	if !c.storms(change.Subject) {
+		return all
+	}
+	for _, fault := range c.changes {
+		if !c.hits(fault.Planned, change.Subject, string(change.Kind), 0) {
+			continue
+		}
+		one := fault.act.Change(fault.Planned, change)
+		first(&all.Capture, one.Capture)
+		first(&all.AutoPay, one.AutoPay)
+		first(&all.LateSuccess, one.LateSuccess)
+		first(&all.RefundFails, one.RefundFails)
+		all.Extras = append(all.Extras, one.Extras...)
+	}
+	return all
+}
+
+func (c channel) Notice(notice mockchannel.Notice) mockchannel.NoticeFault {
+	var all mockchannel.NoticeFault
+	if !c.storms(notice.Subject) {
+		return all
+	}
+	for _, fault := range c.notices {
+		if !c.hits(fault.Planned, notice.Subject, notice.Type, 0) {
+			continue
+		}
+		one := fault.act.Notice(fault.Planned, notice)
+		first(&all.Lose, one.Lose)
+		first(&all.Delay, one.Delay)
+		first(&all.Reorder, one.Reorder)
+		all.Duplicates = append(all.Duplicates, one.Duplicates...)
+	}
+	return all
+}
+
+func (c channel) Attempt(notice mockchannel.Notice, attempt int) mockchannel.AttemptFault {
+	var all mockchannel.AttemptFault
+	if !c.storms(notice.Subject) {
+		return all
+	}
+	for _, fault := range c.attempts {
+		if !c.hits(fault.Planned, notice.Subject, notice.Type, attempt) {
+			continue
+		}
+		one := fault.act.Attempt(fault.Planned, notice, attempt)
+		first(&all.Lose, one.Lose)
+		first(&all.IgnoreAck, one.IgnoreAck)
+	}
+	return all
+}
+
+func (c channel) Reached(moment mockchannel.Moment) {
+	if c.storms(moment.Subject) {
+		c.reached(moment)
+	}
+}
+
+// first keeps the effect that came first.
+func first[T any](kept **T, next *T) {
+	if *kept == nil {
+		*kept = next
+	}
+}

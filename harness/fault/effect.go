@@ -1,0 +1,169 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/paystorm/paystorm/harness/link"
+	"github.com/paystorm/paystorm/history"
+)
+
+// effect is what a fault does beside answering questions. Events are what it affected, one each.
+type effect interface {
+	class() class
+	strike(context.Context) ([]history.Event, error)
+	// undo may be called again after an error, and is not called again after success.
+	undo(context.Context) (undone, error)
+}
+
+// undone is what is known, and to be done, once a fault is off.
+type undone struct {
+	affected []history.Event
+	then     func(context.Context) // nil: nothing
+}
+
+// class is the turn in which effects are undone.
+type class int
+
+const (
+	classNode class = iota
+	classLink
+	classMessage
+)
+
+// newEffect makes the effect of a fault. The error says what the world lacks for it.
+func newEffect(r *running, env Env) (effect, error) {
+	switch act := r.act.(type) {
+	case Toxic:
+		if env.Links == nil {
+			return nil, errors.New("there are no links to strike")
+		}
+		toxic := act.Toxic()
+		toxic.Fault = r.ID
+		return &linkEffect{links: env.Links, toxic: toxic}, nil
+	case NodeFault:
+		if env.Nodes == nil {
+			return nil, errors.New("there are no nodes to strike")
+		}
+		return &nodeEffect{act: act, nodes: env.Nodes, afterRestart: env.AfterRestart}, nil
+	case Hold:
+		if env.Database == nil {
+			return nil, errors.New("there is no database to strike")
+		}
+		return &holdEffect{act: act, path: env.Database, afterLock: env.AfterLock}, nil
+	default:
+		return messageEffect{}, nil
+	}
+}
+
+// messageEffect is nothing: the channel asks, and records itself what was affected.
+type messageEffect struct{}
+
+func (messageEffect) class() class                                    { return classMessage }
+func (messageEffect) strike(context.Context) ([]history.Event, error) { return nil, nil }
+func (messageEffect) undo(context.Context) (undone, error)            { return undone{}, nil }
+
+// linkEffect is a toxic on a link. What it touched is known when it comes off.
+type linkEffect struct {
+	links LinkStriker
+	toxic link.Toxic
+}
+
+func (e *linkEffect) class() class { return classLink }
+
+func (e *linkEffect) strike(ctx context.Context) ([]history.Event, error) {
+	return nil, e.links.Strike(ctx, e.toxic)
+}
+
+func (e *linkEffect) undo(ctx context.Context) (undone, error) {
+	if err := e.links.Heal(ctx, e.toxic.Fault); err != nil {
+		return undone{}, err
+	}
+	connections, _ := e.links.Affected(e.toxic.Fault)
+	if connections == 0 {
+		return undone{}, nil
+	}
+	return undone{affected: []history.Event{{Kind: history.FaultAffected, Key: e.toxic.Link, Count: connections}}}, nil
+}
+
+// nodeEffect strikes one node or all. A node that is down already was not felled by us: it is neither counted nor
+// started again.
+type nodeEffect struct {
+	act          NodeFault
+	nodes        func() []Node
+	afterRestart func(context.Context)
+	struck       []Node
+	restarted    bool // one of them, since the strike
+}
+
+func (e *nodeEffect) class() class { return classNode }
+
+func (e *nodeEffect) strike(ctx context.Context) ([]history.Event, error) {
+	var affected []history.Event
+	e.restarted = false
+	for _, node := range e.nodes() {
+		if (e.act.Target() != "" && e.act.Target() != node.Name()) || !node.Alive() {
+			continue
+		}
+		e.struck = append(e.struck, node)
+		if err := e.act.Strike(ctx, node); err != nil {
+			if !node.Alive() {
+				e.struck = e.struck[:len(e.struck)-1] // it went by itself in this very moment
+				continue
+			}
+			return affected, fmt.Errorf("node %s: %w", node.Name(), err)
+		}
+		affected = append(affected, history.Event{Kind: history.FaultAffected, Key: node.Name(), Count: 1})
+	}
+	return affected, nil
+}
+
+func (e *nodeEffect) undo(ctx context.Context) (undone, error) {
+	var failed []error
+	var still []Node
+	for _, node := range e.struck {
+		restarted, err := e.act.Heal(ctx, node)
+		e.restarted = e.restarted || restarted
+		if err != nil {
+			still = append(still, node)
+			failed = append(failed, fmt.Errorf("node %s: %w", node.Name(), err))
+		}
+	}
+	e.struck = still
+	if !e.restarted {
+		return undone{}, errors.Join(failed...)
+	}
+	return undone{then: e.afterRestart}, errors.Join(failed...)
+}
+
+// holdEffect keeps something of the shop's database.
+type holdEffect struct {
+	act       Hold
+	path      func() string
+	afterLock func(context.Context)
+	release   func() error
+}
+
+func (e *holdEffect) class() class { return classNode }
+
+func (e *holdEffect) strike(ctx context.Context) ([]history.Event, error) {
+	path := e.path()
+	release, err := e.act.Hold(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	e.release = release
+	return []history.Event{{Kind: history.FaultAffected, Key: unitLock, Count: 1}}, nil
+}
+
+func (e *holdEffect) undo(context.Context) (undone, error) {
+	if e.release == nil {
+		return undone{}, nil // it was never obtained
+	}
+	if err := e.release(); err != nil {
+		return undone{}, err
+	}
+	e.release = nil
+	return undone{then: e.afterLock}, nil
+}

@@ -1,0 +1,130 @@
+package fault
+
+import (
+	"context"
+	"time"
+
+	"github.com/paystorm/paystorm/harness/link"
+	"github.com/paystorm/paystorm/harness/load"
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// All lists every kind of fault. A new kind is one file and one line here.
+func All() []scenarios.Kind {
+	return []scenarios.Kind{
+		// Notifications on their way to the shop.
+		delayCallbacksKind(), duplicateCallbacksKind(), staleCallbacksKind(), loseCallbacksKind(),
+		reorderCallbacksKind(), ignoreAcksKind(), forgeCallbacksKind(), wrongAmountCallbacksKind(),
+		// The shop's requests to the channel.
+		rejectRequestsKind(), loseResponsesKind(), slowResponsesKind(), queryLagKind(), earlyCallbacksKind(),
+		// The channel's ledger.
+		shortCaptureKind(), lateSuccessKind(), failRefundsKind(),
+		// Links.
+		slowLinkKind(), cutLinkKind(), resetLinkKind(), timeoutLinkKind(), throttleLinkKind(), sliceLinkKind(),
+		limitLinkKind(),
+		// Nodes.
+		killNodeKind(), pauseNodeKind(), lockDatabaseKind(),
+		// Payers.
+		abandonKind(), declineFirstKind(), payLateKind(), payTwiceKind(), payAfterCancelKind(), cancelRaceKind(),
+		doubleClickKind(), parallelRefundsKind(), retryStormKind(),
+	}
+}
+
+// Vocabulary parts All into what may stand under `faults:` and what under `payers:`.
+func Vocabulary() (faults, payers []scenarios.Kind) {
+	for _, kind := range All() {
+		if _, behaves := kind.New().(Behaves); behaves {
+			payers = append(payers, kind)
+		} else {
+			faults = append(faults, kind)
+		}
+	}
+	return faults, payers
+}
+
+// The parameters of a kind implement at least one of the interfaces below. Whether the fault hits is decided before
+// they are asked; an answer that is zero all the same (a request of another operation, say) affects nothing.
+type (
+	// Requests interferes with merchants' requests. It is decided anew for each attempt.
+	Requests interface {
+		Request(Planned, mockchannel.Request) mockchannel.RequestFault
+	}
+	// Changes interferes with the ledger.
+	Changes interface {
+		Change(Planned, mockchannel.Change) mockchannel.ChangeFault
+	}
+	// Notices interferes with a notification as a whole.
+	Notices interface {
+		Notice(Planned, mockchannel.Notice) mockchannel.NoticeFault
+	}
+	// Attempts interferes with single delivery attempts. It is decided anew for each attempt.
+	Attempts interface {
+		Attempt(Planned, mockchannel.Notice, int) mockchannel.AttemptFault
+	}
+	// Toxic is a fault of a link. The engine fills in the fault's id.
+	Toxic interface {
+		Toxic() link.Toxic
+	}
+	// NodeFault strikes the shop's processes and undoes it.
+	NodeFault interface {
+		Strike(context.Context, Node) error
+		// Heal may be called again after an error. restarted says that the node has begun a new life.
+		Heal(context.Context, Node) (restarted bool, err error)
+		// Target names the one node to strike; "" is all of them.
+		Target() string
+	}
+	// Hold takes something of a SQLite file and keeps it until release.
+	Hold interface {
+		Hold(ctx context.Context, path string) (release func() error, err error)
+	}
+	// Triggered faults may strike at a moment of the history and not by the clock.
+	Triggered interface {
+		Trigger() On
+	}
+	// Lasting faults know themselves how long they last; all others last for their window.
+	Lasting interface {
+		Lasts() time.Duration
+	}
+	// Behaves is a payer's misbehaviour.
+	Behaves interface {
+		Behave(Planned, scenarios.System, history.Ref, *load.Payer)
+	}
+)
+
+// Node is a process of the shop as a fault sees it.
+type Node interface {
+	Name() string
+	// Kill ends the process with SIGKILL and returns when it is gone.
+	Kill() error
+	// Start starts a killed process again and returns when it is ready.
+	Start(context.Context) error
+	Pause() error
+	Resume() error
+	// Alive says whether the process exists, paused or not.
+	Alive() bool
+}
+
+// LinkStriker puts toxics on links and takes them off again.
+type LinkStriker interface {
+	Strike(context.Context, link.Toxic) error
+	// Heal takes the fault's toxic off and checks that it is off. It is safe to repeat.
+	Heal(ctx context.Context, fault string) error
+	// Affected is what the toxic has touched so far, also after Heal.
+	Affected(fault string) (connections, chunks int64)
+}
+
+// Units: what a kind counts as affected.
+const (
+	unitAttempt      = "delivery attempt"
+	unitNotification = "notification"
+	unitMessage      = "message" // one that no change of the ledger caused
+	unitRequest      = "request"
+	unitPayment      = "payment"
+	unitRefund       = "refund"
+	unitConnection   = "connection"
+	unitNode         = "node"
+	unitLock         = "lock"
+	unitOrder        = "order"
+)

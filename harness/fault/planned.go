@@ -1,0 +1,107 @@
+package fault
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paystorm/paystorm/dice"
+	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Planned is one fault of a plan, with the dice that decide for it.
+type Planned struct {
+	scenarios.Fault
+	dice dice.Dice
+	when []mockchannel.State // empty: any
+}
+
+// Hits decides whether the fault strikes a message at a time of the storm. attempt is 0 where the fault is decided once
+// and not per attempt. The decision is a keyed hash of seed, fault, subject, message and attempt: the time opens and
+// closes the window and has no other say.
+func (p Planned) Hits(subject mockchannel.Subject, message string, attempt int, at time.Duration) bool {
+	if at < p.From || (p.For > 0 && at >= p.From+p.For) {
+		return false
+	}
+	only := p.Only
+	switch {
+	case only.Buyer != 0 && only.Buyer != subject.Ref.Buyer,
+		only.Order != 0 && only.Order != subject.Ref.Nth,
+		only.Message != "" && only.Message != message,
+		only.Attempt != 0 && only.Attempt != attempt,
+		len(p.when) > 0 && !slices.Contains(p.when, subject.State):
+		return false
+	}
+	return p.dice.Hit(p.Share, "hit", p.ID, subject.Key, message, strconv.Itoa(attempt))
+}
+
+// within is a duration of the span for the key, always the same one.
+func (p Planned) within(span scenarios.Span, key ...string) time.Duration {
+	return p.dice.Between(span.Low, span.High, append([]string{"size", p.ID}, key...)...)
+}
+
+// plan builds one fault of a plan: its parameters, and what decides for it.
+func plan(fault scenarios.Fault, d dice.Dice) (Planned, any, error) {
+	kinds := All()
+	index := slices.IndexFunc(kinds, func(kind scenarios.Kind) bool { return kind.Name == fault.Kind })
+	if index < 0 {
+		return Planned{}, nil, fmt.Errorf("fault %q: there is no kind %q", fault.ID, fault.Kind)
+	}
+	params := kinds[index].New()
+	if len(fault.Params) > 0 {
+		decoder := json.NewDecoder(bytes.NewReader(fault.Params))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(params); err != nil {
+			return Planned{}, nil, fmt.Errorf("fault %q: reading the parameters of %s: %w", fault.ID, fault.Kind, err)
+		}
+	}
+	if err := narrows(fault, params); err != nil {
+		return Planned{}, nil, fmt.Errorf("fault %q: %w", fault.ID, err)
+	}
+	when, err := parseWhen(fault.When)
+	if err != nil {
+		return Planned{}, nil, fmt.Errorf("fault %q: %w", fault.ID, err)
+	}
+	return Planned{Fault: fault, dice: d, when: when}, params, nil
+}
+
+// narrows refuses what would narrow a fault to nothing: it would affect nobody, and the file would look right.
+func narrows(fault scenarios.Fault, params any) error {
+	_, perRequest := params.(Requests)
+	_, perAttempt := params.(Attempts)
+	if fault.Only.Attempt != 0 && !perRequest && !perAttempt {
+		return fmt.Errorf("only.attempt: %s is not decided per attempt", fault.Kind)
+	}
+	_, whole := params.(Notices)
+	if fault.Only.Message != "" && !perRequest && !perAttempt && !whole {
+		return fmt.Errorf("only.message: %s does not befall a message", fault.Kind)
+	}
+	if _, payer := params.(Behaves); payer && fault.When != "" {
+		return fmt.Errorf("when: %s is decided before there is a payment", fault.Kind)
+	}
+	return nil
+}
+
+// parseWhen reads a `when:` predicate: payment states, separated by "|".
+func parseWhen(text string) ([]mockchannel.State, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	allowed := []mockchannel.State{
+		mockchannel.Created, mockchannel.Pending, mockchannel.Succeeded, mockchannel.Failed, mockchannel.Closed,
+	}
+	var states []mockchannel.State
+	for word := range strings.SplitSeq(text, "|") {
+		state := mockchannel.State(strings.TrimSpace(word))
+		if !slices.Contains(allowed, state) {
+			return nil, fmt.Errorf("when: %q is no state of a payment: want one or several of %s, separated by |", state, listed(allowed))
+		}
+		states = append(states, state)
+	}
+	return states, nil
+}

@@ -1,0 +1,108 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/paystorm/paystorm/mockchannel"
+)
+
+// strikeWithin bounds a strike that the channel waits for.
+const strikeWithin = 5 * time.Second
+
+// On is a moment of the history: the count-th time that a message of a storm order reaches a stage. A clock misses the
+// instruction between an effect and its commit; this does not.
+type On struct {
+	Message string            `yaml:"message" json:"message"` // a merchant's operation, or a notification's type
+	At      mockchannel.Stage `yaml:"at" json:"at"`
+	Count   int               `yaml:"count" json:"count"` // default 1
+	Times   int               `yaml:"times" json:"times"` // how often it strikes, each after count more; default 1
+}
+
+// check refuses a moment that no message can reach.
+func (o On) check() error {
+	if o.Message == "" {
+		if o.At != "" {
+			return fmt.Errorf("on.message: want a merchant's operation (%s) or a notification's type (%s)",
+				listed(operations()), listed(notifications()))
+		}
+		return nil
+	}
+	stages := []mockchannel.Stage{mockchannel.StageSent, mockchannel.StageAcked}
+	if slices.Contains(operations(), mockchannel.Operation(o.Message)) {
+		stages = []mockchannel.Stage{mockchannel.StageReceived, mockchannel.StageProcessed, mockchannel.StageResponseSent}
+	} else if err := oneOf("on.message", o.Message, append(words(operations()), notifications()...)...); err != nil {
+		return err
+	}
+	if err := oneOf("on.at", o.At, stages...); err != nil {
+		return err
+	}
+	if err := between("on.count", o.Count, 1, 1_000_000); err != nil {
+		return err
+	}
+	return between("on.times", o.Times, 1, 1000)
+}
+
+func words[T ~string](values []T) []string {
+	plain := make([]string, len(values))
+	for index, value := range values {
+		plain[index] = string(value)
+	}
+	return plain
+}
+
+// trigger counts moments.
+type trigger struct {
+	On
+	struck chan error // tells Run that it has struck, or could not
+
+	mu   sync.Mutex
+	seen int // since the last strike
+	left int // strikes to come
+}
+
+func newTrigger(on On) *trigger {
+	return &trigger{On: on, left: max(1, on.Times), struck: make(chan error, 1)}
+}
+
+// pulled counts a moment, and is true for the one that strikes.
+func (t *trigger) pulled(moment mockchannel.Moment) bool {
+	if moment.Message != t.Message || moment.Stage != t.At {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen++
+	if t.left == 0 || t.seen < t.Count {
+		return false
+	}
+	t.seen = 0
+	t.left--
+	return true
+}
+
+// reached strikes the faults that wait for this moment, before the channel goes on.
+func (e *Engine) reached(moment mockchannel.Moment) {
+	for _, r := range e.triggers {
+		at, may := e.deciding(r.Planned)
+		if !may || r.open.Load() || at < r.From || !r.countsAt(at) || !r.trigger.pulled(moment) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), strikeWithin)
+		err := e.strike(ctx, r, moment.Subject)
+		cancel()
+		select {
+		case r.trigger.struck <- err:
+		default: // Run has not yet taken the strike before this one; it will find this one open.
+		}
+	}
+}
+
+// countsAt says whether a moment still counts. Where the window is how long the fault lasts, it does until heal.
+func (r *running) countsAt(at time.Duration) bool {
+	_, own := r.act.(Lasting)
+	return !own || r.For == 0 || at < r.From+r.For
+}
