@@ -90,6 +90,11 @@ func TestAckSurvives(t *testing.T) {
 			acked(b)
 			b.killed()
 		}},
+		{name: "cut off, and a checkpoint has proven it", violated: pending, story: func(b *builder) {
+			o := acked(b)
+			b.checkpoint(o.as(history.OrderPending))
+			b.cutOff()
+		}},
 		{name: "the books were never read", unjudged: "never read", story: func(b *builder) {
 			acked(b)
 			b.cutOff()

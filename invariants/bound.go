@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -60,13 +61,22 @@ func (d *Delivery) genuineSuccess() bool {
 	return d.Forgery == "" && d.Type == history.PaymentSucceeded
 }
 
+// giving says whether the shop's books have a refund of the order that has not ended.
+func (s *Story) giving() bool {
+	return s.State() == history.OrderRefunding || slices.ContainsFunc(s.ShopRefunds, func(row history.RefundRow) bool {
+		return row.State == history.RefundPending
+	})
+}
+
 // excuse says why an order's end cannot be held against the shop, or "" if it can.
 func (b bound) excuse(story *Story) string {
 	switch {
 	case !b.over(story.lastMove()):
 		return "the books were read less than the shop's longest timer after its money last moved"
-	case b.open && !story.acknowledged():
+	case b.open && story.firstCapture() != nil && !story.acknowledged():
 		return "a fault stood until the books were read, and the shop never acknowledged the capture"
+	case b.open && story.giving():
+		return "a fault stood until the books were read, and the shop was about to give the money back"
 	default:
 		return ""
 	}

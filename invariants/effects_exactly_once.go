@@ -14,15 +14,15 @@ import (
 // takes an effect back.
 //
 // A sink stands for one effect of payment: whatever a shop sends there for one order carries one key, however often it
-// comes, and only paid orders get it. A shop that mails several things declares a sink for each.
+// comes, and only paid orders get it. A shop that mails several things declares a sink for each. Two keys prove a second
+// effect even where the books were never read.
 func effectsExactlyOnce() Invariant {
 	return Invariant{
-		ID:          "I9",
-		Name:        "side effects happen exactly once",
-		Statement:   "Side effects happen exactly once per paid order and never for an unpaid one, and effects outside the shop are unique by key.",
-		Needs:       []history.Table{history.TableOrders, history.TableGrants},
-		AfterSettle: true,
-		Judge:       judgeEffectsExactlyOnce,
+		ID:        "I9",
+		Name:      "side effects happen exactly once",
+		Statement: "Side effects happen exactly once per paid order and never for an unpaid one, and effects outside the shop are unique by key.",
+		Needs:     []history.Table{history.TableOrders, history.TableGrants},
+		Judge:     judgeEffectsExactlyOnce,
 	}
 }
 
@@ -116,7 +116,7 @@ func grantsWrong(run *Run, story *Story) []wrongEffect {
 			effect.evidence = []Evidence{readingEvidence(run.Final) + Evidence("/grants/"+story.Order)}
 		}
 		switch {
-		case standing > 0 && story.firstCapture() == nil:
+		case standing > 0 && unpaid(run, story):
 			effect.pattern = "side effect of an order that was never paid: " + kind
 		case standing > 1:
 			effect.pattern = "side effect more than once: " + kind
@@ -130,6 +130,12 @@ func grantsWrong(run *Run, story *Story) []wrongEffect {
 		wrong = append(wrong, effect)
 	}
 	return wrong
+}
+
+// unpaid is an order that had to be paid for and never was; what a coupon pays for in full needs no capture, and only
+// the books at rest can tell.
+func unpaid(run *Run, story *Story) bool {
+	return run.Has(history.TableOrders) && story.firstCapture() == nil && !story.free()
 }
 
 // paidForGoods is an order that the ledger and the shop agree is paid.
@@ -174,7 +180,7 @@ func sinksWrong(run *Run, story *Story, usual map[string]bool) []wrongEffect {
 			evidence: records[sink],
 		}
 		switch {
-		case story.firstCapture() == nil:
+		case unpaid(run, story):
 			effect.pattern = "effect outside the shop for an order that was never paid: " + sink
 		case len(keys[sink]) > 1:
 			effect.pattern = "effect outside the shop under more than one key: " + sink

@@ -39,6 +39,10 @@ func TestEffectsExactlyOnce(t *testing.T) {
 			b.paid("o2", 2)
 			b.paid("o3", 3)
 		}},
+		{name: "a coupon pays for all of it", story: func(b *builder) {
+			b.order("o1", 1, "phone").coupon("FREE").sunk("mail", "k1").grant("points", 0).row(history.OrderPaid).finalRow.Minor = 0
+			b.paid("o2", 2).again(history.PaymentSucceeded, 2, history.OK).sunk("mail", "k2")
+		}},
 		{name: "two different coupons", story: func(b *builder) {
 			twice(b).grant("points", 49).coupon("SPRING").coupon("STAFF")
 		}},
@@ -66,6 +70,10 @@ func TestEffectsExactlyOnce(t *testing.T) {
 		}},
 		{name: "effects without a key", unjudged: "carry no key", story: func(b *builder) {
 			twice(b).grant("points", 49).sunk("mail", "")
+		}},
+		{name: "cut off, and a sink has proven it", violated: "effect outside the shop under more than one key: mail", story: func(b *builder) {
+			twice(b).sunk("mail", "k1").sunk("mail", "k2")
+			b.cutOff()
 		}},
 		{name: "the grants were not read", unjudged: "never read", story: func(b *builder) {
 			twice(b)

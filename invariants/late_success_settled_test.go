@@ -62,6 +62,14 @@ func TestLateSuccessSettled(t *testing.T) {
 			b.at(9_000)
 			o.captured().row(history.OrderClosed)
 		}},
+		{name: "about to be refunded behind a standing fault", unjudged: "about to give the money back", story: func(b *builder) {
+			b.standing("cut")
+			late(b).row(history.OrderRefunding)
+		}},
+		{name: "no refund in the books, behind a standing fault", violated: "paid after close, not refunded", story: func(b *builder) {
+			b.standing("cut")
+			late(b).row(history.OrderClosed)
+		}},
 		{name: "captured when the books were as good as read", unjudged: "longest timer", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").payment("p1").closed()
 			b.at(29_000)

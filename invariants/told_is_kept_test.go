@@ -76,6 +76,10 @@ func TestToldIsKept(t *testing.T) {
 		{name: "no answer, goods without a charge", violated: "left without an answer, and the goods went out without a charge", story: func(b *builder) {
 			order(b).op(history.OpPay, history.Unknown, "", "timeout").row(history.OrderPaid)
 		}},
+		{name: "told paid and dropped, behind a fault that has nothing to do with it", violated: "told paid, and the order was dropped", story: func(b *builder) {
+			b.standing("cut")
+			order(b).told(history.OrderPaid).row(history.OrderClosed)
+		}},
 		{name: "cut off until the books were read", unjudged: "a fault stood", story: func(b *builder) {
 			b.standing("cut")
 			order(b).op(history.OpPay, history.Unknown, "", "timeout").captured().row(history.OrderClosed)
