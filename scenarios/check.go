@@ -31,6 +31,20 @@ func (c *checker) has(path ...any) bool {
 	return c.source.at(path...) != c.source.at(path[:len(path)-1]...)
 }
 
+// isScalar is true for a value that could decode as text: one that could not has been reported.
+func (c *checker) isScalar(path []any) bool {
+	if c.source == nil {
+		return true
+	}
+	found := c.source.tree
+	for _, step := range path {
+		if key, isKey := step.(string); isKey && found != nil {
+			found = found.child(key)
+		}
+	}
+	return found != nil && found.isScalar()
+}
+
 func at(path ...any) []any { return path }
 
 // under is a path with more at its end, in an array of its own.
@@ -49,14 +63,14 @@ func checkScenario(s *Scenario) Errors {
 		c.window(spec)
 	}
 	for index := 1; index < len(s.Checkpoints); index++ {
-		if s.Checkpoints[index] <= s.Checkpoints[index-1] {
+		if s.Checkpoints[index] <= s.Checkpoints[index-1] && s.Checkpoints[index] > 0 {
 			c.fail(at("checkpoints", index), "checkpoints: %s does not come after %s: want them in order of time",
 				s.Checkpoints[index], s.Checkpoints[index-1])
 		}
 	}
 	for _, invariant := range sortedKeys(s.Waive) {
-		if strings.TrimSpace(s.Waive[invariant]) == "" {
-			c.fail(at("waive", invariant), "waive: %s is waived without a reason: want one sentence", invariant)
+		if path := at("waive", invariant); strings.TrimSpace(s.Waive[invariant]) == "" && c.isScalar(path) {
+			c.fail(path, "waive: %s is waived without a reason: want one sentence", invariant)
 		}
 	}
 	for index, invariant := range s.Invariants {
@@ -70,7 +84,8 @@ func checkScenario(s *Scenario) Errors {
 func (c *checker) items(items []Item) {
 	for index, item := range items {
 		path := at("sale", "items", index)
-		if earlier := slices.IndexFunc(items[:index], func(i Item) bool { return i.SKU == item.SKU && i.SKU != "" }); earlier >= 0 {
+		same := func(i Item) bool { return i.SKU == item.SKU && i.SKU != "" }
+		if earlier := slices.IndexFunc(items[:index], same); earlier >= 0 {
 			c.fail(under(path, "sku"), "sku: %q is item %d already: want each SKU once", item.SKU, earlier)
 		}
 		if item.SKU == warmUpSKU {
@@ -177,7 +192,7 @@ func (c *cross) check() Errors {
 func (c *cross) fault(spec FaultSpec, kinds []Kind) {
 	found := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == spec.Kind })
 	if found < 0 {
-		c.failAt(spec.at, "unknown fault %q: %s", spec.Kind, choose(spec.Kind, names(kinds, func(k Kind) string { return k.Name })))
+		c.failAt(spec.at, "unknown fault %q: %s", spec.Kind, choose(spec.Kind, names(kinds, kindName)))
 		return
 	}
 	if time.Duration(spec.From) >= c.loadEnd && spec.From > 0 {
@@ -189,8 +204,13 @@ func (c *cross) fault(spec FaultSpec, kinds []Kind) {
 	}
 	for _, act := range kinds[found].NeedsActs {
 		if _, has := c.system.Acts[act]; !has {
-			c.failAt(spec.at, "%s: the system %s has no act %q, which it needs: %s",
-				spec.Kind, c.system.Name, act, choose(act, sortedKeys(c.system.Acts)))
+			c.failAt(spec.at, "%s: needs the act %q, which the system %s does not have: want it among the system's acts",
+				spec.Kind, act, c.system.Name)
+		}
+	}
+	if fits := kinds[found].Fits; fits != nil {
+		if err := fits(spec); err != nil {
+			c.failAt(spec.at, "%s: %s", spec.Kind, err)
 		}
 	}
 	if params, checks := spec.Params.(Checker); checks {

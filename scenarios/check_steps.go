@@ -3,8 +3,6 @@ package scenarios
 import (
 	"regexp"
 	"slices"
-	"strconv"
-	"time"
 )
 
 // identifier is what a capture may be called: a name that a template can mention.
@@ -120,7 +118,7 @@ func (c *checker) captures(path []any, s Step) {
 		case !identifier.MatchString(name):
 			c.fail(where, "capture: %q is no name that a template can mention: want lower case letters, digits and _", name)
 		case slices.Contains(taken, name):
-			c.fail(where, "capture: %q is a name of the harness's: want another than %s", name, choose("", taken))
+			c.fail(where, "capture: %q is a name that steps have already: want another", name)
 		case s.Capture[name] == "":
 			c.fail(where, "capture: %s has no path in the answer: want one such as id", name)
 		}
@@ -151,22 +149,20 @@ func (c *checker) answers(path []any, s Step) {
 func (c *checker) statuses(path []any, m Match) {
 	for index, status := range m.Status {
 		if status < 200 || status > 599 {
-			c.fail(under(path, "status", index), "status: %s is no HTTP status: want 200 to 599", strconv.Itoa(status))
+			c.fail(under(path, "status", index), "status: %d is no HTTP status: want 200 to 599", status)
 		}
 	}
 }
 
-// defaultEvery is how often a poll asks that does not say.
-const defaultEvery = 100 * time.Millisecond
-
 func (c *checker) poll(path []any, s Step) {
 	polls := s.Name == "poll" || len(s.Until) > 0
-	switch {
-	case !polls && s.Every > 0:
-		c.fail(under(path, "every"), "every: belongs to a poll: want until with it")
-	case !polls:
+	if !polls {
+		if s.Every > 0 {
+			c.fail(under(path, "every"), "every: belongs to a poll: want until with it")
+		}
 		return
-	case len(s.Until) == 0 && !c.hasAny(path, "until"):
+	}
+	if len(s.Until) == 0 && !c.hasAny(path, "until") {
 		c.fail(path, "%s: missing key \"until\": want the order states that end the poll", s.Name)
 	}
 	if s.Within == 0 && !c.hasAny(path, "within") {

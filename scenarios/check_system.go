@@ -35,7 +35,7 @@ func (c *checker) launch(s *System) {
 		c.process(process, sortedKeys(s.Sinks))
 	case external != nil:
 		c.external(external.URL, s.Allow)
-	case c.source == nil || c.source.tree.child("launch") != nil && len(c.source.tree.child("launch").entries) == 0:
+	case c.source == nil: // of a file, the decoder has said so
 		c.fail(at("launch"), "launch: says nothing: want process or external")
 	}
 }

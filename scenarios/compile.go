@@ -109,8 +109,8 @@ func loadSteps(scenario *Scenario, v Vocabulary) ([]LoadStep, error) {
 	}
 	found := slices.IndexFunc(v.Profiles, func(p Profile) bool { return p.Name == scenario.Load.Profile })
 	if found < 0 {
-		known := names(v.Profiles, func(p Profile) string { return p.Name })
-		return fail("load: unknown profile %q: %s", scenario.Load.Profile, choose(scenario.Load.Profile, known))
+		unknown := scenario.Load.Profile
+		return fail("load: unknown profile %q: %s", unknown, choose(unknown, names(v.Profiles, profileName)))
 	}
 	steps, err := v.Profiles[found].Steps(scenario.Load)
 	if err != nil {

@@ -258,10 +258,22 @@ func (d *decoder) limits(n *node, f field) {
 		}
 	}
 	if f.pattern != nil && n.isScalar() && !f.pattern.MatchString(n.text) {
-		d.fail(n.place, "%s: %q does not match %s", f.key, n.text, f.pattern)
+		d.fail(n.place, "%s: %q is not allowed: want %s", f.key, n.text, patternInWords(f.pattern.String()))
 	}
 	if f.allowed != nil && n.isScalar() && !slices.Contains(f.allowed, n.text) {
 		d.fail(n.place, "%s: unknown value %q: %s", f.key, n.text, choose(n.text, f.allowed))
+	}
+}
+
+// patternInWords is a pattern of our own types in words, or any other as it is.
+func patternInWords(pattern string) string {
+	switch pattern {
+	case "^/":
+		return "a path that begins with /"
+	case "^[a-z0-9][a-z0-9-]*$":
+		return "lower case letters, digits and -"
+	default:
+		return "text that matches " + pattern
 	}
 }
 

@@ -60,7 +60,7 @@ func (e Errors) asError() error {
 
 // choose says what is allowed instead of a word that is not: the nearest one first, if one is near.
 func choose(wrong string, allowed []string) string {
-	sorted := slices.Sorted(slices.Values(allowed))
+	sorted := slices.Compact(slices.Sorted(slices.Values(allowed)))
 	if len(sorted) == 0 {
 		return "none is allowed here"
 	}

@@ -55,14 +55,17 @@ func (d *decoder) fault(name string, at place, n *node, kinds []Kind, payers boo
 		if payers {
 			noun = "payer fault"
 		}
-		d.fail(at, "unknown %s %q: %s", noun, name, choose(name, names(kinds, func(k Kind) string { return k.Name })))
+		d.fail(at, "unknown %s %q: %s", noun, name, choose(name, names(kinds, kindName)))
 		return nil
 	}
 	kind := kinds[found]
 	switch {
-	case n.shape == shapeNull && !payers:
+	case n.shape == shapeNull && payers:
+		d.fail(n.place, "%s: has no value: want a share such as 3%%, or a map of parameters", name)
+		return nil
+	case n.shape == shapeNull:
 		n = &node{place: at, shape: shapeMapping}
-	case payers && n.isScalar():
+	case n.isScalar() && payers:
 		n = &node{place: n.place, shape: shapeMapping, entries: []entry{{key: "share", place: n.place, value: n}}}
 	}
 	spec := FaultSpec{Kind: name, Place: Error{File: at.file, Line: at.line, Column: at.column}.Place(), node: n, at: at}

@@ -22,8 +22,8 @@ func (s *source) at(path ...any) place {
 	return s.tree.at(path...)
 }
 
-// LoadScenario reads and checks a scenario file. What is wrong with it comes as Errors, all of it; a file that cannot be read
-// comes as another error.
+// LoadScenario reads and checks a scenario file. What is wrong with it comes as Errors, all of it; a file that cannot
+// be read comes as another error.
 func LoadScenario(path string, v Vocabulary) (*Scenario, error) {
 	from, err := readSource(path)
 	if err != nil {

@@ -139,9 +139,10 @@ func (n *node) descend(key string, last bool, value *node) *node {
 // item finds an item of a list by its index, or, where items are maps with one key, by that key or its value's id: the
 // value is what is found then.
 func (n *node) item(step string, path []string) (*node, error) {
+	list := strings.Join(path, ".")
 	if index, err := strconv.Atoi(step); err == nil {
 		if index < 0 || index >= len(n.items) {
-			return nil, fmt.Errorf("%s has %d items, numbered from 0: there is no %s", strings.Join(path, "."), len(n.items), step)
+			return nil, fmt.Errorf("%s has %d items, numbered from 0: there is no %s", list, len(n.items), step)
 		}
 		return n.items[index], nil
 	}
@@ -160,7 +161,7 @@ func (n *node) item(step string, path []string) (*node, error) {
 		known = append(known, key)
 	}
 	if len(known) == 0 {
-		return nil, fmt.Errorf("%s is a list: want an index from 0 to %d, not %q", strings.Join(path, "."), len(n.items)-1, step)
+		return nil, fmt.Errorf("%s is a list: want an index from 0 to %d, not %q", list, len(n.items)-1, step)
 	}
-	return nil, fmt.Errorf("%s has no %q: %s", strings.Join(path, "."), step, choose(step, known))
+	return nil, fmt.Errorf("%s has no %q: %s", list, step, choose(step, known))
 }

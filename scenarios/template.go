@@ -13,6 +13,16 @@ import (
 // `link "shop->channel"`, a func(string) (string, error).
 type Values map[string]any
 
+// Values are what templates of set-up and journeys may name of an item on sale: sku, stock, price ("4999.00"),
+// price_minor, currency and per_buyer (0: no limit). A journey adds quantity, buyer, ref and what it captured.
+func (i Item) Values() Values {
+	decimal, _, _ := strings.Cut(i.Price.String(), " ")
+	return Values{
+		"sku": i.SKU, "stock": i.Stock, "price": decimal, "price_minor": i.Price.Minor, "currency": i.Price.Currency,
+		"per_buyer": i.PerBuyer,
+	}
+}
+
 // Template is a parsed string of a system file. Its syntax is that of text/template, less everything that decides or
 // loops: `{{ order }}`, `{{ channel.secret }}`, `{{ link "shop->channel" }}`, `{{ quantity | number }}`. It is safe for
 // concurrent use.

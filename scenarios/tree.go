@@ -60,8 +60,11 @@ type entry struct {
 
 func (n *node) isScalar() bool { return n.shape >= shapeText }
 
-// child is the value under a key, or nil.
+// child is the value under a key, or nil. What was not read from a file has no nodes.
 func (n *node) child(key string) *node {
+	if n == nil {
+		return nil
+	}
 	for _, entry := range n.entries {
 		if entry.key == key {
 			return entry.value

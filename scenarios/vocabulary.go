@@ -21,6 +21,9 @@ type Kind struct {
 	// New returns a pointer to the kind's parameters with their defaults. Its fields carry yaml and json tags and use
 	// this package's scalar types; it may implement Checker.
 	New func() any
+	// Fits refuses common keys that would narrow this kind to nothing, such as only.attempt where nothing is decided per
+	// attempt. Its error names the key; nil takes them all.
+	Fits func(FaultSpec) error
 	// Shareless kinds strike as a whole (links, nodes): `share` and `only` are errors.
 	Shareless bool
 }

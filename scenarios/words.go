@@ -79,7 +79,7 @@ func words(v Vocabulary) map[string]wordSet {
 	}
 	slices.Sort(acts)
 	return map[string]wordSet{
-		"Load.profile":        {noun: "profile", values: names(v.Profiles, func(p Profile) string { return p.Name })},
+		"Load.profile":        {noun: "profile", values: names(v.Profiles, profileName)},
 		"Scenario.invariants": {noun: "invariant", values: v.Invariants},
 		"Scenario.waive":      {noun: "invariant", keys: v.Invariants},
 		"Known.invariant":     {noun: "invariant", values: v.Invariants},
@@ -94,6 +94,10 @@ func words(v Vocabulary) map[string]wordSet {
 		"common.until":        {noun: "end", values: []string{UntilHeal, UntilBooks}},
 	}
 }
+
+func kindName(k Kind) string { return k.Name }
+
+func profileName(p Profile) string { return p.Name }
 
 func names[T any](of []T, name func(T) string) []string {
 	all := make([]string, len(of))
