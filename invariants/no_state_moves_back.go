@@ -139,7 +139,8 @@ func justified(story *Story, then, now stateSeen) bool {
 		return ledger.reversed(now.end) || ledger.kept(now.begin) > 0 || ledger.kept(now.end) > 0 ||
 			ledger.paidAgain(then.end, now.end)
 	case history.OrderRefunding:
-		return ledger.reversed(now.end) || ledger.pending(now.end)
+		// What a later payment left is owed back before the channel hears of its refund.
+		return ledger.reversed(now.end) || ledger.pending(now.end) || ledger.kept(now.end) > 0
 	default:
 		return false
 	}
