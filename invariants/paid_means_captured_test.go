@@ -1,0 +1,105 @@
+package invariants
+
+import (
+	"testing"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+func TestPaidMeansCaptured(t *testing.T) {
+	const (
+		nothing = "treated as paid, nothing captured"
+		early   = "treated as paid before the money was captured"
+		another = "paid with another amount than the order's"
+		kept    = "captured another amount than the order's, neither refunded nor in review"
+	)
+	judgeCases(t, paidMeansCaptured(), []judgement{
+		{name: "paid after the capture", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "refusing a wrong message and waiting for the true one", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongAmount, 1, history.Refused).
+				told(history.OrderPending).captured().delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid)
+		}},
+		{name: "a short capture handed to a person", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(1).row(history.OrderReview)
+		}},
+		{name: "a short capture refunded", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(100).refundMinor("r1", 100).refundDone("r1").row(history.OrderClosed)
+		}},
+		{name: "a short capture whose refund is accepted and pending", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(100).refundMinor("r1", 100).row(history.OrderRefunding)
+		}},
+		{name: "too much captured, the difference given back", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(price + 100).refundMinor("r1", 100).refundDone("r1").row(history.OrderPaid)
+		}},
+		{name: "a capture whose moment is that of the answer", story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongKey, price, history.Refused).captured()
+			o.opBetween(history.OpLook, history.OK, history.OrderPaid, "", b.now-tick, b.now).row(history.OrderPaid)
+		}},
+		{name: "refunded after it was paid", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().told(history.OrderPaid).
+				forged(history.ForgeryNoSignature, price, history.Refused).refund("r1").refundDone("r1").row(history.OrderRefunded)
+		}},
+		{name: "free with a coupon", idle: true, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").told(history.OrderPaid).row(history.OrderPaid).coupon("all-of-it")
+			o.finalRow.Minor = 0
+		}},
+		{name: "a short capture behind a fault that stands", unjudged: "a fault stood", story: func(b *builder) {
+			b.standing("cut")
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(1).row(history.OrderPending)
+		}},
+
+		{name: "the books believe a forged message", violated: nothing, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryNoSignature, price, history.OK).row(history.OrderPaid)
+		}},
+		{name: "refunded without ever having been paid", violated: nothing, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").row(history.OrderRefunded)
+		}},
+		{name: "a buyer is told paid, and it is taken back", violated: nothing, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").told(history.OrderPaid).row(history.OrderClosed)
+		}},
+		{name: "told paid before the capture", violated: early, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").told(history.OrderPaid).captured().row(history.OrderPaid)
+		}},
+		{name: "a checkpoint has it paid before the capture", violated: early, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1")
+			b.checkpoint(o.as(history.OrderPaid))
+			o.captured().row(history.OrderPaid)
+		}},
+		{name: "a short capture taken for the whole", violated: another, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(1).row(history.OrderPaid)
+		}},
+		{name: "a capture in another currency", violated: another, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1")
+			o.channel(history.Event{Kind: history.PaymentSucceeded, Minor: price, Currency: "JPY"}).row(history.OrderPaid)
+		}},
+		{name: "asked for less than the order costs", violated: another, story: func(b *builder) {
+			o := b.order("o1", 1, "phone")
+			o.current = "p1"
+			o.channel(history.Event{Kind: history.PaymentCreated, Minor: 1}).capturedMinor(1).row(history.OrderPaid)
+		}},
+		{name: "a short capture kept, the order closed", violated: kept, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(100).row(history.OrderClosed)
+		}},
+	})
+}
+
+func TestPaidMeansCapturedCountsTheMoney(t *testing.T) {
+	b := newHistory(t)
+	b.order("o1", 1, "phone").payment("p1").capturedMinor(price - 300).row(history.OrderPaid)
+	short := wantViolated(t, b.at(30_000).find(paidMeansCaptured()), "paid with another amount than the order's")
+	if short.Net.Minor != 300 || short.Bearer != BearerMerchant {
+		t.Errorf("a short capture costs the merchant the difference, got %+v", short)
+	}
+	b = newHistory(t)
+	b.order("o1", 1, "phone").payment("p1").capturedMinor(price + 300).row(history.OrderPaid)
+	over := wantViolated(t, b.at(30_000).find(paidMeansCaptured()), "paid with another amount than the order's")
+	if over.Net.Minor != 300 || over.Bearer != BearerBuyer {
+		t.Errorf("a capture of too much costs the buyer the difference, got %+v", over)
+	}
+}
+
+func TestPaidMeansCapturedIsProvenByACutHistory(t *testing.T) {
+	b := newHistory(t)
+	b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongKey, price, history.OK).told(history.OrderPaid)
+	wantViolated(t, b.cutOff().find(paidMeansCaptured()), "treated as paid, nothing captured")
+}

@@ -1,0 +1,136 @@
+package invariants
+
+import (
+	"testing"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// refunding is a paid order for which the channel accepted the refund r1.
+func (b *builder) refunding() *orderBuilder {
+	return b.order("o1", 1, "phone").payment("p1").captured().refund("r1")
+}
+
+func TestRefundsMatch(t *testing.T) {
+	const unknown = "refunded at the channel, no refund in the shop"
+	judgeCases(t, refundsMatch(), []judgement{
+		{name: "no refund", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "refunded on both sides", story: func(b *builder) {
+			b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "a refund that failed, reissued under a new number", story: func(b *builder) {
+			b.refunding().refundBroken("r1").refund("r2").refundDone("r2").
+				refundRow("r1", history.RefundBroken).refundRow("r2", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "a refund that failed, of which the shop keeps no row", story: func(b *builder) {
+			b.refunding().refundBroken("r1").refund("r2").refundDone("r2").refundRow("r2", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "one row for each try of one number", story: func(b *builder) {
+			b.refunding().refundDone("r1").refundRow("r1", history.RefundBroken).refundRow("r1", history.RefundDone).
+				row(history.OrderRefunded)
+		}},
+		{name: "accepted and pending on both sides at the bound", story: func(b *builder) {
+			b.refunding().refundRow("r1", history.RefundPending).row(history.OrderRefunding)
+		}},
+		{name: "refused by the channel, failed in the shop", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().request("refund", history.Refused).
+				refundRow("r1", history.RefundBroken).row(history.OrderPaid)
+		}},
+		{name: "handed to a person before it was asked for", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().refundRow("r1", history.RefundPending).row(history.OrderReview)
+		}},
+		{name: "refunded in part, the order stays paid", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", 500).refundDone("r1").
+				refundRow("r1", history.RefundDone).row(history.OrderPaid)
+		}},
+		{name: "made by the provider itself, and booked", story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1").captured()
+			o.channel(history.Event{Kind: history.RefundCreated, Refund: "ch-1", Minor: price})
+			o.channel(history.Event{Kind: history.RefundSucceeded, Refund: "ch-1", Minor: price})
+			o.refundRow("from-provider", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "a fault stands until the books were read", unjudged: "a fault stood", story: func(b *builder) {
+			b.standing("cut")
+			b.refunding().refundDone("r1").refundRow("r1", history.RefundPending).row(history.OrderRefunding)
+		}},
+		{name: "the refund changed just before the books were read", unjudged: "longest timer", story: func(b *builder) {
+			o := b.refunding()
+			b.at(29_900)
+			o.refundDone("r1").refundRow("r1", history.RefundPending).row(history.OrderRefunding)
+			b.at(30_000)
+		}},
+
+		{name: "the shop does not know the refund", violated: unknown, story: func(b *builder) {
+			b.refunding().refundDone("r1").row(history.OrderRefunded)
+		}},
+		{name: "a refund that the provider made is not booked", violated: unknown, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1").captured()
+			o.channel(history.Event{Kind: history.RefundCreated, Refund: "ch-1", Minor: 500}).row(history.OrderPaid)
+		}},
+		{name: "booked, never made", violated: "refund booked in the shop, never made at the channel", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "the request never arrived", violated: "refund pending in the shop, never made at the channel", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().refundRow("r1", history.RefundPending).row(history.OrderRefunding)
+		}},
+		{name: "succeeded, and pending in the shop", violated: "refund succeeded at the channel, pending in the shop",
+			story: func(b *builder) {
+				b.refunding().refundDone("r1").refundRow("r1", history.RefundPending).row(history.OrderRefunding)
+			}},
+		{name: "a timeout taken for a failure", violated: "refund succeeded at the channel, failed in the shop",
+			story: func(b *builder) {
+				b.refunding().refundDone("r1").refundRow("r1", history.RefundBroken).row(history.OrderReview)
+			}},
+		{name: "accepted taken for done, failed later", violated: "refund failed at the channel, succeeded in the shop",
+			story: func(b *builder) {
+				b.refunding().refundBroken("r1").refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+			}},
+		{name: "one refund, two rows", violated: "one refund at the channel, booked more than once in the shop",
+			story: func(b *builder) {
+				b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).refundRow("r1", history.RefundDone).
+					row(history.OrderRefunded)
+			}},
+		{name: "the callback inserted a row of its own", violated: "refund booked in the shop, never made at the channel",
+			story: func(b *builder) {
+				b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).refundRow("ch-r1", history.RefundDone).
+					row(history.OrderRefunded)
+			}},
+		{name: "another amount", violated: "refunded another amount at the channel than in the shop", story: func(b *builder) {
+			o := b.refunding().refundDone("r1")
+			o.amounts["r1"] = price - 100
+			o.refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "more given back than was taken", violated: "refunded more than was captured", story: func(b *builder) {
+			b.refunding().refundDone("r1").refund("r2").refundDone("r2").refundRow("r1", history.RefundDone).
+				refundRow("r2", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "everything refunded, still paid", violated: "everything refunded at the channel, still paid in the shop",
+			story: func(b *builder) {
+				b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).row(history.OrderPaid)
+			}},
+	})
+}
+
+func TestRefundsMatchCountsTheMoney(t *testing.T) {
+	b := newHistory(t)
+	b.order("o1", 1, "phone").payment("p1").captured().refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+	booked := b.at(30_000).find(refundsMatch()).Violations[0]
+	if booked.Net.Minor != price || booked.Bearer != BearerBuyer {
+		t.Errorf("a refund that never came costs the buyer the price, got %+v", booked)
+	}
+	b = newHistory(t)
+	b.refunding().refundDone("r1").row(history.OrderRefunded)
+	lost := b.at(30_000).find(refundsMatch()).Violations[0]
+	if lost.Net.Minor != price || lost.Bearer != BearerMerchant {
+		t.Errorf("a refund that the shop does not know costs the merchant the price, got %+v", lost)
+	}
+}
+
+func TestRefundsMatchIsUnknownWithoutTheTable(t *testing.T) {
+	b := newHistory(t).unread(history.TableRefunds)
+	b.refunding().row(history.OrderRefunded)
+	verdict := judge(b.at(30_000).history(), []Invariant{refundsMatch()})
+	if verdict.Invariants[0].Status != NotKnown {
+		t.Errorf("an unread table is not an empty one, got %+v", verdict.Invariants[0])
+	}
+}
