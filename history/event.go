@@ -51,6 +51,9 @@ const (
 	FaultAffected   = "fault.affected"
 	FaultHealFailed = "fault.heal-failed" // Detail: what would not be undone
 
+	// Links. Detail: why.
+	LinkCut = "link.cut" // a fault could come or go only by cutting connections. Key: the link; Count; Fault
+
 	// Nodes. Detail: which process, and why.
 	NodeStarted = "node.started"
 	NodeReady   = "node.ready"
