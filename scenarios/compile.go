@@ -206,11 +206,15 @@ func planFaults(specs []FaultSpec, kinds []Kind, floors map[string]int) ([]Fault
 		if !named {
 			floor = 1
 		}
+		exercises := slices.Clone(kind.Exercises)
+		if own, more := spec.Params.(Exerciser); more {
+			exercises = append(exercises, own.Exercises()...)
+		}
 		planned = append(planned, Fault{
 			ID: spec.ID, Kind: spec.Kind, Share: float64(spec.Share), Only: spec.Only, When: spec.When,
 			From: time.Duration(spec.From), For: time.Duration(spec.For), Until: cmp.Or(spec.Until, UntilHeal),
 			Params: params, Contract: kind.Contract, Unit: kind.Unit, Planned: inWords(spec, kind),
-			Exercises: slices.Clone(kind.Exercises), Floor: floor,
+			Exercises: exercises, Floor: floor,
 		})
 	}
 	return planned, nil

@@ -131,7 +131,7 @@ func (n *node) descend(key string, last bool, value *node) *node {
 		at = len(n.entries) - 1
 	}
 	if last {
-		n.entries[at].value = value
+		n.entries[at].place, n.entries[at].value = value.place, value
 	}
 	return n.entries[at].value
 }

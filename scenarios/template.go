@@ -54,9 +54,14 @@ func ParseTemplate(text string) (*Template, error) {
 	}
 	tree := parse.New("template")
 	tree.Mode = parse.SkipFuncCheck
-	parsed, err := tree.Parse(text, "", "", map[string]*parse.Tree{})
+	defined := map[string]*parse.Tree{}
+	parsed, err := tree.Parse(text, "", "", defined)
 	if err != nil {
 		return nil, fmt.Errorf("template %q: %s", text, templateFault(err))
+	}
+	delete(defined, tree.Name)
+	if len(defined) > 0 {
+		return nil, fmt.Errorf("template %q: {{define}} is not understood", text)
 	}
 	compiled := &Template{source: text}
 	for _, node := range parsed.Root.Nodes {

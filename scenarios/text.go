@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -92,7 +93,7 @@ func (p Plan) writeLoad(w io.Writer) {
 		if step.Iterations > 0 {
 			buyers = fmt.Sprintf("buyers %d to %d", step.FirstBuyer, step.FirstBuyer+step.Iterations-1)
 		}
-		fmt.Fprintf(w, "  at %s\tfor %s\t%s\t%s\n", step.At, step.For, Rate(step.PerSecond), buyers)
+		fmt.Fprintf(w, "  at %s\tfor %s\t%s\t%s\n", step.At, step.For, strconv.FormatFloat(step.PerSecond, 'g', 4, 64)+"/s", buyers)
 	}
 	for _, journey := range p.Journeys {
 		fmt.Fprintf(w, "  journey %s\t%s\n", journey.Name, Share(journey.Share))
@@ -136,7 +137,7 @@ func (p Plan) writeJudgement(w io.Writer) {
 			known.Invariant, known.Pattern, known.Ticket, known.Until.Format(time.DateOnly))
 	}
 	for _, goal := range p.Service {
-		fmt.Fprintf(w, "service\t%s within %g\n", goal.ID, goal.Bound)
+		fmt.Fprintf(w, "service\t%s, bound %g\n", goal.ID, goal.Bound)
 	}
 	if p.GateBeyond {
 		fmt.Fprintln(w, "gate\talso by faults beyond any provider's contract")

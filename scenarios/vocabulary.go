@@ -33,6 +33,11 @@ type Checker interface {
 	Check(System) error
 }
 
+// Exerciser is implemented by parameters on which it depends what a fault exercises, beside its kind's Exercises.
+type Exerciser interface {
+	Exercises() []string
+}
+
 // Profile is a shape of load.
 type Profile struct {
 	Name string
