@@ -201,7 +201,7 @@ func atRisk(violations []Violation) []AtRisk {
 }
 
 func heldSummary(finding Finding) string {
-	summary := fmt.Sprintf("held in %d cases, %d of which could have broken it", finding.Evaluated, finding.Exercised)
+	summary := fmt.Sprintf("held in %s, %d of which could have broken it", countOf(finding.Evaluated, "case"), finding.Exercised)
 	if finding.Exercised == 0 {
 		summary = "nothing happened that could have broken it"
 	}

@@ -62,7 +62,7 @@ func (s *sku) undersold(run *Run) string {
 	if !read || row.Available <= 0 || refused == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s: %s left at the end, although %s told sold out", s.item.SKU,
+	return fmt.Sprintf("%s: %s left at the end, although \"sold out\" was answered to %s", s.item.SKU,
 		countOf(int(row.Available), "unit"), countOf(refused, "order"))
 }
 

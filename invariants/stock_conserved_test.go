@@ -179,7 +179,7 @@ func TestStockConservedListsUndersoldUnits(t *testing.T) {
 	b.unseen("", 9, "phone", 1).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
 	found := b.at(30_000).find(stockConserved())
 	wantHeld(t, found)
-	if len(found.Pending) != 1 || !strings.Contains(found.Pending[0], "1 unit left at the end, although 1 order told sold out") {
+	if len(found.Pending) != 1 || !strings.Contains(found.Pending[0], "1 unit left at the end, although \"sold out\" was answered to 1 order") {
 		t.Errorf("undersold units want a line, got %v", found.Pending)
 	}
 }

@@ -1,0 +1,60 @@
+package invariants
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// A correct shop is never accused, whatever the weather and whoever comes when.
+func TestACorrectShopIsGreen(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		buyers := rapid.IntRange(1, 60).Draw(t, "buyers")
+		h := simulate(rapid.Uint64().Draw(t, "seed"), buyers, rapid.Int64Range(0, 40).Draw(t, "stock"), rapid.Bool().Draw(t, "restock"))
+		run := newRun(h)
+		for _, invariant := range All() {
+			if found := invariant.Judge(run); len(found.Violations)+len(found.Unjudged) > 0 {
+				t.Errorf("%s: %+v %q", invariant.ID, found.Violations, found.Unjudged)
+			}
+		}
+	})
+}
+
+// The simulation is worth something only if it exercises what it is there for.
+func TestTheSimulationExercisesTheInvariants(t *testing.T) {
+	verdict := Judge(simulated(1, 400))
+	if verdict.Verdict != Pass {
+		t.Fatalf("%s: %q", verdict.Verdict, verdict.Reasons)
+	}
+	for _, result := range verdict.Invariants {
+		t.Log(result.ID, result.Summary)
+		if result.Exercised == 0 && result.ID != "I11" {
+			t.Errorf("%s is not exercised", result.ID)
+		}
+	}
+}
+
+// A history cut off anywhere in the storm accuses nobody either, and is never a pass.
+func TestACutHistoryIsNeverAPassAndAccusesNobody(t *testing.T) {
+	whole := simulated(2, 60)
+	for at := time.Second; at < 12*time.Second; at += 250 * time.Millisecond {
+		h := *whole
+		h.Segments = append(h.Segments[:0:0], h.Segments...)
+		h.Segments[0].Ended, h.Segments[0].Last = false, 0
+		h.Segments[0].Last = h.Segments[0].Last.Add(at)
+		if verdict := Judge(&h); verdict.Verdict != Inconclusive {
+			t.Fatalf("cut at %s: %s, %q", at, verdict.Verdict, verdict.Reasons)
+		}
+	}
+}
+
+// Ten thousand orders of thirty records each are judged in well under a second.
+func BenchmarkJudge(b *testing.B) {
+	h := simulate(1, 10_000, 10_000, false)
+	b.ReportAllocs()
+	for b.Loop() {
+		Judge(h)
+	}
+	b.ReportMetric(float64(len(h.Events)+len(h.Ops)), "records")
+}

@@ -1,0 +1,415 @@
+package invariants
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
+)
+
+// world simulates a correct shop under a correct channel and bad weather, with all orders in flight at once: every act
+// is a moment on one clock, and whatever a real shop commits in one transaction happens in one moment here.
+type world struct {
+	*history.History
+	rand    *rand.Rand
+	now     history.Time
+	queue   moments
+	seq     map[string]uint64
+	numbers uint64
+	stock   history.StockRow
+	orders  []*simOrder
+	storm   bool
+}
+
+type simOrder struct {
+	ref, number string
+	buyer       int
+	state       history.OrderState
+	payments    []*simPayment
+	refunds     []*history.RefundRow
+	paidBy      *simPayment
+}
+
+type simPayment struct {
+	id       string
+	captured bool
+	closed   bool
+	known    bool // to the shop
+	version  int64
+	notices  int
+}
+
+// moment is something that happens at a time; equal times happen in the order in which they were planned.
+type moment struct {
+	at   history.Time
+	nth  uint64
+	what func()
+}
+
+type moments []moment
+
+func (m moments) Len() int { return len(m) }
+func (m moments) Less(i, j int) bool {
+	return m[i].at < m[j].at || m[i].at == m[j].at && m[i].nth < m[j].nth
+}
+func (m moments) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
+func (m *moments) Push(x any)   { *m = append(*m, x.(moment)) }
+func (m *moments) Pop() any {
+	last := (*m)[len(*m)-1]
+	*m = (*m)[:len(*m)-1]
+	return last
+}
+
+// simulated is one run: buyers come within three seconds for half as many phones.
+func simulated(seed uint64, buyers int) *history.History {
+	return simulate(seed, buyers, int64(buyers+1)/2, false)
+}
+
+func simulate(seed uint64, buyers int, stock int64, restock bool) *history.History {
+	w := &world{
+		rand: rand.New(rand.NewPCG(seed, 7)), seq: map[string]uint64{}, storm: true,
+		stock: history.StockRow{SKU: "phone", Available: stock},
+		History: &history.History{Header: history.Header{
+			Schema: history.Schema, Scenario: "simulated", Seed: int64(seed), Run: "r1",
+			Writers: []string{"channel", "harness", "load"}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			Sale:      []history.Item{{SKU: "phone", Stock: stock, Price: money.Amount{Minor: price, Currency: "CNY"}}},
+			ReviewCap: 0, Settle: 30 * time.Second,
+			System: history.SystemFacts{
+				Name: "simulated", Tables: history.Tables(), Grants: []string{"points"}, Legal: history.Legal{RestockRefunds: restock},
+				Timers: history.Timers{Expiry: 2 * time.Second, Query: time.Second, Refund: time.Second},
+			},
+		}},
+	}
+	w.read(history.ReadingBaseline)
+	w.now = history.Time(time.Second)
+	w.harness(history.PhaseBegin, history.PhaseStorm)
+	for buyer := range buyers {
+		w.in(3000, func() { w.arrive(buyer + 1) })
+	}
+	for range 4 {
+		w.in(6000, func() { w.read(history.ReadingCheckpoint) })
+	}
+	w.drain()
+	w.storm = false
+	w.harness(history.PhaseEnd, history.PhaseStorm)
+	for _, phase := range []string{history.PhaseHeal, history.PhaseSettle} {
+		w.harness(history.PhaseBegin, phase)
+		w.reconcile()
+		w.drain()
+		w.harness(history.PhaseEnd, phase)
+	}
+	w.now += history.Time(10 * time.Second)
+	w.read(history.ReadingFinal)
+	for _, writer := range w.Header.Writers {
+		w.Segments = append(w.Segments, history.Segment{Writer: writer, Ended: true, Last: w.now})
+	}
+	return w.History
+}
+
+// in plans something within so many milliseconds.
+func (w *world) in(ms int, what func()) {
+	w.numbers++
+	at := w.now + history.Time(1+w.rand.IntN(ms*1000))*history.Time(time.Microsecond)
+	heap.Push(&w.queue, moment{at, w.numbers, what})
+}
+
+func (w *world) drain() {
+	for len(w.queue) > 0 {
+		next := heap.Pop(&w.queue).(moment)
+		w.now = next.at
+		next.what()
+	}
+}
+
+func (w *world) chance(percent int) bool { return w.rand.IntN(100) < percent }
+
+func (w *world) record(writer string, e history.Event) {
+	w.seq[writer]++
+	e.Writer, e.Seq, e.At = writer, w.seq[writer], w.now
+	w.Events = append(w.Events, e)
+}
+
+func (w *world) harness(kind, phase string) {
+	w.now += history.Time(time.Millisecond)
+	w.record("harness", history.Event{Source: history.SourcePhase, Kind: kind, State: phase})
+}
+
+func (w *world) read(label string) {
+	w.seq["harness"]++
+	reading := history.Reading{
+		Writer: "harness", Seq: w.seq["harness"], Label: label, Begin: w.now, End: w.now + 1, Tables: history.Tables(),
+		Agreed: label != history.ReadingCheckpoint, Books: history.Books{Stock: []history.StockRow{w.stock}},
+	}
+	for _, o := range w.orders {
+		reading.Books.Orders = append(reading.Books.Orders, history.OrderRow{
+			Order: o.number, Ref: o.ref, SKU: "phone", Quantity: 1, Minor: price, Currency: "CNY", State: o.state,
+		})
+		for _, refund := range o.refunds {
+			reading.Books.Refunds = append(reading.Books.Refunds, *refund)
+		}
+		if o.paidBy != nil {
+			reading.Books.Grants = append(reading.Books.Grants, history.GrantRow{Order: o.number, Kind: "points", Value: 49})
+		}
+	}
+	w.Readings = append(w.Readings, reading)
+}
+
+// op is a buyer's request. The shop works at one moment of it, and act fills in what is then true; one answer in
+// twenty is lost.
+func (w *world) op(kind string, buyer int, act func(*history.Op), then func()) {
+	w.seq["load"]++
+	op := history.Op{Writer: "load", Seq: w.seq["load"], Outcome: history.OK, Invocation: history.Invocation{
+		Op: w.seq["load"], Kind: kind, Buyer: buyer, SKU: "phone", Quantity: 1, Phase: history.PhaseStorm, Called: w.now,
+		Ref: history.Ref{Run: "r1", Buyer: buyer, Nth: 1}.String(),
+	}}
+	lost := w.chance(5)
+	w.in(20, func() {
+		act(&op)
+		w.in(20, func() {
+			if lost {
+				op.Outcome, op.State, op.Reason, op.Order = history.Unknown, "", "", ""
+			} else {
+				op.Returned = w.now
+				then()
+			}
+			w.Ops = append(w.Ops, op)
+		})
+	})
+}
+
+// arrive lets a buyer order, and live with what came of it.
+func (w *world) arrive(buyer int) {
+	var o *simOrder
+	w.op(history.OpOrder, buyer, func(op *history.Op) {
+		if o = w.place(buyer); o == nil {
+			op.Outcome, op.Reason = history.Refused, history.ReasonSoldOut
+			return
+		}
+		op.Order, op.State = o.number, string(o.state)
+	}, func() {
+		if o == nil {
+			return
+		}
+		if !w.chance(10) {
+			w.in(100, func() { w.pay(o, o.payments[0]) })
+		}
+		if w.chance(10) {
+			w.in(2500, func() { w.pay(o, w.newPayment(o)) })
+		}
+		if w.chance(10) {
+			w.in(2500, func() { w.cancel(o) })
+		}
+		for range w.rand.IntN(5) {
+			w.in(5000, func() { w.look(o) })
+		}
+	})
+}
+
+func (w *world) place(buyer int) *simOrder {
+	if w.stock.Available == 0 {
+		return nil
+	}
+	w.stock.Available--
+	w.stock.Reserved++
+	o := &simOrder{
+		number: fmt.Sprintf("o%05d", len(w.orders)+1), ref: history.Ref{Run: "r1", Buyer: buyer, Nth: 1}.String(),
+		buyer: buyer, state: history.OrderPending,
+	}
+	w.orders = append(w.orders, o)
+	w.newPayment(o)
+	w.in(2000, func() { w.query(o) })
+	w.in(2000, func() { w.in(1000, func() { w.close(o) }) })
+	return o
+}
+
+func (w *world) newPayment(o *simOrder) *simPayment {
+	p := &simPayment{id: fmt.Sprintf("p-%s-%d", o.number, len(o.payments)+1)}
+	o.payments = append(o.payments, p)
+	w.ledger(o, p, history.Event{Kind: history.PaymentCreated, Minor: price})
+	return p
+}
+
+func (w *world) ledger(o *simOrder, p *simPayment, e history.Event) {
+	p.version++
+	e.Source, e.Order, e.Ref, e.Payment, e.Currency, e.Version = history.SourceChannel, o.number, o.ref, p.id, "CNY", p.version
+	w.record("channel", e)
+}
+
+// pay is the buyer's act at the channel. Some attempts are declined first, and some late ones succeed although the
+// payment is closed.
+func (w *world) pay(o *simOrder, p *simPayment) {
+	w.op(history.OpPay, o.buyer, func(op *history.Op) {
+		op.Payment, op.Order = p.id, o.number
+		switch {
+		case p.captured || p.closed && !w.chance(50):
+			op.Outcome, op.Reason = history.Refused, "closed"
+		case w.chance(10):
+			op.Outcome, op.Reason = history.Refused, "declined"
+			w.ledger(o, p, history.Event{Kind: history.PaymentFailed, Minor: price})
+			w.notify(o, p, history.PaymentFailed, func() {})
+			w.in(500, func() { w.pay(o, p) })
+		default:
+			p.captured = true
+			w.ledger(o, p, history.Event{Kind: history.PaymentSucceeded, Minor: price})
+			w.notify(o, p, history.PaymentSucceeded, func() { w.succeeded(o, p) })
+			w.in(2000, func() { w.look(o) })
+		}
+	}, func() {})
+}
+
+func (w *world) look(o *simOrder) {
+	w.op(history.OpLook, o.buyer, func(op *history.Op) { op.Order, op.State = o.number, string(o.state) }, func() {})
+}
+
+func (w *world) cancel(o *simOrder) {
+	w.op(history.OpCancel, o.buyer, func(op *history.Op) {
+		w.close(o)
+		if op.Order, op.State = o.number, string(o.state); o.state != history.OrderClosed {
+			op.Outcome, op.Reason = history.Refused, "paid"
+		}
+	}, func() {})
+}
+
+// notify delivers a message late, more than once, out of order, forged beside it, or never.
+func (w *world) notify(o *simOrder, p *simPayment, kind string, apply func()) {
+	if w.chance(20) {
+		return
+	}
+	p.notices++
+	notification := fmt.Sprintf("n-%s-%d", p.id, p.notices)
+	for attempt := range 1 + w.rand.IntN(3) {
+		w.deliver(o, p, history.Event{Notification: notification, State: kind, Attempt: attempt + 1}, apply)
+	}
+	if w.chance(20) {
+		w.deliver(o, p, history.Event{
+			Notification: notification + "-forged", State: history.PaymentSucceeded, Attempt: 1, Forgery: history.ForgeryWrongKey,
+		}, nil)
+	}
+}
+
+// deliver is one attempt. The shop applies what it says before it answers, and refuses what it cannot verify.
+func (w *world) deliver(o *simOrder, p *simPayment, e history.Event, apply func()) {
+	e.Source, e.Order, e.Ref, e.Payment, e.Minor, e.Currency = history.SourceDelivery, o.number, o.ref, p.id, price, "CNY"
+	w.in(3000, func() {
+		e.Kind = history.DeliverySent
+		w.record("channel", e)
+		w.in(50, func() {
+			e.Outcome, e.Status = history.OK, 200
+			if apply == nil {
+				e.Outcome, e.Status = history.Refused, 401
+			} else {
+				apply()
+			}
+			w.in(50, func() {
+				e.Kind = history.DeliveryAnswered
+				if w.chance(10) {
+					e.Outcome, e.Status = history.Unknown, 0
+				}
+				w.record("channel", e)
+			})
+		})
+	})
+}
+
+// query is the shop asking for the payments of an order.
+func (w *world) query(o *simOrder) {
+	for _, p := range o.payments {
+		w.ledger(o, p, history.Event{Kind: history.Request, State: "query", Outcome: history.OK})
+		if p.captured {
+			w.succeeded(o, p)
+		}
+	}
+}
+
+// succeeded is the shop learning of a capture. The first one pays for a pending order, any other goes back.
+func (w *world) succeeded(o *simOrder, p *simPayment) {
+	if p.known {
+		return
+	}
+	p.known = true
+	if o.state == history.OrderPending {
+		o.state, o.paidBy = history.OrderPaid, p
+		w.stock.Reserved--
+		w.stock.Sold++
+		if w.chance(20) {
+			w.in(2000, func() { w.giveBack(o) })
+		}
+		return
+	}
+	if o.state == history.OrderClosed {
+		o.state = history.OrderRefunding
+	}
+	w.refund(o, p)
+}
+
+// giveBack is the buyer changing their mind.
+func (w *world) giveBack(o *simOrder) {
+	o.state = history.OrderRefunding
+	w.refund(o, o.paidBy)
+}
+
+// close ends an order that is still unpaid. The shop asks the channel first.
+func (w *world) close(o *simOrder) {
+	w.query(o)
+	if o.state != history.OrderPending {
+		return
+	}
+	o.state = history.OrderClosed
+	w.stock.Reserved--
+	w.stock.Available++
+	for _, p := range o.payments {
+		p.closed = true
+		w.ledger(o, p, history.Event{Kind: history.PaymentClosed, Minor: price})
+	}
+}
+
+// refund gives a payment back under a number of its own; a refund that fails at the payer's bank comes again.
+func (w *world) refund(o *simOrder, p *simPayment) {
+	row := &history.RefundRow{
+		MerchantRefund: fmt.Sprintf("r-%s-%d", p.id, len(o.refunds)+1), Order: o.number, Payment: p.id, Minor: price,
+		Currency: "CNY", State: history.RefundPending,
+	}
+	o.refunds = append(o.refunds, row)
+	e := history.Event{Refund: "ch-" + row.MerchantRefund, MerchantRefund: row.MerchantRefund, Minor: price}
+	change := func(kind string) {
+		e.Kind = kind
+		w.ledger(o, p, e)
+	}
+	w.in(200, func() {
+		change(history.RefundCreated)
+		w.in(1000, func() {
+			if w.chance(20) {
+				change(history.RefundFailed)
+				w.in(500, func() {
+					row.State = history.RefundBroken
+					w.refund(o, p)
+				})
+				return
+			}
+			change(history.RefundSucceeded)
+			w.in(500, func() { w.refunded(o, p, row) })
+		})
+	})
+}
+
+func (w *world) refunded(o *simOrder, p *simPayment, row *history.RefundRow) {
+	row.State = history.RefundDone
+	if o.state != history.OrderRefunding || o.paidBy != nil && o.paidBy != p {
+		return
+	}
+	o.state = history.OrderRefunded
+	if o.paidBy == p && w.Header.System.Legal.RestockRefunds {
+		w.stock.Sold--
+		w.stock.Available++
+	}
+}
+
+// reconcile is the shop's own job: whatever the channel has and the shop does not know.
+func (w *world) reconcile() {
+	for _, o := range w.orders {
+		w.query(o)
+	}
+}
