@@ -128,7 +128,9 @@ func (call *Call) RefundByNumber(number string) (Refund, error) {
 }
 
 // Bill lists the merchant's captures and refunds, oldest first.
-func (call *Call) Bill() []BillLine { return call.channel.ledger.bill(call.merchant.ID) }
+func (call *Call) Bill() []BillLine {
+	return call.channel.ledger.bill(call.merchant.ID, call.channel.config.Clock)
+}
 
 func (call *Call) find(id string) (*payment, error) {
 	p, found := call.channel.payments.get(id)

@@ -60,11 +60,13 @@ func newClient(config Config) *http.Client {
 // post makes one attempt and records it.
 func (c *Channel) post(ctx context.Context, d delivery) delivered {
 	envelope, err := c.config.Dialect.Encode(d.message, time.Now())
+	answer := delivered{outcome: history.Refused, reason: "not encoded"}
 	if err != nil {
-		return delivered{outcome: history.Refused, reason: "not encoded", detail: err.Error()}
+		answer.detail = err.Error()
+	} else {
+		c.recordDelivery(d, history.Event{Kind: history.DeliverySent})
+		answer = c.exchange(ctx, d, envelope)
 	}
-	c.recordDelivery(d, history.Event{Kind: history.DeliverySent})
-	answer := c.exchange(ctx, d, envelope)
 	c.recordDelivery(d, history.Event{
 		Kind: history.DeliveryAnswered, Outcome: answer.outcome, Status: answer.status, Reason: answer.reason,
 		Detail: answer.detail,
@@ -98,6 +100,7 @@ func (c *Channel) exchange(ctx context.Context, d delivery, envelope Envelope) d
 	if err != nil {
 		return broken(err)
 	}
+	written.run()                                // the answer may be faster than the transport's hook
 	defer func() { _ = response.Body.Close() }() // what matters has been read
 	body, err := io.ReadAll(io.LimitReader(response.Body, largestReply))
 	if err != nil {

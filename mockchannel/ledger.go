@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -105,7 +106,7 @@ func (c *Channel) balanced(p *payment) error {
 // BillLine is one line of a merchant's bill: a capture or a refund.
 type BillLine struct {
 	Kind     string // "capture" or "refund"
-	At       history.Time
+	At       time.Time
 	Payment  string
 	Order    string
 	Refund   string // the channel's id
@@ -116,7 +117,7 @@ type BillLine struct {
 }
 
 // bill derives the lines from the ledger: a refund's later entries tell what became of it.
-func (l *ledger) bill(merchant string) []BillLine {
+func (l *ledger) bill(merchant string, clock history.Clock) []BillLine {
 	var lines []BillLine
 	for _, entries := range l.entries.all() {
 		if len(entries) == 0 || entries[0].payment.Merchant != merchant {
@@ -126,24 +127,24 @@ func (l *ledger) bill(merchant string) []BillLine {
 		for _, booked := range entries {
 			switch booked.kind {
 			case entryCapture:
-				lines = append(lines, billed("capture", booked))
+				lines = append(lines, billed("capture", booked, clock))
 			case entryRefund:
 				refunds[booked.refund.ID] = len(lines)
-				lines = append(lines, billed("refund", booked))
+				lines = append(lines, billed("refund", booked, clock))
 			case entryRefundPaid, entryRefundReturned:
 				lines[refunds[booked.refund.ID]].State = booked.refund.State
 			}
 		}
 	}
 	slices.SortFunc(lines, func(a, b BillLine) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Payment, b.Payment), cmp.Compare(a.Refund, b.Refund))
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Payment, b.Payment), cmp.Compare(a.Refund, b.Refund))
 	})
 	return lines
 }
 
-func billed(kind string, booked entry) BillLine {
+func billed(kind string, booked entry, clock history.Clock) BillLine {
 	line := BillLine{
-		Kind: kind, At: booked.at, Payment: booked.payment.ID, Order: booked.payment.Order,
+		Kind: kind, At: clock.Wall(booked.at), Payment: booked.payment.ID, Order: booked.payment.Order,
 		Refund: booked.refund.ID, Number: booked.refund.Number,
 		Minor: booked.postings[1].minor, Currency: booked.payment.Currency, State: string(Succeeded),
 	}

@@ -25,7 +25,6 @@ type notification struct {
 	acked    bool
 	effects  []string // faults that will have had their effect once the next attempt is posted
 	burst    []string // faults of the copies that go together with the first attempt that is posted
-	lost     bool     // the loss of this notification has been recorded
 	status   string   // for people
 }
 
@@ -103,13 +102,13 @@ func (c *Channel) try(ctx context.Context, n *notification) {
 	first := n.begin()
 	switch {
 	case n.fault.Lose != nil && n.fault.Lose.First == 0:
-		c.loseAttempt(n, attempt, n.fault.Lose.Fault, n.once())
+		c.loseAttempt(n, attempt, n.fault.Lose.Fault)
 		n.end(first, "lost for ever")
 		return
 	case n.fault.Lose != nil && attempt <= n.fault.Lose.First:
-		c.loseAttempt(n, attempt, n.fault.Lose.Fault, n.once())
+		c.loseAttempt(n, attempt, n.fault.Lose.Fault)
 	case fault.Lose != nil:
-		c.loseAttempt(n, attempt, fault.Lose.Fault, true)
+		c.loseAttempt(n, attempt, fault.Lose.Fault)
 	default:
 		var copies sync.WaitGroup
 		for _, duplicate := range n.takeBurst() {
@@ -133,7 +132,7 @@ func (c *Channel) heard(n *notification, answer delivered, ignore *IgnoreAck) {
 	n.status = answer.String()
 	switch {
 	case answer.outcome != history.OK:
-	case ignore != nil:
+	case ignore != nil && !n.acked:
 		n.effects = append(n.effects, ignore.Fault)
 		n.status += ", ignored"
 	default:
@@ -151,17 +150,17 @@ func (c *Channel) heard(n *notification, answer delivered, ignore *IgnoreAck) {
 // again schedules the next attempt, if the notification needs one and the schedule has one.
 func (c *Channel) again(n *notification) {
 	n.mutex.Lock()
-	acked, tries := n.acked, n.tries
+	acked, tries, attempts := n.acked, n.tries, n.attempts
+	if !acked && tries > len(c.config.Retry) {
+		n.status += ", given up"
+	}
 	n.mutex.Unlock()
 	switch {
 	case acked:
 	case tries <= len(c.config.Retry):
 		c.dispatch(c.config.Retry[tries-1], func(ctx context.Context) { c.try(ctx, n) })
 	default:
-		c.recordDelivery(n.delivery(0, nil), history.Event{Kind: history.DeliveryGivenUp, Count: int64(tries)})
-		n.mutex.Lock()
-		n.status += ", given up"
-		n.mutex.Unlock()
+		c.recordDelivery(n.delivery(attempts, nil), history.Event{Kind: history.DeliveryGivenUp})
 	}
 }
 
@@ -196,20 +195,18 @@ func (c *Channel) copy(ctx context.Context, n *notification, fault string) {
 	attemptFault := c.faults().Attempt(n.notice, attempt)
 	switch lose := n.fault.Lose; {
 	case lose != nil && attempt <= lose.First:
-		c.loseAttempt(n, attempt, lose.Fault, n.once())
+		c.loseAttempt(n, attempt, lose.Fault)
 	case attemptFault.Lose != nil:
-		c.loseAttempt(n, attempt, attemptFault.Lose.Fault, true)
+		c.loseAttempt(n, attempt, attemptFault.Lose.Fault)
 	default:
 		c.heard(n, c.post(ctx, n.delivery(attempt, []string{fault})), attemptFault.IgnoreAck)
 	}
 }
 
 // loseAttempt records an attempt that never left.
-func (c *Channel) loseAttempt(n *notification, attempt int, fault string, counts bool) {
+func (c *Channel) loseAttempt(n *notification, attempt int, fault string) {
 	c.recordDelivery(n.delivery(attempt, nil), history.Event{Kind: history.DeliveryLost, Fault: fault})
-	if counts {
-		c.affected(fault, n.payment.peek(), n.notice.Type, n.notice.ID)
-	}
+	c.affected(fault, n.payment.peek(), n.notice.Type, n.notice.ID)
 }
 
 // delivery is one attempt to post the notification.
@@ -245,15 +242,6 @@ func (n *notification) end(first bool, status string) {
 	if first {
 		close(n.tried)
 	}
-}
-
-// once is true the first time: a notification that loses several attempts is one affected notification.
-func (n *notification) once() bool {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	before := n.lost
-	n.lost = true
-	return !before
 }
 
 func (n *notification) effect(fault string) {

@@ -1,9 +1,12 @@
 package standard
 
 import (
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 )
 
@@ -14,16 +17,10 @@ func New() mockchannel.Dialect { return dialect{} }
 
 func (dialect) Name() string { return "standard" }
 
-func (dialect) MerchantHandler(c *mockchannel.Channel) http.Handler { return http.NewServeMux() }
+func (dialect) PayerHandler(channel *mockchannel.Channel) http.Handler { return channel.PayerHandler() }
 
-func (dialect) PayerHandler(c *mockchannel.Channel) http.Handler { return c.PayerHandler() }
-
-func (dialect) Encode(message mockchannel.Message, now time.Time) (mockchannel.Envelope, error) {
-	return mockchannel.Envelope{}, nil
-}
-
-// Acknowledged: any 2xx.
-func (dialect) Acknowledged(status int, _ []byte) bool { return status/100 == 2 }
+// Acknowledged is true for any 2xx.
+func (dialect) Acknowledged(status int, _ []byte) bool { return status >= 200 && status < 300 }
 
 // Retry is the schedule that the Standard Webhooks specification suggests.
 func (dialect) Retry() []time.Duration {
@@ -31,4 +28,69 @@ func (dialect) Retry() []time.Duration {
 		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour,
 		20 * time.Hour, 24 * time.Hour,
 	}
+}
+
+// notification is the body of a notification.
+type notification struct {
+	Type      string           `json:"type"`
+	Timestamp string           `json:"timestamp"`
+	Data      notificationData `json:"data"`
+}
+
+type notificationData struct {
+	Payment     string              `json:"payment"`
+	Merchant    string              `json:"merchant"`
+	Order       string              `json:"order"`
+	AmountMinor int64               `json:"amount_minor"`
+	Currency    string              `json:"currency"`
+	State       mockchannel.State   `json:"state"`
+	Version     int64               `json:"version"`
+	Refund      *notificationRefund `json:"refund,omitempty"`
+}
+
+type notificationRefund struct {
+	ID          string `json:"id"`
+	RefundNo    string `json:"refund_no"`
+	AmountMinor int64  `json:"amount_minor"`
+	State       string `json:"state"`
+}
+
+// Encode signs a notification as of now. The body is the same at each delivery; the timestamp header and the signature
+// are not.
+func (dialect) Encode(message mockchannel.Message, now time.Time) (mockchannel.Envelope, error) {
+	p := message.Payment
+	content := notification{
+		Type:      message.Type,
+		Timestamp: message.At.UTC().Format(time.RFC3339Nano),
+		Data: notificationData{
+			Payment: p.ID, Merchant: p.Merchant, Order: p.Order, AmountMinor: p.Minor, Currency: p.Currency,
+			State: p.State, Version: p.Version,
+		},
+	}
+	if p.Captured > 0 {
+		content.Data.AmountMinor = p.Captured
+	}
+	if r := message.Refund; r != nil {
+		content.Data.Refund = &notificationRefund{ID: r.ID, RefundNo: r.Number, AmountMinor: r.Minor, State: r.State}
+	}
+	body, err := json.Marshal(content)
+	if err != nil {
+		return mockchannel.Envelope{}, err
+	}
+	header := http.Header{}
+	header.Set("Content-Type", "application/json")
+	header.Set(headerID, message.ID)
+	header.Set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
+	if message.Forgery == history.ForgeryNoSignature {
+		return mockchannel.Envelope{Method: http.MethodPost, Header: header, Body: body}, nil
+	}
+	key, err := decodeSecret(message.Merchant.NotifySecret)
+	if err != nil {
+		return mockchannel.Envelope{}, err
+	}
+	if message.Forgery == history.ForgeryWrongKey {
+		key = append(key, "of somebody else"...)
+	}
+	header.Set(headerSignature, sign(key, message.ID, header.Get(headerTimestamp), body))
+	return mockchannel.Envelope{Method: http.MethodPost, Header: header, Body: body}, nil
 }

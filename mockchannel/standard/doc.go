@@ -19,7 +19,8 @@
 //	    | 404 payment_not_found | 409 payment_not_succeeded, refund_exceeds_capture, refund_mismatch (same number, other
 //	    amount)
 //	GET  /v1/refunds/{refund_no}      → 200 refund | 404 refund_not_found
-//	GET  /v1/bill                     → 200 text/csv, one line per capture and per refund
+//	GET  /v1/bill                     → 200 text/csv, a heading, then one line per capture and per refund, oldest first:
+//	    type (capture, refund), at (RFC 3339), payment, order, refund, refund_no, amount_minor, currency, state
 //
 //	payment: {"id", "merchant", "order", "amount_minor", "captured_minor", "refunded_minor", "currency", "state",
 //	          "version", "pay_url", "metadata"}; state: created, pending, succeeded, failed, closed
