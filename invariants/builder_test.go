@@ -17,17 +17,18 @@ import (
 //	h.order("o1", 1, "phone").payment("p1").captured().delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid)
 //	wantHeld(t, h.find(oneEffectivePayment()))
 type builder struct {
-	t       testing.TB
-	hist    *history.History
-	now     history.Time
-	seq     map[string]uint64
-	nth     map[int]int
-	op      uint64
-	orders  []*orderBuilder
-	final   history.Reading
-	stock   map[string]history.StockRow
-	noFinal bool
-	cut     bool
+	t           testing.TB
+	hist        *history.History
+	now         history.Time
+	seq         map[string]uint64
+	nth         map[int]int
+	op          uint64
+	orders      []*orderBuilder
+	final       history.Reading
+	stock       map[string]history.StockRow
+	noFinal     bool
+	cut         bool // the files are cut off
+	interrupted bool // the run ends in the storm, and its files are whole
 }
 
 const (
@@ -184,7 +185,7 @@ func (b *builder) history() *history.History {
 			b.final.Books.Orders = append(b.final.Books.Orders, *o.finalRow)
 		}
 	}
-	if !b.cut {
+	if !b.cut && !b.interrupted {
 		b.phase(history.PhaseEnd, history.PhaseStorm)
 		for _, phase := range []string{history.PhaseHeal, history.PhaseSettle} {
 			b.phase(history.PhaseBegin, phase)

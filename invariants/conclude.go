@@ -64,6 +64,11 @@ func runDoubts(run *Run) []string {
 	if _, _, began := run.PhaseAt(history.PhaseStorm); !began {
 		return append(doubts, "the storm never began")
 	}
+	for _, phase := range []string{history.PhaseStorm, history.PhaseHeal, history.PhaseSettle, history.PhaseObserve} {
+		if begin, end, began := run.PhaseAt(phase); began && end < begin {
+			doubts = append(doubts, fmt.Sprintf("the run was cut short in its phase %s", phase))
+		}
+	}
 	if run.Final == nil {
 		doubts = append(doubts, "the shop's books were not read at rest after a clean heal")
 	}

@@ -146,6 +146,9 @@ func TestConclusion(t *testing.T) {
 				b.cutOff()
 			}},
 
+		{name: "interrupted in the storm, the files whole", found: holds, want: Inconclusive, why: "cut short in its phase storm",
+			with: func(b *builder) { b.noFinal, b.interrupted = true, true }},
+
 		{name: "too little of the load was started", found: holds, want: Inconclusive, why: "3 of 10 offered iterations were started",
 			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9; offered(b, 10, 3) }},
 		{name: "enough of the load was started", found: holds, want: Pass,

@@ -29,7 +29,7 @@ func TestPaidMeansCaptured(t *testing.T) {
 			b.order("o1", 1, "phone").payment("p1").capturedMinor(100).refundMinor("r1", 100).row(history.OrderRefunding)
 		}},
 		{name: "too much captured, the difference given back", story: func(b *builder) {
-			b.order("o1", 1, "phone").payment("p1").capturedMinor(price + 100).refundMinor("r1", 100).refundDone("r1").row(history.OrderPaid)
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(price+100).refundMinor("r1", 100).refundDone("r1").row(history.OrderPaid)
 		}},
 		{name: "a capture whose moment is that of the answer", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongKey, price, history.Refused).captured()
