@@ -25,10 +25,7 @@ func (c *checker) failAt(at place, format string, args ...any) {
 
 // has says whether the file has the key at all.
 func (c *checker) has(path ...any) bool {
-	if c.source == nil || len(path) == 0 {
-		return false
-	}
-	return c.source.at(path...) != c.source.at(path[:len(path)-1]...)
+	return c.source != nil && c.source.tree.find(path...) != nil
 }
 
 // isScalar is true for a value that could decode as text: one that could not has been reported.
@@ -36,12 +33,7 @@ func (c *checker) isScalar(path []any) bool {
 	if c.source == nil {
 		return true
 	}
-	found := c.source.tree
-	for _, step := range path {
-		if key, isKey := step.(string); isKey && found != nil {
-			found = found.child(key)
-		}
-	}
+	found := c.source.tree.find(path...)
 	return found != nil && found.isScalar()
 }
 

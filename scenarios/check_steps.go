@@ -22,7 +22,7 @@ func (c *checker) steps(s *System) {
 	var captured []string
 	for _, journey := range sortedKeys(s.Journeys) {
 		path := at("journeys", journey)
-		if len(s.Journeys[journey]) == 0 && (c.source == nil || c.has(path...) && c.emptyList(journey)) {
+		if len(s.Journeys[journey]) == 0 && (c.source == nil || c.emptyList(path)) {
 			c.fail(path, "%s: has no steps: want at least one", journey)
 		}
 		known := slices.Concat(itemNames(), orderNames())
@@ -39,8 +39,8 @@ func (c *checker) steps(s *System) {
 }
 
 // emptyList tells a journey without steps from one whose steps did not decode.
-func (c *checker) emptyList(journey string) bool {
-	steps := c.source.tree.child("journeys").child(journey)
+func (c *checker) emptyList(path []any) bool {
+	steps := c.source.tree.find(path...)
 	return steps != nil && steps.shape == shapeSequence && len(steps.items) == 0
 }
 
@@ -130,7 +130,7 @@ func (c *checker) answers(path []any, s Step) {
 	if s.OK.Reason != "" || s.OK.Map != nil {
 		c.fail(under(path, "ok"), "ok: has no reason: reason and map belong to refused")
 	}
-	list := c.source != nil && c.source.at(under(path, "refused", 0)...) != c.source.at(under(path, "refused")...)
+	list := c.has(under(path, "refused", 0)...)
 	for index, match := range s.Refused {
 		where := under(path, "refused")
 		if list {

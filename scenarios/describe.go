@@ -111,6 +111,12 @@ func valueInWords(value reflect.Value) string {
 		return "(" + strings.Join(parametersInWords(value), ", ") + ")"
 	case reflect.Bool:
 		return strconv.FormatBool(value.Bool())
+	case reflect.Slice:
+		items := make([]string, value.Len())
+		for index := range items {
+			items[index] = valueInWords(value.Index(index))
+		}
+		return strings.Join(items, "|")
 	default:
 		return fmt.Sprint(value.Interface())
 	}

@@ -128,6 +128,11 @@ func TestLibrary(t *testing.T) {
 	if systems := library.Systems(); !slices.Contains(systems, "flashshop") {
 		t.Errorf("systems are %v", systems)
 	}
+	for _, name := range library.Names() {
+		if text, err := library.Text(name); err != nil || !strings.Contains("\n"+string(text), "\nname: "+name+"\n") {
+			t.Errorf("%s has another name inside, %v", name, err)
+		}
+	}
 	scenario, err := library.Find("flash-sale", vocabulary())
 	if err != nil || scenario.Name != "flash-sale" {
 		t.Fatalf("flash-sale: %v", err)

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,10 +54,9 @@ func withSettings(
 
 // appendErrors joins what a decode reported; decoding reports nothing but Errors.
 func appendErrors(errs Errors, err error) Errors {
-	if more, ok := err.(Errors); ok { //nolint:errorlint // the decoders return it bare
-		return append(errs, more...)
-	}
-	return errs
+	var more Errors
+	errors.As(err, &more)
+	return append(errs, more...)
 }
 
 // settingValue is a value of the command line as a node. Its place is the setting.

@@ -91,6 +91,22 @@ func (n *node) clone() *node {
 	return &copied
 }
 
+// find is the node at the end of a path of keys and indexes, or nil.
+func (n *node) find(path ...any) *node {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			n = n.child(step)
+		case int:
+			if n == nil || step >= len(n.items) {
+				return nil
+			}
+			n = n.items[step]
+		}
+	}
+	return n
+}
+
 // at is the place of the deepest node on the path that exists, so that what is missing is reported at its parent. A
 // mapping's entry is its key's place.
 func (n *node) at(path ...any) place {
