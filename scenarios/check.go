@@ -201,20 +201,23 @@ func (c *cross) fault(spec FaultSpec, kinds []Kind) {
 		}
 	}
 	if fits := kinds[found].Fits; fits != nil {
-		if err := fits(spec); err != nil {
-			c.failAt(spec.at, "%s: %s", spec.Kind, err)
-		}
+		c.refused(spec, fits(spec))
 	}
 	if params, checks := spec.Params.(Checker); checks {
-		if err := params.Check(*c.system); err != nil {
-			field, _, _ := strings.Cut(err.Error(), ":")
-			where := spec.at
-			if value := spec.node.child(field); value != nil {
-				where = spec.node.at(field)
-			}
-			c.failAt(where, "%s: %s", spec.Kind, err)
-		}
+		c.refused(spec, params.Check(*c.system))
 	}
+}
+
+// refused reports a kind's own error at the key that it names, "only.attempt: …", or at the fault.
+func (c *cross) refused(spec FaultSpec, err error) {
+	if err == nil {
+		return
+	}
+	where, words := spec.at, strings.FieldsFunc(err.Error(), func(r rune) bool { return strings.ContainsRune(".,: ", r) })
+	if len(words) > 0 && spec.node.child(words[0]) != nil {
+		where = spec.node.at(words[0])
+	}
+	c.failAt(where, "%s: %s", spec.Kind, err)
 }
 
 // longest names the longest of the timers.

@@ -291,3 +291,33 @@ func TestPlanIsReadAsItWasWritten(t *testing.T) {
 		}
 	}
 }
+
+// pickyParams exercises what its kind alone does not.
+type pickyParams struct{}
+
+func (*pickyParams) Exercises() []string { return []string{"I9"} }
+
+func TestCompileAsksTheKind(t *testing.T) {
+	t.Parallel()
+	scenario, system := everything(t)
+	scenario.Invariants = nil
+	known := vocabulary()
+	scenario.Faults[0].Params = &pickyParams{}
+	plan, err := scenarios.Compile(scenario, system, known, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"I7", "I9"}; !slices.Equal(plan.Faults[0].Exercises, want) || !slices.Contains(plan.Required, "I9") {
+		t.Errorf("got %v, required %v, want %v", plan.Faults[0].Exercises, plan.Required, want)
+	}
+	known.Faults[0].Fits = func(spec scenarios.FaultSpec) error {
+		if spec.Only.Attempt > 0 {
+			return errors.New("only: nothing is decided per attempt")
+		}
+		return nil
+	}
+	_, err = scenarios.Compile(scenario, system, known, 1, nil)
+	if err == nil || !strings.Contains(err.Error(), "everything.yaml:26:7: lose-callbacks: only: nothing is decided") {
+		t.Errorf("got %v", err)
+	}
+}
