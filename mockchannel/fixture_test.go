@@ -109,6 +109,7 @@ type world struct {
 	shop    *httptest.Server
 	client  *http.Client
 	stop    func()
+	clock   history.Clock
 
 	mutex  sync.Mutex
 	events []history.Event
@@ -118,9 +119,9 @@ type world struct {
 
 func newWorld(t testing.TB, faults mockchannel.Faults, change ...func(*mockchannel.Config)) *world {
 	t.Helper()
-	w := &world{t: t, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
+	w := &world{t: t, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}, clock: history.StartClock()}
 	config := mockchannel.Config{
-		Clock:          history.StartClock(),
+		Clock:          w.clock,
 		Record:         w.record,
 		Faults:         faults,
 		Dice:           dice.New(1),
@@ -160,6 +161,9 @@ func newWorld(t testing.TB, faults mockchannel.Faults, change ...func(*mockchann
 func (w *world) record(event history.Event) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
+	if event.At == 0 { // as a history.Recorder does
+		event.At = w.clock.Now()
+	}
 	w.events = append(w.events, event)
 }
 
