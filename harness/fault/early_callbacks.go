@@ -32,6 +32,14 @@ func (f *earlyCallbacks) Check(scenarios.System) error {
 	return oneOf("message", f.Message, earlyRefund, earlyPayment)
 }
 
+// Exercises adds what only refunds exercise.
+func (f *earlyCallbacks) Exercises() []string {
+	if f.Message == earlyRefund {
+		return []string{"I3"}
+	}
+	return nil
+}
+
 func (f *earlyCallbacks) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if f.Message != earlyRefund || request.Operation != mockchannel.OpRefund {
 		return mockchannel.RequestFault{}

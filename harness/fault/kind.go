@@ -35,7 +35,9 @@ func All() []scenarios.Kind {
 // Vocabulary parts All into what may stand under `faults:` and what under `payers:`.
 func Vocabulary() (faults, payers []scenarios.Kind) {
 	for _, kind := range All() {
-		if _, behaves := kind.New().(Behaves); behaves {
+		params := kind.New()
+		kind.Fits = func(spec scenarios.FaultSpec) error { return fits(params, spec.Only, spec.When) }
+		if _, behaves := params.(Behaves); behaves {
 			payers = append(payers, kind)
 		} else {
 			faults = append(faults, kind)

@@ -38,6 +38,16 @@ func (f *loseResponses) Check(scenarios.System) error {
 		mockchannel.LoseByReset, mockchannel.LoseByTimeout, mockchannel.LoseByTruncate, mockchannel.LoseByError)
 }
 
+// Exercises adds what only refunds exercise, where only their answers are lost.
+func (f *loseResponses) Exercises() []string {
+	for _, operation := range f.Operations {
+		if operation != mockchannel.OpRefund && operation != mockchannel.OpRefundQuery {
+			return nil
+		}
+	}
+	return []string{"I3"}
+}
+
 func (f *loseResponses) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if !concerns(f.Operations, request) || len(f.How) == 0 {
 		return mockchannel.RequestFault{}

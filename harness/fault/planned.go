@@ -3,6 +3,7 @@ package fault
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -60,7 +61,7 @@ func plan(fault scenarios.Fault, d dice.Dice) (Planned, any, error) {
 			return Planned{}, nil, fmt.Errorf("fault %q: reading the parameters of %s: %w", fault.ID, fault.Kind, err)
 		}
 	}
-	if err := narrows(fault, params); err != nil {
+	if err := fits(params, fault.Only, fault.When); err != nil {
 		return Planned{}, nil, fmt.Errorf("fault %q: %w", fault.ID, err)
 	}
 	when, err := parseWhen(fault.When)
@@ -70,19 +71,19 @@ func plan(fault scenarios.Fault, d dice.Dice) (Planned, any, error) {
 	return Planned{Fault: fault, dice: d, when: when}, params, nil
 }
 
-// narrows refuses what would narrow a fault to nothing: it would affect nobody, and the file would look right.
-func narrows(fault scenarios.Fault, params any) error {
+// fits refuses what would narrow a fault to nothing: it would affect nobody, and the file would look right.
+func fits(params any, only scenarios.Only, when string) error {
 	_, perRequest := params.(Requests)
 	_, perAttempt := params.(Attempts)
-	if fault.Only.Attempt != 0 && !perRequest && !perAttempt {
-		return fmt.Errorf("only.attempt: %s is not decided per attempt", fault.Kind)
-	}
-	_, whole := params.(Notices)
-	if fault.Only.Message != "" && !perRequest && !perAttempt && !whole {
-		return fmt.Errorf("only.message: %s does not befall a message", fault.Kind)
-	}
-	if _, payer := params.(Behaves); payer && fault.When != "" {
-		return fmt.Errorf("when: %s is decided before there is a payment", fault.Kind)
+	_, perNotice := params.(Notices)
+	_, payer := params.(Behaves)
+	switch {
+	case only.Attempt != 0 && !perRequest && !perAttempt:
+		return errors.New("only.attempt: this kind does not decide per attempt")
+	case only.Message != "" && !perRequest && !perAttempt && !perNotice:
+		return errors.New("only.message: this kind does not befall a message")
+	case when != "" && payer:
+		return errors.New("when: a payer is decided on before there is a payment")
 	}
 	return nil
 }
