@@ -1,0 +1,182 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// What a payer can do at the channel.
+const (
+	actionPay     = "pay"
+	actionDecline = "decline"
+)
+
+// reasonDeclined is the answer to an attempt that the payer declined: it paid nothing, which is a definite no.
+const reasonDeclined = "declined"
+
+// payStep pays, the way this buyer does.
+func (j *journey) payStep(ctx context.Context, s *step) error {
+	if abandon := j.payer.Abandon; abandon != nil {
+		j.affected(abandon, didAbandon, answer{})
+		return end{endAbandoned}
+	}
+	payment, err := s.path.Execute(j.values)
+	if err != nil {
+		return end{s.Name + ": cannot be asked: " + err.Error()}
+	}
+	var result answer
+	switch p := j.payer; {
+	case p.PayAfterCancel != nil && j.acts[actCancel] != nil:
+		result, err = j.payAfterCancel(ctx, s, payment, p.PayAfterCancel)
+	case p.CancelRace != nil && j.acts[actCancel] != nil:
+		result, err = j.cancelRace(ctx, s, payment, p.CancelRace)
+	case p.PayTwice != nil && j.acts[actPayment] != nil:
+		result, err = j.payTwice(ctx, s, payment, p.PayTwice)
+	case p.PayLate != nil:
+		result, err = j.payLate(ctx, s, payment, p.PayLate)
+	case p.DeclineFirst != nil:
+		result, err = j.declineFirst(ctx, s, payment, p.DeclineFirst)
+	default:
+		result, err = j.pay(ctx, s, payment, actionPay, 0, "")
+	}
+	if err != nil {
+		return err
+	}
+	return j.accept(s, result)
+}
+
+// payAfterCancel cancels, and pays all the same. Whether the channel still takes the money is for the shop to prevent.
+func (j *journey) payAfterCancel(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
+	cancel := j.acts[actCancel]
+	cancelled, err := j.shopRequest(ctx, cancel, cancel.within(), b.Fault)
+	if err != nil {
+		return answer{}, err
+	}
+	paid, err := j.pay(ctx, s, payment, actionPay, 0, b.Fault)
+	if err == nil && cancelled.outcome == history.OK {
+		j.affected(b, didPayAfterCancel, answer{})
+	}
+	return paid, err
+}
+
+// cancelRace pays and cancels at once; the payment has a head start.
+func (j *journey) cancelRace(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
+	cancel := j.acts[actCancel]
+	results, err := together(ctx, 2, b.After, func(nth int) (answer, error) {
+		if nth == 0 {
+			return j.pay(ctx, s, payment, actionPay, 0, b.Fault)
+		}
+		return j.shopRequest(ctx, cancel, cancel.within(), b.Fault)
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	j.affected(b, didCancelRace, answer{})
+	return results[0], nil
+}
+
+// payTwice opens a second payment of the order while the first is unpaid, as in another tab, and pays both. A shop that
+// gives none, or the same again, has nothing to be paid twice.
+func (j *journey) payTwice(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
+	act := j.acts[actPayment]
+	opened, err := j.shopRequest(ctx, act, act.within(), b.Fault)
+	if err != nil {
+		return answer{}, err
+	}
+	first, err := j.pay(ctx, s, payment, actionPay, 0, "")
+	second := opened.captured[capturePayment]
+	if err != nil || second == "" || second == payment {
+		return first, err
+	}
+	again, err := j.pay(ctx, s, second, actionPay, 0, b.Fault)
+	if err != nil {
+		return answer{}, err
+	}
+	if first.outcome != history.OK {
+		return again, nil
+	}
+	if again.outcome == history.OK {
+		j.affected(b, didPayTwice, answer{})
+	}
+	return first, nil
+}
+
+// payLate leaves the waiting to a timer of the channel: a virtual user that slept would be missing elsewhere.
+func (j *journey) payLate(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
+	result, err := j.pay(ctx, s, payment, actionPay, b.After, b.Fault)
+	if err == nil && result.outcome == history.OK {
+		j.affected(b, didPayLate, answer{})
+	}
+	return result, err
+}
+
+// declineFirst has one attempt declined, and pays with the next.
+func (j *journey) declineFirst(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
+	declined, err := j.pay(ctx, s, payment, actionDecline, 0, b.Fault)
+	if err != nil {
+		return answer{}, err
+	}
+	if declined.reason == reasonDeclined {
+		j.affected(b, didDeclineFirst, answer{})
+	}
+	return j.pay(ctx, s, payment, actionPay, 0, "")
+}
+
+// pay is one act of the payer at the channel: one operation of kind pay, with what the buyer means to pay.
+func (j *journey) pay(
+	ctx context.Context, s *step, payment, action string, after time.Duration, fault string,
+) (answer, error) {
+	limited, cancel := context.WithTimeout(ctx, s.within())
+	defer cancel()
+	request, err := j.payRequest(limited, payment, action, after)
+	if err != nil {
+		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
+	}
+	op := j.invoke(history.OpPay, payment, j.price(), 0, fault)
+	result := j.do(ctx, request, func(status int, body []byte) answer { return classifyPay(action, status, body) })
+	return result, j.answered(ctx, op, result)
+}
+
+func (j *journey) payRequest(
+	ctx context.Context, payment, action string, after time.Duration,
+) (*http.Request, error) {
+	body, err := json.Marshal(struct {
+		Action  string `json:"action"`
+		AfterMS int64  `json:"after_ms,omitempty"`
+		Ref     string `json:"ref"`
+	}{action, after.Milliseconds(), j.ref.String()})
+	if err != nil {
+		return nil, fmt.Errorf("write the payer's request: %w", err)
+	}
+	request, err := http.NewRequestWithContext(
+		ctx, http.MethodPost, j.channelURL+"/pay/"+url.PathEscape(payment), bytes.NewReader(body),
+	)
+	if err != nil {
+		return nil, err
+	}
+	request.GetBody = nil
+	request.Header.Set("Content-Type", "application/json")
+	return request, nil
+}
+
+// classifyPay reads the channel's answer to a payer, which is the same in every dialect.
+func classifyPay(action string, status int, body []byte) answer {
+	switch {
+	case action == actionDecline && status == http.StatusOK:
+		return answer{outcome: history.Refused, status: status, reason: reasonDeclined}
+	case status == http.StatusOK, status == http.StatusAccepted:
+		return answer{outcome: history.OK, status: status}
+	case status == http.StatusConflict:
+		if code := get(body, "error.code").String(); code != "" {
+			return answer{outcome: history.Refused, status: status, reason: code}
+		}
+	}
+	return unknown(status, "status %d", status)
+}

@@ -1,0 +1,136 @@
+package load
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// step is a step of the system file with its templates parsed.
+type step struct {
+	scenarios.Step
+	method  string
+	path    *scenarios.Template // of a pay step: the payment's id
+	header  map[string]*scenarios.Template
+	body    *scenarios.Body // nil: none
+	polling bool
+}
+
+func parseSteps(from []scenarios.Step) ([]*step, error) {
+	parsed := make([]*step, len(from))
+	for index, one := range from {
+		var err error
+		if parsed[index], err = parseStep(one); err != nil {
+			return nil, fmt.Errorf("step %d, %s: %w", index, one.Name, err)
+		}
+	}
+	return parsed, nil
+}
+
+func parseStep(from scenarios.Step) (*step, error) {
+	s := &step{Step: from, header: map[string]*scenarios.Template{}}
+	s.polling = len(from.Until) > 0
+	var target string
+	for _, verb := range []struct{ method, target string }{
+		{http.MethodGet, from.Get}, {http.MethodPost, from.Post}, {http.MethodPut, from.Put},
+		{http.MethodDelete, from.Delete}, {"", from.Payment},
+	} {
+		if verb.target != "" {
+			s.method, target = verb.method, verb.target
+		}
+	}
+	if target == "" {
+		return nil, errors.New("has neither a request nor a payment")
+	}
+	var err error
+	if s.path, err = scenarios.ParseTemplate(target); err != nil {
+		return nil, err
+	}
+	for name, value := range from.Header {
+		if s.header[name], err = scenarios.ParseTemplate(value); err != nil {
+			return nil, err
+		}
+	}
+	if from.JSON != nil {
+		if s.body, err = scenarios.ParseBody(from.JSON); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// kind is the operation's kind in the history.
+func (s *step) kind() string {
+	switch {
+	case s.Payment != "":
+		return history.OpPay
+	case s.polling:
+		return history.OpPoll
+	default:
+		return s.Name
+	}
+}
+
+func (s *step) within() time.Duration {
+	if s.polling { // there it is the patience of the whole poll
+		return requestWithin
+	}
+	return cmp.Or(time.Duration(s.Within), requestWithin)
+}
+
+// request builds the request to the shop. Its body cannot be read twice, so that the transport cannot send it twice.
+func (s *step) request(ctx context.Context, base string, values scenarios.Values) (*http.Request, error) {
+	path, err := s.path.Execute(values)
+	if err != nil {
+		return nil, err
+	}
+	var body io.Reader
+	if s.body != nil {
+		text, err := s.body.Execute(values)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, s.method, base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	request.GetBody = nil
+	if s.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range s.header {
+		text, err := value.Execute(values)
+		if err != nil {
+			return nil, err
+		}
+		setHeader(request, name, text)
+	}
+	return request, nil
+}
+
+// do sends a request. Its answer is cut off if ctx ended meanwhile, which is the buyer's own time and not the request's.
+func (r *Runner) do(ctx context.Context, request *http.Request, classified func(int, []byte) answer) answer {
+	status, body, err := exchange(r.client, request)
+	switch {
+	case err == nil:
+		return classified(status, body)
+	case ctx.Err() != nil:
+		return answer{outcome: history.Unknown, cut: true}
+	default:
+		return unknown(status, "%s", ignorance(err))
+	}
+}
+
+// until says whether the state ends the poll.
+func (s *step) until(state string) bool { return state != "" && slices.Contains(s.Until, state) }

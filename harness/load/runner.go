@@ -1,0 +1,134 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/paystorm/paystorm/dice"
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Recorder is what the crowd writes into; *history.Recorder is one.
+type Recorder interface {
+	NextOp() uint64
+	Invoke(history.Invocation)
+	Answer(history.Answer)
+	Event(history.Event)
+}
+
+// RunnerConfig is what a Runner needs.
+type RunnerConfig struct {
+	Plan       scenarios.Plan
+	RunID      string // as in history.Ref.Run
+	ShopURL    string // through the link client->shop
+	ChannelURL string // direct: what a payer does at the channel is no part of the storm's network
+	Recorder   Recorder
+	Clock      history.Clock
+	Payers     Payers // nil: everybody behaves
+}
+
+// Runner acts out journeys. Its methods may be called from many goroutines, one for each buyer.
+type Runner struct {
+	plan       scenarios.Plan
+	run        string
+	shopURL    string
+	channelURL string
+	recorder   Recorder
+	clock      history.Clock
+	payers     Payers
+	client     *http.Client
+	dice       dice.Dice
+
+	journeys map[string][]*step
+	acts     map[string]*step
+	setup    []*step
+	weights  []float64 // of the plan's journeys
+	warmedUp atomic.Int64
+}
+
+// NewRunner parses the system's steps. It starts nothing.
+func NewRunner(config RunnerConfig) (*Runner, error) {
+	r := &Runner{
+		plan: config.Plan, run: config.RunID,
+		shopURL: strings.TrimRight(config.ShopURL, "/"), channelURL: strings.TrimRight(config.ChannelURL, "/"),
+		recorder: config.Recorder, clock: config.Clock, payers: config.Payers,
+		client: newClient(), dice: dice.New(config.Plan.Seed),
+		journeys: map[string][]*step{}, acts: map[string]*step{},
+	}
+	if len(r.plan.Items) == 0 || len(r.plan.Journeys) == 0 {
+		return nil, errors.New("load: the plan has no items or no journeys")
+	}
+	var err error
+	if r.setup, err = parseSteps(r.plan.System.Setup); err != nil {
+		return nil, fmt.Errorf("load: set-up: %w", err)
+	}
+	for name, act := range r.plan.System.Acts {
+		if r.acts[name], err = parseStep(act); err != nil {
+			return nil, fmt.Errorf("load: act %s: %w", name, err)
+		}
+	}
+	for _, share := range r.plan.Journeys {
+		steps, known := r.plan.System.Journeys[share.Name]
+		if !known {
+			return nil, fmt.Errorf("load: the system has no journey %q", share.Name)
+		}
+		if r.journeys[share.Name], err = parseSteps(steps); err != nil {
+			return nil, fmt.Errorf("load: journey %s: %w", share.Name, err)
+		}
+		r.weights = append(r.weights, share.Share)
+	}
+	return r, nil
+}
+
+// Close gives back the kept connections. Journeys must be over.
+func (r *Runner) Close() { r.client.CloseIdleConnections() }
+
+// Buy runs the journey of one buyer of the storm, whom the load model wanted at intended. What the buyer met stands in
+// the history; the error is the context's, if that ended first, and then the last operation has no answer.
+func (r *Runner) Buy(ctx context.Context, buyer int, intended history.Time) error {
+	key := "b" + strconv.Itoa(buyer)
+	picked := max(0, r.dice.Pick(r.weights, "journey", key))
+	item := r.plan.Items[int(r.dice.Uint64("item", key)%uint64(len(r.plan.Items)))]
+	quantity := int64(1)
+	if item.PerBuyer > 1 && r.dice.Hit(shareOfPairs, "quantity", key) {
+		quantity = 2
+	}
+	j := r.journey(r.plan.Journeys[picked].Name, buyer, item, quantity)
+	j.phase, j.intended, j.payers = history.PhaseStorm, intended, r.payers
+	_, err := j.run(ctx)
+	return err
+}
+
+// shareOfPairs is how many of those who may buy more than one unit buy two.
+const shareOfPairs = 0.1
+
+// journey is a buyer before the first step.
+func (r *Runner) journey(name string, buyer int, item scenarios.Item, quantity int64) *journey {
+	j := &journey{Runner: r, name: name, buyer: buyer, item: item, quantity: quantity, values: item.Values()}
+	j.values["quantity"] = quantity
+	// Unique to the run, because limits per buyer outlive it in a shop that was there before.
+	j.values["buyer"] = "ps-" + r.run + "-b" + strconv.Itoa(buyer)
+	return j
+}
+
+// pause waits; it is false if the context ended first.
+func pause(ctx context.Context, length time.Duration) bool {
+	if length <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,114 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// warmUpStock is how many units of the warm-up's own SKU there are: more than any warm-up buys.
+const warmUpStock = 1_000_000
+
+// Setup puts the items on sale, and the SKU of the warm-up, by the system's own set-up steps. It is no part of the sale
+// and not recorded.
+func (r *Runner) Setup(ctx context.Context) error {
+	for _, item := range append(slices.Clone(r.plan.Items), r.warmUpItem()) {
+		values := item.Values()
+		for _, s := range r.setup {
+			if err := r.setUp(ctx, s, values); err != nil {
+				return fmt.Errorf("set-up of %s: %s: %w", item.SKU, s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Runner) setUp(ctx context.Context, s *step, values scenarios.Values) error {
+	limited, cancel := context.WithTimeout(ctx, s.within())
+	defer cancel()
+	request, err := s.request(limited, r.shopURL, values)
+	if err != nil {
+		return err
+	}
+	result := r.do(ctx, request, func(status int, body []byte) answer {
+		return classify(&s.Step, r.plan.System.States, status, body)
+	})
+	switch {
+	case result.cut:
+		return ctx.Err()
+	case result.outcome != history.OK:
+		return fmt.Errorf("%s (%s)", result.outcome, result.reason)
+	}
+	for name, value := range result.captured {
+		values[name] = value
+	}
+	return nil
+}
+
+// warmUpItem costs what the first item costs, and everybody may have as many as they like.
+func (r *Runner) warmUpItem() scenarios.Item {
+	return scenarios.Item{SKU: r.plan.WarmUpSKU, Stock: warmUpStock, Price: r.plan.Items[0].Price}
+}
+
+// WarmUp lets count well-behaved buyers buy of the warm-up's SKU at once, each journey of the plan in turn. Every one
+// must be served to its end: if fair weather is too much for the shop, a storm proves nothing. The error says what went
+// wrong. Buyers of the warm-up have numbers beyond those of the storm.
+func (r *Runner) WarmUp(ctx context.Context, count int) error {
+	failed := make([]error, count)
+	var group errgroup.Group
+	for nth := range count {
+		name := r.plan.Journeys[nth%len(r.plan.Journeys)].Name
+		buyer := r.plan.Offered + int(r.warmedUp.Add(1))
+		group.Go(func() error {
+			j := r.journey(name, buyer, r.warmUpItem(), 1)
+			j.phase = history.PhaseWarmUp
+			why, err := j.run(ctx)
+			if err == nil {
+				failed[nth] = unhealthy(j, why)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("warm-up: %w", err)
+	}
+	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+	if len(failed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("warm-up: %d of %d buyers were not served in fair weather: %w",
+		len(failed), count, errors.Join(distinct(failed)...))
+}
+
+// unhealthy says how a journey without any fault failed to do what a shop is for: it did not reach its end, or at its
+// end the order was closed or handed to a person although nobody cancelled it.
+func unhealthy(j *journey, why string) error {
+	cancels := slices.ContainsFunc(j.journeys[j.name], func(s *step) bool { return strings.Contains(s.Name, actCancel) })
+	dead := j.state == string(history.OrderClosed) || j.state == string(history.OrderReview)
+	switch {
+	case why != endCompleted:
+		return fmt.Errorf("journey %s ended at %s", j.name, why)
+	case dead && !cancels:
+		return fmt.Errorf("journey %s left its order %s", j.name, j.state)
+	default:
+		return nil
+	}
+}
+
+// distinct drops errors that say the same as an earlier one.
+func distinct(errs []error) []error {
+	var kept []error
+	for _, err := range errs {
+		if !slices.ContainsFunc(kept, func(k error) bool { return k.Error() == err.Error() }) {
+			kept = append(kept, err)
+		}
+	}
+	return kept
+}
