@@ -1,0 +1,182 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+const (
+	warmUpBuyers = 5
+	// loadReadyWithin is how long the load generator's virtual users may take to be there.
+	loadReadyWithin = 60 * time.Second
+	// drainWithin is what journeys get beyond their own bound before the storm is called off.
+	drainWithin = 5 * time.Second
+	// pollBooks is how often settle looks at the books, and observe compares two readings.
+	pollBooks = 200 * time.Millisecond
+	// observeWithin is how long observe waits for two readings that agree.
+	observeWithin = 5 * time.Second
+)
+
+// warmUp lets a few buyers buy something that is not on sale. If that does not work in fair weather, a storm proves
+// nothing.
+func (r *run) warmUp(ctx context.Context) error {
+	if err := r.journey.WarmUp(ctx, warmUpBuyers); err != nil {
+		return err
+	}
+	ready, cancel := context.WithTimeout(ctx, loadReadyWithin)
+	defer cancel()
+	return r.child.Ready(ready)
+}
+
+// storm opens the gate for the load, and lets the faults strike until no buyer is under way any more.
+func (r *run) storm(ctx context.Context) error {
+	begin := r.clock.Now()
+	r.stormBegin.Store(int64(begin))
+	r.engine.Begin(begin)
+	if err := r.child.Open(begin); err != nil {
+		return fmt.Errorf("opening the gate for the load: %w", err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, r.plan.StormMax+drainWithin)
+	defer cancel()
+	side, sideCtx := errgroup.WithContext(bounded)
+	side.Go(func() error { return r.engine.Run(sideCtx) })
+	side.Go(func() error { return r.checkpoints(sideCtx, begin) })
+	waited := r.waitForLoad(bounded)
+	cancel()
+	return errors.Join(waited, ctx.Err(), ignoreEnd(side.Wait()))
+}
+
+// waitForLoad returns when the load generator has ended by itself, and ends it when the time is over.
+func (r *run) waitForLoad(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- r.child.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("load generator: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+		defer cancel()
+		err := r.child.Stop(stop)
+		<-ended
+		return errors.Join(fmt.Errorf("load generator: still at work when the storm was over: %w", context.Cause(ctx)), err)
+	}
+}
+
+// checkpoints reads the books at the times that the scenario names.
+func (r *run) checkpoints(ctx context.Context, begin history.Time) error {
+	for _, at := range r.plan.Checkpoints {
+		if !r.sleep(ctx, begin.Add(at).Sub(r.clock.Now())) {
+			return nil
+		}
+		r.checkpoint(ctx)
+	}
+	return nil
+}
+
+// checkpoint reads the books once, in mid-storm. A shop that cannot be read just now is part of the storm: the reading
+// says so, and what needs it stays unjudged.
+func (r *run) checkpoint(ctx context.Context) {
+	if err := r.read(ctx, history.ReadingCheckpoint); err != nil && ctx.Err() == nil {
+		r.record(history.Event{Source: history.SourceProbe, Kind: probeFailed, State: history.ReadingCheckpoint, Detail: err.Error()})
+	}
+}
+
+// heal undoes every fault and lets the channel make no new decision. It may be called on any way out.
+func (r *run) heal(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healWithin)
+	defer cancel()
+	err := r.engine.Heal(ctx)
+	if r.channel != nil {
+		r.channel.Heal()
+	}
+	return err
+}
+
+// settle waits for the shop to converge. It ends early only when the channel owes nothing, the books agree with the
+// channel's ledger, and they have not changed for the shop's longest timer.
+func (r *run) settle(ctx context.Context) error {
+	end := r.clock.Now().Add(r.plan.Settle)
+	jobsAt, changed := history.Time(0), r.clock.Now()
+	quiet := longestTimer(r.plan.System.Timers)
+	var last history.Books
+	for r.clock.Now() < end {
+		if r.clock.Now() >= jobsAt {
+			r.runJobs(ctx)
+			jobsAt = r.clock.Now().Add(time.Second)
+		}
+		reading, err := r.shop.Read(ctx, history.ReadingCheckpoint)
+		if err == nil && !equal(reading.Books, last) {
+			last, changed = reading.Books, r.clock.Now()
+		}
+		atRest := r.clock.Now().Sub(changed) >= quiet && r.channel.Due() == 0
+		if err == nil && atRest && r.ledger.agrees(reading) {
+			break
+		}
+		if !r.sleep(ctx, pollBooks) {
+			return ctx.Err()
+		}
+	}
+	r.runJobs(ctx)
+	return nil
+}
+
+// runJobs runs the shop's own jobs. A job that fails is the shop's business, and stands in the history.
+func (r *run) runJobs(ctx context.Context) {
+	for _, job := range r.plan.System.Jobs {
+		if err := r.shop.RunJob(ctx, job); err != nil && ctx.Err() == nil {
+			r.record(history.Event{Source: history.SourceProbe, Kind: jobFailed, State: job.Name, Detail: err.Error()})
+		}
+	}
+}
+
+// observe reads the books until two readings agree. Faults that stay until then end here.
+func (r *run) observe(ctx context.Context) error {
+	reading, err := r.shop.ReadAgreed(ctx, history.ReadingFinal, pollBooks, observeWithin)
+	if err == nil {
+		r.recorder.Reading(reading)
+	}
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin)
+	defer cancel()
+	return errors.Join(err, r.engine.Finish(finish))
+}
+
+// read takes one reading of the books and records it.
+func (r *run) read(ctx context.Context, label string) error {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	reading, err := r.shop.Read(ctx, label)
+	if err != nil {
+		return fmt.Errorf("reading the shop's books: %w", err)
+	}
+	r.recorder.Reading(reading)
+	return nil
+}
+
+// sleep is false when the context ended first.
+func (r *run) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ignoreEnd drops the end of a context that we ended ourselves.
+func ignoreEnd(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}

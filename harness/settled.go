@@ -1,0 +1,94 @@
+package harness
+
+import (
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Events of the harness's own dealings with the shop. They explain a run to a reader and carry no judgement.
+const (
+	probeFailed = "probe.failed" // State: the reading's label
+	jobFailed   = "job.failed"   // State: the job's name
+)
+
+// ledger follows, from the channel's own events, what each order has brought in and given back. Settle needs no more to
+// know whether waiting longer could change anything; the judge makes up its own mind from the history.
+type ledger struct {
+	mu     sync.Mutex
+	orders map[string]*balance
+}
+
+type balance struct{ captured, refunded, refunding int64 }
+
+func newLedger() *ledger { return &ledger{orders: map[string]*balance{}} }
+
+// take books one event of the channel.
+func (l *ledger) take(event history.Event) {
+	switch event.Kind {
+	case history.PaymentSucceeded, history.RefundCreated, history.RefundSucceeded, history.RefundFailed:
+	default:
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.orders[event.Order]
+	if b == nil {
+		b = &balance{}
+		l.orders[event.Order] = b
+	}
+	switch event.Kind {
+	case history.PaymentSucceeded:
+		b.captured += event.Minor
+	case history.RefundCreated:
+		b.refunding += event.Minor
+	case history.RefundSucceeded:
+		b.refunding -= event.Minor
+		b.refunded += event.Minor
+	case history.RefundFailed:
+		b.refunding -= event.Minor
+	}
+}
+
+// agrees says whether the shop's books and the ledger tell the same: no order on its way anywhere, and money kept for
+// the orders that are paid and for no others. Books that were not read agree with nothing.
+func (l *ledger) agrees(reading history.Reading) bool {
+	if !reading.Has(history.TableOrders) || len(reading.Errors) > 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seen := 0
+	for _, row := range reading.Books.Orders {
+		b := l.orders[row.Order]
+		if b == nil {
+			b = &balance{}
+		} else {
+			seen++
+		}
+		kept := b.captured - b.refunded - b.refunding
+		switch row.State {
+		case history.OrderPaid, history.OrderShipped:
+			if kept <= 0 {
+				return false
+			}
+		case history.OrderClosed, history.OrderRefunded:
+			if kept != 0 || b.refunding != 0 {
+				return false
+			}
+		case history.OrderReview:
+		default:
+			return false
+		}
+	}
+	return seen == len(l.orders)
+}
+
+func equal(a, b history.Books) bool { return reflect.DeepEqual(a, b) }
+
+func longestTimer(t scenarios.Timers) time.Duration {
+	return time.Duration(max(t.Expiry, t.Query, t.Refund, t.Reconcile, t.Apply))
+}

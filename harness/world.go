@@ -1,0 +1,319 @@
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paystorm/paystorm/dice"
+	"github.com/paystorm/paystorm/harness/fault"
+	"github.com/paystorm/paystorm/harness/link"
+	"github.com/paystorm/paystorm/harness/load"
+	"github.com/paystorm/paystorm/harness/sut"
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/standard"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// The links of a run, named by who dials whom.
+const (
+	linkClientToShop  = "client->shop"
+	linkShopToChannel = "shop->channel"
+	linkChannelToShop = "channel->shop"
+)
+
+const (
+	loopback   = "127.0.0.1"
+	merchantID = "m-paystorm"
+	// refundDelay is how long the channel takes for a refund: long enough that a shop which reads "pending" as "done", or
+	// asks again too early, does so in the run.
+	refundDelay = 150 * time.Millisecond
+)
+
+// dialects are the channel dialects. One line each.
+func dialects() []mockchannel.Dialect {
+	return []mockchannel.Dialect{
+		standard.New(),
+	}
+}
+
+// Dialects names the channel dialects that a system file may ask for.
+func Dialects() []string {
+	var names []string
+	for _, dialect := range dialects() {
+		names = append(names, dialect.Name())
+	}
+	return names
+}
+
+// Dialect is the dialect of that name.
+func Dialect(name string) (mockchannel.Dialect, error) {
+	at := slices.Index(Dialects(), name)
+	if at < 0 {
+		return nil, fmt.Errorf("dialect %q: there are %s", name, strings.Join(Dialects(), ", "))
+	}
+	return dialects()[at], nil
+}
+
+// run is one run under way: the world that was started for it, and how to take it down again.
+type run struct {
+	config   Config
+	plan     scenarios.Plan
+	dir      string
+	planPath string
+	id       string // as in history.Ref.Run
+	clock    history.Clock
+
+	recorder        *history.Recorder
+	channelRecorder *history.Recorder
+
+	background errgroup.Group                    // what runs until close
+	closers    []part                            // in the order of start
+	work       func(func(context.Context) error) // adds to background
+
+	links      *link.Links
+	engine     *fault.Engine
+	channel    *mockchannel.Channel
+	channelURL string
+	facts      sut.ChannelFacts
+	sinks      map[string]string
+	child      *load.Child
+	journey    *load.Runner
+	shop       sut.Shop
+
+	ledger     *ledger
+	reading    sync.Mutex   // one reading of the books at a time
+	phaseIn    atomic.Value // string: the phase under way
+	stormBegin atomic.Int64 // a history.Time
+}
+
+// part is one part of the world, to be started or to be taken down.
+type part struct {
+	name string
+	do   func(context.Context) error
+}
+
+func (r *run) record(event history.Event) { r.recorder.Event(event) }
+
+// recordChannel writes what the channel reports into its own segment: it is the busiest source.
+func (r *run) recordChannel(event history.Event) {
+	r.channelRecorder.Event(event)
+	r.ledger.take(event)
+}
+
+// onClose remembers how to take down what was just started.
+func (r *run) onClose(name string, do func(context.Context) error) {
+	r.closers = append(r.closers, part{name, do})
+}
+
+// start brings up the world around the shop, the load generator and the shop, sets up the sale, and reads the books.
+func (r *run) start(ctx context.Context) error {
+	err := r.startParts(ctx, []part{
+		{"links", r.startLinks},
+		{"faults", r.startFaults},
+		{"channel", r.startChannel},
+		{"sinks", r.startSinks},
+		{"load generator", r.startLoad}, // it takes as long to get ready as the shop does
+		{"shop", r.startShop},
+		{"sale", func(ctx context.Context) error { return r.journey.Setup(ctx) }},
+	})
+	if err != nil {
+		return err
+	}
+	return r.read(ctx, history.ReadingBaseline)
+}
+
+// Probe starts a shop with what it needs around it and no load, and reads its books once. What it writes goes below out.
+func Probe(ctx context.Context, system scenarios.System, out, self string) (reading history.Reading, err error) {
+	r, err := open(Config{Plan: scenarios.Plan{Name: "probe", System: system}, Out: out, Self: self})
+	if err != nil {
+		return history.Reading{}, &EnvironmentError{Phase: "preparing the run directory", Err: err}
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	err = r.startParts(ctx, []part{
+		{"links", r.startLinks}, {"faults", r.startFaults}, {"channel", r.startChannel}, {"sinks", r.startSinks}, {"shop", r.startShop},
+	})
+	if err != nil {
+		return history.Reading{}, &EnvironmentError{Phase: history.PhaseStart, Err: err}
+	}
+	return r.shop.Read(ctx, history.ReadingBaseline)
+}
+
+// startParts starts one part of the world after another.
+func (r *run) startParts(ctx context.Context, parts []part) error {
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.onClose("background work", func(context.Context) error {
+		cancel()
+		return r.background.Wait()
+	})
+	r.work = func(do func(context.Context) error) { r.background.Go(func() error { return do(background) }) }
+	r.work(r.watch)
+	for _, part := range parts {
+		if err := part.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+// startLinks opens the links, so that everybody can be told an address before anybody is there to answer.
+func (r *run) startLinks(ctx context.Context) error {
+	links, err := link.Start(ctx, link.Config{
+		Record: r.record,
+		Host:   loopback,
+		Links:  []link.Spec{{Name: linkClientToShop}, {Name: linkShopToChannel}, {Name: linkChannelToShop}},
+	})
+	if err != nil {
+		return err
+	}
+	r.links = links
+	r.onClose("links", links.Close)
+	return nil
+}
+
+// startFaults builds the engine. What it needs of the shop it asks for when a fault strikes.
+func (r *run) startFaults(context.Context) error {
+	engine, err := fault.NewEngine(r.plan, fault.Env{
+		Clock:        r.clock,
+		Record:       r.record,
+		Dice:         dice.New(r.plan.Seed),
+		Links:        r.links,
+		Nodes:        func() []fault.Node { return nodes(r.shop) },
+		Database:     func() string { return r.shop.Database() },
+		AfterRestart: r.checkpoint,
+		AfterLock:    r.checkpoint,
+	})
+	if err != nil {
+		return err
+	}
+	r.engine = engine
+	return nil
+}
+
+// startChannel starts the channel with keys of its own for this run.
+func (r *run) startChannel(ctx context.Context) error {
+	dialect, err := Dialect(r.plan.System.Channel.Dialect)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", loopback+":0")
+	if err != nil {
+		return err
+	}
+	r.channelURL = "http://" + listener.Addr().String()
+	r.facts = sut.ChannelFacts{
+		Key:      "sk_" + hex.EncodeToString(secret()),
+		Secret:   "whsec_" + base64.StdEncoding.EncodeToString(secret()),
+		Merchant: merchantID,
+		Notify:   "http://" + r.links.Addr(linkChannelToShop) + r.plan.System.Channel.Callbacks,
+	}
+	r.channel = mockchannel.New(mockchannel.Config{
+		Clock:          r.clock,
+		Record:         r.recordChannel,
+		Faults:         r.engine.Channel(),
+		Dice:           dice.New(r.plan.Seed),
+		Merchants:      []mockchannel.Merchant{{ID: merchantID, APIKey: r.facts.Key, NotifySecret: r.facts.Secret}},
+		Dialect:        dialect,
+		Retry:          durations(r.plan.System.Channel.Retry),
+		AttemptTimeout: time.Duration(r.plan.System.Channel.Timeout),
+		RefundDelay:    refundDelay,
+		PayURL:         r.channelURL + "/pay",
+	})
+	server := &http.Server{Handler: r.channel.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	r.work(r.channel.Run)
+	r.work(func(context.Context) error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("channel: %w", err)
+		}
+		return nil
+	})
+	r.onClose("channel", func(context.Context) error { return server.Close() })
+	return r.links.Connect(linkShopToChannel, listener.Addr().String())
+}
+
+func (r *run) startSinks(ctx context.Context) error {
+	sinks, err := sut.StartSinks(ctx, r.plan.System.Sinks, r.record)
+	if err != nil {
+		return err
+	}
+	r.sinks = sinks.URLs()
+	r.onClose("sinks", sinks.Close)
+	return nil
+}
+
+// startLoad starts the load generator, which waits at its gate, and the runner that sets up and warms up.
+func (r *run) startLoad(ctx context.Context) error {
+	shopURL := "http://" + r.links.Addr(linkClientToShop)
+	child, err := load.Start(ctx, load.Config{
+		Self: r.config.Self, RunDir: r.dir, PlanPath: r.planPath, ClockOrigin: r.clock.Origin(), RunID: r.id,
+		ShopURL: shopURL, ChannelURL: r.channelURL,
+	})
+	if err != nil {
+		return err
+	}
+	r.child = child
+	r.onClose("load generator", child.Stop)
+	r.journey, err = load.NewRunner(load.RunnerConfig{
+		Plan: r.plan, RunID: r.id, ShopURL: shopURL, ChannelURL: r.channelURL, Recorder: r.recorder, Clock: r.clock,
+	})
+	return err
+}
+
+func (r *run) startShop(ctx context.Context) error {
+	urls := map[string]string{}
+	for _, name := range []string{linkClientToShop, linkShopToChannel, linkChannelToShop} {
+		urls[name] = "http://" + r.links.Addr(name)
+	}
+	shop, err := sut.Start(ctx, sut.Config{
+		System: r.plan.System, SystemDir: r.plan.SystemDir, RunDir: r.dir, Clock: r.clock, Record: r.record,
+		Links: urls, Channel: r.facts, Sinks: r.sinks, Self: r.config.Self,
+	})
+	if err != nil {
+		return err
+	}
+	r.shop = shop
+	r.onClose("shop", shop.Stop)
+	for _, name := range []string{linkClientToShop, linkChannelToShop} {
+		if err := r.links.Connect(name, shop.Address()); err != nil {
+			return err
+		}
+	}
+	return shop.Ready(ctx)
+}
+
+// nodes are the shop's processes as faults see them.
+func nodes(shop sut.Shop) []fault.Node {
+	var all []fault.Node
+	for _, node := range shop.Nodes() {
+		all = append(all, node)
+	}
+	return all
+}
+
+func durations(list []scenarios.Duration) []time.Duration {
+	var all []time.Duration
+	for _, d := range list {
+		all = append(all, time.Duration(d))
+	}
+	return all
+}
+
+// Keys are of this run only. They need no seed: nothing is decided by them.
+func secret() []byte {
+	key := make([]byte, 24)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the program first
+	return key
+}
