@@ -76,7 +76,7 @@ func (f *lockDatabase) Hold(ctx context.Context, path string) (release func() er
 	}
 	return func() error {
 		// The lock ends with its connection at the latest, whatever becomes of the rollback.
-		_, failed := connection.ExecContext(context.Background(), "ROLLBACK")
+		_, failed := connection.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		return errors.Join(failed, connection.Close(), database.Close())
 	}, nil
 }

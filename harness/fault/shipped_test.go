@@ -1,0 +1,51 @@
+package fault
+
+import (
+	"testing"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// TestShippedScenariosBuild takes every shipped scenario the way from its file to an engine.
+func TestShippedScenariosBuild(t *testing.T) {
+	library, err := scenarios.Shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := scenarios.Vocabulary{
+		Launchers:  []string{"process", "external"},
+		Dialects:   []string{"standard"},
+		Invariants: []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "I13", "I14"},
+	}
+	v.Faults, v.Payers = Vocabulary()
+	for _, name := range []string{"flash-sale", "steady", "ramp"} {
+		v.Profiles = append(v.Profiles, scenarios.Profile{Name: name, Steps: func(l scenarios.Load) ([]scenarios.LoadStep, error) {
+			return []scenarios.LoadStep{{For: time.Duration(l.For), PerSecond: float64(l.Peak)}}, nil
+		}})
+	}
+	for _, name := range library.Names() {
+		t.Run(name, func(t *testing.T) {
+			scenario, err := library.Find(name, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			system, err := library.SystemOf(scenario, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compiled, err := scenarios.Compile(scenario, system, v, 1, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = NewEngine(compiled, Env{
+				Clock: history.StartClock(), Record: func(history.Event) {}, Dice: dice0, Links: fakeLinks{},
+				Nodes: func() []Node { return nil }, Database: func() string { return "" },
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
