@@ -143,7 +143,8 @@ func (s *shop) record(ctx context.Context, t tx, n notification, outcome string)
 	return changed > 0, err
 }
 
-// checkThenAct is D02: whether the notification is new is one statement, what it does another, and that it is done a third.
+// checkThenAct is D02: whether the notification is new is asked first, and only when all is done, mail included, is it
+// noted. Nothing keeps a second copy from asking meanwhile.
 func (s *shop) checkThenAct(ctx context.Context, n notification) error {
 	_, seen, err := one(ctx, s.store, value[string], `SELECT id FROM events WHERE id = ?`, n.ID)
 	if err != nil || seen {
@@ -151,6 +152,9 @@ func (s *shop) checkThenAct(ctx context.Context, n notification) error {
 	}
 	if err := s.store.write(ctx, func(ctx context.Context, t tx) error { return s.act(ctx, t, n, false) }); err != nil {
 		return err
+	}
+	if err := s.post(ctx, "order-confirmation:"+n.Data.Order); err != nil {
+		s.log.Warn("mail", "order", n.Data.Order, "error", err)
 	}
 	return s.store.write(ctx, func(ctx context.Context, t tx) error {
 		_, err := s.record(ctx, t, n, "applied")

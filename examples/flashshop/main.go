@@ -73,10 +73,13 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		// As long as the longest request takes: its turn to write, and three tries at the channel.
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience+4*s.channelTimeout)
 		defer cancel()
-		if err := server.Shutdown(grace); err != nil {
-			return errors.Join(fmt.Errorf("flashshop: stop: %w", err), server.Close())
+		if err := server.Shutdown(grace); errors.Is(err, context.DeadlineExceeded) {
+			return server.Close()
+		} else if err != nil {
+			return fmt.Errorf("flashshop: stop: %w", err)
 		}
 		return nil
 	})

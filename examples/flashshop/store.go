@@ -54,7 +54,7 @@ func tryOpen(ctx context.Context, path string, broken defects) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("%s %s: %w", doing, path, asBusy(err)), st.close())
 	}
 	var err error
-	if st.writes, err = sql.Open("sqlite", dsn+"&_pragma=journal_mode(WAL)"); err != nil {
+	if st.writes, err = sql.Open("sqlite", dsn+"&_pragma=journal_mode(WAL)&_pragma=wal_autocheckpoint(8000)"); err != nil {
 		return fail("open", err)
 	}
 	if st.reads, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {

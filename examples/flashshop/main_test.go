@@ -1,0 +1,282 @@
+package flashshop
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+
+// TestMain is also the shop, for the tests that kill it: a process of its own, configured by its environment.
+func TestMain(m *testing.M) {
+	if os.Getenv("FLASHSHOP_CHILD") != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := Main(ctx, os.Getenv, os.Stdout, os.Stderr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil { // the tests wait for timers more than they work
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		client.CloseIdleConnections()
+		os.Exit(code)
+	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// outlet is an app under test: a running shop, its channel and its books.
+type outlet struct {
+	t       testing.TB
+	channel *fakeChannel
+	url     string
+	db      string
+}
+
+// settings are a shop's environment where it differs from the tests' own, in which timers hardly ever fire.
+type settings map[string]string
+
+var (
+	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
+	curt  = settings{"CHANNEL_TIMEOUT": "100ms"} // where the channel is silent
+	brief = settings{"ORDER_EXPIRY": "150ms"}
+)
+
+func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
+	env := map[string]string{
+		"ADDR": "127.0.0.1:0", "DB": db, "CHANNEL_URL": f.server.URL, "CHANNEL_KEY": "key", "CALLBACK_SECRET": testSecret,
+		"MERCHANT": testMerchant, "CALLBACK_URL": shopName + "/callbacks/standard", "QUERY_AFTER": "10m", "REFUND_RETRY": "10m",
+		"CHANNEL_TIMEOUT": "600ms", "MAIL_URL": f.server.URL + "/mail",
+	}
+	for _, set := range sets {
+		for name, value := range set {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+const stock = 20 // of phone-x
+
+// open starts a shop with 20 units of phone-x at 100.00 CNY, and stops it when the test ends.
+func open(t testing.TB, sets ...settings) *outlet {
+	t.Helper()
+	o := &outlet{t: t, channel: newFakeChannel(t), db: filepath.Join(t.TempDir(), "shop.db")}
+	env := environment(o.channel, o.db, sets...)
+	ctx, cancel := context.WithCancel(context.Background())
+	reader, writer := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := Main(ctx, func(name string) string { return env[name] }, writer, t.Output())
+		_ = writer.CloseWithError(fmt.Errorf("the shop ended: %w", err))
+		done <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("shop: %v", err)
+		}
+	})
+	o.url = address(t, reader)
+	o.channel.shop = o.url
+	o.sku("phone-x", stock, 0)
+	return o
+}
+
+func address(t testing.TB, from io.Reader) string {
+	t.Helper()
+	line := make([]byte, 200)
+	n, err := from.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(string(line[:n]), "flashshop listens on "))
+}
+
+func (o *outlet) sku(sku string, units, perBuyer int) {
+	o.t.Helper()
+	body := map[string]any{"sku": sku, "stock": units, "price_minor": 10000, "currency": "CNY", "per_buyer": perBuyer}
+	if status, answer := o.post("/admin/skus", body); status != http.StatusCreated {
+		o.t.Fatalf("POST /admin/skus: %d %v", status, answer)
+	}
+}
+
+func (o *outlet) do(method, path string, body any) (int, map[string]any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		o.t.Error(err)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, o.url+path, bytes.NewReader(text))
+	if err != nil {
+		o.t.Error(err)
+		return 0, nil
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer := map[string]any{}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return 0, nil
+	}
+	return resp.StatusCode, answer
+}
+
+func (o *outlet) post(path string, body any) (int, map[string]any) {
+	return o.do(http.MethodPost, path, body)
+}
+
+// order orders one unit of phone-x and must get a payment for it.
+func (o *outlet) order() (id, pay string) {
+	o.t.Helper()
+	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 7})
+	if status != http.StatusCreated {
+		o.t.Fatalf("POST /orders: %d %v", status, answer)
+	}
+	return answer["id"].(string), answer["payment_id"].(string)
+}
+
+// paid orders one unit and pays it.
+func (o *outlet) paid() (id, pay string) {
+	o.t.Helper()
+	id, pay = o.order()
+	if status := o.channel.pay(pay); status != http.StatusNoContent {
+		o.t.Fatalf("success: %d", status)
+	}
+	o.wantState(id, paid)
+	return id, pay
+}
+
+func (o *outlet) state(id string) string {
+	_, answer := o.do(http.MethodGet, "/orders/"+id, nil)
+	state, _ := answer["state"].(string)
+	return state
+}
+
+func (o *outlet) wantState(id, want string) {
+	o.t.Helper()
+	if got := o.state(id); got != want {
+		o.t.Fatalf("order is %s, want %s", got, want)
+	}
+}
+
+// eventually polls until the condition holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (o *outlet) becomes(id, want string) {
+	o.t.Helper()
+	eventually(o.t, "order "+want, func() bool { return o.state(id) == want })
+}
+
+// settles waits until nothing is due or under way.
+func (o *outlet) settles() {
+	o.t.Helper()
+	eventually(o.t, "at rest", func() bool {
+		return o.number(`SELECT (SELECT count(*) FROM orders WHERE state IN ('PENDING', 'REFUNDING') OR check_at > 0) +
+			(SELECT count(*) FROM refunds WHERE state = 'PENDING') + (SELECT count(*) FROM outbox WHERE state = 'PENDING')`) == 0
+	})
+}
+
+// number reads one figure from the books.
+func (o *outlet) number(query string, args ...any) (n int64) {
+	o.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+o.db+"?_pragma=busy_timeout(2000)")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRowContext(context.Background(), query, args...).Scan(&n); err != nil {
+		o.t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+// wantStock compares phone-x's row in the books.
+func (o *outlet) wantStock(available, reserved, sold int64) {
+	o.t.Helper()
+	o.wantStockOf("phone-x", available, reserved, sold)
+}
+
+func (o *outlet) wantStockOf(sku string, available, reserved, sold int64) {
+	o.t.Helper()
+	got := [3]int64{
+		o.number(`SELECT available FROM skus WHERE sku = ?`, sku), o.number(`SELECT reserved FROM skus WHERE sku = ?`, sku),
+		o.number(`SELECT sold FROM skus WHERE sku = ?`, sku),
+	}
+	if want := [3]int64{available, reserved, sold}; got != want {
+		o.t.Errorf("available, reserved, sold = %v, want %v", got, want)
+	}
+}
+
+// audit compares the books with themselves and with the channel's, for a shop at rest that sells one SKU.
+func (o *outlet) audit(sku string, units int64) {
+	o.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+o.db+"?_pragma=busy_timeout(2000)")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(context.Background(), `SELECT id, state, amount_minor, payment_id <> '',
+		(SELECT count(*) FROM grants WHERE order_id = orders.id) FROM orders`)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var sold int64
+	for rows.Next() {
+		var id, state string
+		var amount, grants, want int64
+		var wasPaid bool
+		if err := rows.Scan(&id, &state, &amount, &wasPaid, &grants); err != nil {
+			o.t.Fatal(err)
+		}
+		if state == paid {
+			want = amount
+			sold++
+		} else if state != closed && state != refunded {
+			o.t.Errorf("order %s is %s at rest", id, state)
+		}
+		if net, open := o.channel.net(id); net != want || open != 0 {
+			o.t.Errorf("order %s is %s: the channel keeps %d, want %d; %d payments open", id, state, net, want, open)
+		}
+		if wasPaid != (grants == 1) || grants > 1 {
+			o.t.Errorf("order %s is %s, paid %t: %d grants", id, state, wasPaid, grants)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		o.t.Fatal(err)
+	}
+	o.wantStockOf(sku, units-sold, 0, sold)
+}

@@ -1,0 +1,144 @@
+package flashshop
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+)
+
+func TestParallelRefundsAreOne(t *testing.T) {
+	t.Parallel()
+	o := open(t, quick)
+	id, _ := o.paid()
+	numbers := make([]string, 8)
+	var all sync.WaitGroup
+	for i := range numbers {
+		all.Go(func() {
+			status, answer := o.post("/orders/"+id+"/refunds", nil)
+			if status != http.StatusAccepted {
+				t.Errorf("refund: %d %v", status, answer)
+			}
+			numbers[i], _ = answer["refund_no"].(string)
+		})
+	}
+	all.Wait()
+	if len(slices.Compact(numbers)) != 1 || numbers[0] == "" {
+		t.Errorf("refund numbers %v, want one", numbers)
+	}
+	eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
+	o.wantState(id, refunding)
+	for _, number := range o.channel.endRefunds("succeeded") {
+		for range 2 {
+			if status := o.channel.deliver(o.channel.refundMessage(number, "succeeded")); status != http.StatusNoContent {
+				t.Errorf("refund callback: %d", status)
+			}
+		}
+	}
+	o.wantState(id, refunded)
+	o.settles()
+	if net, _ := o.channel.net(id); net != 0 || len(o.channel.refunds) != 1 {
+		t.Errorf("the channel keeps %d after %d refunds", net, len(o.channel.refunds))
+	}
+	o.wantStock(stock, 0, 0)
+	if status, answer := o.post("/orders/"+id+"/refunds", nil); status != http.StatusAccepted || answer["state"] != "DONE" {
+		t.Errorf("asked again: %d %v", status, answer)
+	}
+}
+
+func TestRefundNeedsAPaidOrder(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	id, _ := o.order()
+	if status, answer := o.post("/orders/"+id+"/refunds", nil); status != http.StatusConflict || answer["code"] != "NOT_PAID" {
+		t.Errorf("refund: %d %v", status, answer)
+	}
+	if status, _ := o.post("/orders/x/refunds", nil); status != http.StatusNotFound {
+		t.Errorf("refund of nothing: %d", status)
+	}
+}
+
+func TestRefundWhoseAnswersAreLost(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect, want string
+		fault              fault
+		net                int64
+	}{
+		{"lost by timeout", "", refunded, fault{hang: true}, 0},
+		{"lost by reset", "", refunded, fault{lose: true}, 0},
+		{"refused before it was processed", "", refunded, fault{refuse: 500}, 0},
+		{"D16 takes it for a failure", "D16", paid, fault{hang: true}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, quick, curt, settings{"DEFECTS": row.defect})
+			o.channel.ended = func(string, int) string { return "succeeded" }
+			id, _ := o.paid()
+			o.channel.mu.Lock()
+			o.channel.script = func(op string, nth int) fault {
+				if op == opRefund && nth < 3 || op == opRefundQuery && nth == 1 {
+					return row.fault
+				}
+				return fault{stale: op == opRefundQuery && nth == 2}
+			}
+			o.channel.mu.Unlock()
+			o.post("/orders/"+id+"/refunds", nil)
+			eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
+			o.settles()
+			o.wantState(id, row.want)
+			if net, _ := o.channel.net(id); net != row.net || len(o.channel.refunds) > 1 {
+				t.Errorf("the channel keeps %d after %d refunds, want %d", net, len(o.channel.refunds), row.net)
+			}
+			if row.defect == "D16" { // and what is said later is ignored
+				for number := range o.channel.refunds {
+					o.channel.deliver(o.channel.refundMessage(number, "succeeded"))
+				}
+				o.wantState(id, paid)
+			}
+		})
+	}
+}
+
+func TestRefundThatFails(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		fails int
+		want  string
+	}{
+		{"once: issued again under a new number", 1, refunded},
+		{"always: a person looks at it", 9, review},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, quick)
+			o.channel.ended = func(_ string, nth int) string {
+				if nth <= row.fails {
+					return "failed"
+				}
+				return "succeeded"
+			}
+			id, _ := o.paid()
+			o.post("/orders/"+id+"/refunds", nil)
+			o.becomes(id, row.want)
+			if got, want := len(o.channel.refunds), min(row.fails+1, maxRefunds); got != want {
+				t.Errorf("%d refunds at the channel, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestCreateTimeoutWithD16(t *testing.T) {
+	t.Parallel()
+	o := open(t, curt, settings{"DEFECTS": "D16"})
+	o.channel.script = func(op string, _ int) fault { return fault{hang: op == opCreate} }
+	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1})
+	if status != http.StatusConflict || answer["code"] != "PAYMENT_FAILED" {
+		t.Errorf("POST /orders: %d %v", status, answer)
+	}
+	o.wantStock(stock, 0, 0)
+	if _, open := o.channel.net(o.channel.charges[0].Order); open != 1 {
+		t.Errorf("%d payments open, want the one it has forgotten", open)
+	}
+}

@@ -1,0 +1,253 @@
+package flashshop
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestConcurrentBuyers(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect string
+		oversold     bool
+	}{
+		{"sell what there is", "", false},
+		{"oversell with D21", "D21", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, settings{"DEFECTS": row.defect})
+			o.sku("ring", 20, 0)
+			var sold atomic.Int64
+			var buyers sync.WaitGroup
+			for buyer := range 16 {
+				buyers.Go(func() {
+					for range 4 {
+						status, answer := o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer})
+						if status == http.StatusCreated {
+							sold.Add(1)
+						} else if answer["code"] != "SOLD_OUT" {
+							t.Errorf("order: %d %v", status, answer)
+						}
+					}
+				})
+			}
+			buyers.Wait()
+			kept := o.number(`SELECT available + reserved FROM skus WHERE sku = 'ring'`) == 20
+			if oversold := sold.Load() > 20; oversold != row.oversold || kept == row.oversold {
+				t.Errorf("%d sold of 20, books kept: %t", sold.Load(), kept)
+			}
+		})
+	}
+}
+
+// Money and its absence race: payment, cancellation, expiry, duplicates and parallel refunds, with a channel that loses
+// every fifth answer and some callbacks. Whatever wins, the books must agree in the end.
+func TestRaces(t *testing.T) {
+	t.Parallel()
+	o := open(t, settings{"ORDER_EXPIRY": "400ms", "QUERY_AFTER": "200ms", "REFUND_RETRY": "100ms", "CHANNEL_TIMEOUT": "250ms"})
+	o.sku("ring", 200, 0)
+	o.channel.ended = func(string, int) string { return "succeeded" }
+	o.channel.script = func(_ string, nth int) fault {
+		return fault{lose: nth%5 == 0, hang: nth%23 == 0, refuse: nth % 31 / 30 * 503}
+	}
+	var buyers sync.WaitGroup
+	for buyer := range 40 {
+		buyers.Go(func() {
+			_, answer := o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer, "ref": fmt.Sprint("r", buyer)})
+			id, _ := answer["id"].(string)
+			pay, _ := answer["payment_id"].(string)
+			if pay == "" {
+				return
+			}
+			var acts sync.WaitGroup
+			defer acts.Wait()
+			late := time.Duration(buyer%4) * 130 * time.Millisecond // around expiry, too
+			acts.Go(func() {
+				if sleep(context.Background(), late) && buyer%5 != 0 {
+					c := o.channel.take(pay, 0)
+					for range buyer % 3 { // lost, once, twice
+						o.channel.deliver(o.channel.message("payment.succeeded", c))
+					}
+				}
+			})
+			if buyer%3 == 0 {
+				acts.Go(func() { o.post("/orders/"+id+"/cancel", nil) })
+			}
+			if buyer%4 == 1 {
+				acts.Go(func() {
+					_, answer := o.post("/orders/"+id+"/payments", nil)
+					if second, _ := answer["payment_id"].(string); second != "" {
+						o.channel.pay(second)
+					}
+				})
+			}
+			if buyer%2 == 1 {
+				for range 3 {
+					acts.Go(func() { o.post("/orders/"+id+"/refunds", nil) })
+				}
+			}
+		})
+	}
+	buyers.Wait()
+	o.channel.mu.Lock()
+	o.channel.script = nil
+	o.channel.mu.Unlock()
+	o.settles()
+	o.post("/admin/reconcile", nil)
+	o.settles()
+	o.audit("ring", 200)
+}
+
+// A shop that is killed again and again, at any instruction, owes nothing and sells nothing twice.
+func TestKilledShop(t *testing.T) {
+	t.Parallel()
+	o := &outlet{t: t, channel: newFakeChannel(t), db: filepath.Join(t.TempDir(), "shop.db")}
+	o.channel.ended = func(string, int) string { return "succeeded" }
+	kill := o.child()
+	o.sku("ring", 500, 0)
+	var steps atomic.Int64 // answers of the shop that a client has seen
+	for round := range 8 {
+		var buyers sync.WaitGroup
+		begin, over := steps.Load(), make(chan struct{})
+		for buyer := range 12 {
+			buyers.Go(func() {
+				_, answer := o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer, "ref": fmt.Sprint(round, "-", buyer)})
+				id, _ := answer["id"].(string)
+				pay, _ := answer["payment_id"].(string)
+				steps.Add(1)
+				if pay == "" {
+					return
+				}
+				c := o.channel.take(pay, 0)
+				o.channel.deliver(o.channel.message("payment.succeeded", c))
+				steps.Add(1)
+				if buyer%3 == 0 {
+					o.post("/orders/"+id+"/refunds", nil)
+				}
+				steps.Add(1)
+			})
+		}
+		go func() {
+			defer close(over)
+			buyers.Wait()
+		}()
+		for done := false; !done && steps.Load() < begin+int64(4*round); { // each time further into the round
+			select {
+			case <-over:
+				done = true
+			case <-time.After(200 * time.Microsecond):
+			}
+		}
+		kill()
+		<-over
+		kill = o.child()
+	}
+	eventually(t, "at rest", func() bool {
+		return o.number(`SELECT (SELECT count(*) FROM orders WHERE state IN ('PENDING', 'REFUNDING') OR check_at > 0) +
+			(SELECT count(*) FROM refunds WHERE state = 'PENDING')`) == 0
+	})
+	kill()
+	o.audit("ring", 500)
+	if n := o.number(`SELECT count(*) FROM orders WHERE state = 'PAID'`); n == 0 {
+		t.Error("no order was ever paid: the shop was killed too early to prove anything")
+	}
+}
+
+// child starts the shop as a process of its own; kill ends it with SIGKILL.
+func (o *outlet) child() (kill func()) {
+	o.t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = []string{"FLASHSHOP_CHILD=1"}
+	for name, value := range environment(o.channel, o.db, quick, settings{"ORDER_EXPIRY": "1s"}) {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		o.t.Fatal(err)
+	}
+	o.url = address(o.t, bufio.NewReader(out))
+	o.channel.mu.Lock()
+	o.channel.shop = o.url
+	o.channel.mu.Unlock()
+	return func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
+// BenchmarkOrderToPaid is a flash sale in miniature: buyers who order, pay at once, and whose success is told twice.
+func BenchmarkOrderToPaid(b *testing.B) {
+	o := open(b, settings{"MAIL_URL": ""})
+	o.sku("ring", 1_000_000, 0)
+	b.SetParallelism(8)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			status, answer := o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": 1})
+			if status != http.StatusCreated {
+				b.Errorf("order: %d %v", status, answer)
+				return
+			}
+			c := o.channel.take(answer["payment_id"].(string), 0)
+			o.channel.deliver(o.channel.message("payment.succeeded", c))
+			o.channel.deliver(o.channel.message("payment.succeeded", c))
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
+}
+
+// Orders at a constant rate, each paid at once and told of twice. The rate is one that the race detector can bear; the
+// benchmark says what the shop can.
+func TestSteadySale(t *testing.T) {
+	rate := 60
+	if raw := os.Getenv("FLASHSHOP_RATE"); raw != "" {
+		if _, err := fmt.Sscan(raw, &rate); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := rate
+	o := open(t)
+	o.sku("ring", total, 0)
+	var buyers sync.WaitGroup
+	waits := make([]time.Duration, total)
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	begin := time.Now()
+	for buyer := range total {
+		<-tick.C
+		buyers.Go(func() {
+			start := time.Now()
+			status, answer := o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer})
+			waits[buyer] = time.Since(start)
+			if status != http.StatusCreated {
+				t.Errorf("order: %d %v", status, answer)
+				return
+			}
+			o.channel.pay(answer["payment_id"].(string))
+			o.channel.pay(answer["payment_id"].(string))
+		})
+	}
+	buyers.Wait()
+	took := time.Since(begin)
+	o.settles()
+	o.audit("ring", int64(total))
+	slices.Sort(waits)
+	t.Logf("%d orders paid in %v, each answered in p50 %v, p99 %v", total, took.Round(time.Millisecond),
+		waits[total/2].Round(10*time.Microsecond), waits[total*99/100].Round(10*time.Microsecond))
+}
