@@ -10,7 +10,7 @@ import (
 // conclude folds everything into one result and the reasons for it: first what is wrong with the shop, then what keeps
 // the run from proving anything, then notes, which a pass may have too.
 func conclude(run *Run, verdict *Verdict) (Result, []string) {
-	failures := failures(run, verdict)
+	failures := failures(verdict)
 	doubts := slices.Concat(runDoubts(run), invariantDoubts(run, verdict), floorDoubts(run, verdict))
 	reasons := append([]string{}, slices.Concat(failures, doubts, notes(run, verdict))...)
 	switch {
@@ -29,10 +29,10 @@ func gates(run *Run, result InvariantResult) bool {
 	return result.Status == Violated && !result.Known && !beyond
 }
 
-func failures(run *Run, verdict *Verdict) []string {
+func failures(verdict *Verdict) []string {
 	var failures []string
 	for _, result := range verdict.Invariants {
-		if gates(run, result) {
+		if result.Gates {
 			failures = append(failures, fmt.Sprintf("%s, %s: %s", result.ID, result.Name, result.Summary))
 		}
 	}
@@ -172,7 +172,7 @@ func notes(run *Run, verdict *Verdict) []string {
 	var notes []string
 	for _, result := range verdict.Invariants {
 		switch {
-		case result.Status != Violated || gates(run, result):
+		case result.Status != Violated || result.Gates:
 		case result.Known:
 			notes = append(notes, fmt.Sprintf("known and not gating: %s, %s: %s", result.ID, result.Name, result.Summary))
 		default:

@@ -72,6 +72,7 @@ func ask(run *Run, invariant Invariant, met *knownReds, struck map[string]bool) 
 		tell(&result, violations)
 		result.Known = met.all(invariant.ID, violations)
 		result.BeyondOnly = !slices.ContainsFunc(violations, func(v Violation) bool { return !struck[v.Order] })
+		result.Gates = gates(run, result)
 		result.Summary = violatedSummary(result)
 	case len(unjudged) > 0 || finding.Exercised == 0 && result.Required:
 		result.Status, result.Summary = notProven(run, invariant, finding, unjudged)
