@@ -10,7 +10,8 @@ import (
 // newRun indexes a history. What lies beyond the horizon of a damaged history is left out, because one writer's silence
 // there would look like another's lie: a buyer told "paid" whose capture was never flushed.
 func newRun(h *history.History) *Run {
-	run := &Run{History: within(h)}
+	run := &Run{History: within(h), phases: map[string]span{}}
+	run.takePhases()
 	run.takeReadings()
 	run.SettleBegin, _, _ = run.PhaseAt(history.PhaseSettle)
 	index := newIndex(run)
@@ -59,6 +60,24 @@ func inOrder[T any](list []T, compare func(a, b T) int) []T {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, compare)
 	return list
+}
+
+// takePhases notes when each phase began and ended, the last time if it did more than once.
+func (r *Run) takePhases() {
+	for i := range r.Events {
+		event := &r.Events[i]
+		if event.Source != history.SourcePhase {
+			continue
+		}
+		at := r.phases[event.State]
+		switch event.Kind {
+		case history.PhaseBegin:
+			at.begin, at.began = event.At, true
+		case history.PhaseEnd:
+			at.end = event.At
+		}
+		r.phases[event.State] = at
+	}
 }
 
 // takeReadings tells the readings apart. A final reading that never came to rest, or that was taken of a world in which

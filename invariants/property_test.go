@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -10,9 +11,10 @@ import (
 // A correct shop is never accused, whatever the weather and whoever comes when.
 func TestACorrectShopIsGreen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		buyers := rapid.IntRange(1, 60).Draw(t, "buyers")
-		h := simulate(rapid.Uint64().Draw(t, "seed"), buyers, rapid.Int64Range(0, 40).Draw(t, "stock"), rapid.Bool().Draw(t, "restock"))
-		run := newRun(h)
+		run := newRun(simulation{
+			seed: rapid.Uint64().Draw(t, "seed"), buyers: rapid.IntRange(1, 60).Draw(t, "buyers"),
+			stock: rapid.Int64Range(0, 40).Draw(t, "stock"), restock: rapid.Bool().Draw(t, "restock"),
+		}.run())
 		for _, invariant := range All() {
 			if found := invariant.Judge(run); len(found.Violations)+len(found.Unjudged) > 0 {
 				t.Errorf("%s: %+v %q", invariant.ID, found.Violations, found.Unjudged)
@@ -35,6 +37,28 @@ func TestTheSimulationExercisesTheInvariants(t *testing.T) {
 	}
 }
 
+// The same shop with one defect is red, by the invariant that is there for it, under every seed.
+func TestAnIncorrectShopIsRed(t *testing.T) {
+	for defect, wants := range map[string][]string{
+		"D01": {"I9"}, "D09": {"I2", "I8"}, "D12": {"I5"}, "D15": {"I6", "I7"}, "D20": {"I1"}, "D21": {"I4"}, "D22": {"I4"},
+		"D23": {"I4"}, "D32": {"I3"},
+	} {
+		t.Run(defect, func(t *testing.T) {
+			for seed := range uint64(5) {
+				verdict := Judge(simulation{seed: seed, buyers: 500, stock: 300, defect: defect}.run())
+				if verdict.Verdict != Fail {
+					t.Errorf("seed %d: %s", seed, verdict.Headline)
+				}
+				for _, result := range verdict.Invariants {
+					if slices.Contains(wants, result.ID) && result.Status != Violated {
+						t.Errorf("seed %d: %s is %s: %s", seed, result.ID, result.Status, result.Summary)
+					}
+				}
+			}
+		})
+	}
+}
+
 // A history cut off anywhere in the storm accuses nobody either, and is never a pass.
 func TestACutHistoryIsNeverAPassAndAccusesNobody(t *testing.T) {
 	whole := simulated(2, 60)
@@ -51,7 +75,7 @@ func TestACutHistoryIsNeverAPassAndAccusesNobody(t *testing.T) {
 
 // Ten thousand orders of thirty records each are judged in well under a second.
 func BenchmarkJudge(b *testing.B) {
-	h := simulate(1, 10_000, 10_000, false)
+	h := simulation{seed: 1, buyers: 10_000, stock: 10_000}.run()
 	b.ReportAllocs()
 	for b.Loop() {
 		Judge(h)

@@ -167,14 +167,14 @@ func buyerWaits(run *Run) (visible, waits []float64) {
 }
 
 // byReturn is the ops that were answered, by when they were.
-func byReturn(ops []history.Op) []history.Op {
-	var answered []history.Op
-	for _, op := range ops {
-		if op.Returned > 0 {
-			answered = append(answered, op)
+func byReturn(ops []history.Op) []*history.Op {
+	answered := make([]*history.Op, 0, len(ops))
+	for i := range ops {
+		if ops[i].Returned > 0 {
+			answered = append(answered, &ops[i])
 		}
 	}
-	slices.SortStableFunc(answered, func(a, b history.Op) int { return cmp.Compare(a.Returned, b.Returned) })
+	slices.SortStableFunc(answered, func(a, b *history.Op) int { return cmp.Compare(a.Returned, b.Returned) })
 	return answered
 }
 

@@ -1,9 +1,10 @@
 package invariants
 
 import (
-	"container/heap"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -21,7 +22,7 @@ type world struct {
 	numbers uint64
 	stock   history.StockRow
 	orders  []*simOrder
-	storm   bool
+	defect  string
 }
 
 type simOrder struct {
@@ -31,6 +32,7 @@ type simOrder struct {
 	payments    []*simPayment
 	refunds     []*history.RefundRow
 	paidBy      *simPayment
+	points      int // how often they were granted
 }
 
 type simPayment struct {
@@ -42,43 +44,31 @@ type simPayment struct {
 	notices  int
 }
 
-// moment is something that happens at a time; equal times happen in the order in which they were planned.
-type moment struct {
-	at   history.Time
-	nth  uint64
-	what func()
-}
-
-type moments []moment
-
-func (m moments) Len() int { return len(m) }
-func (m moments) Less(i, j int) bool {
-	return m[i].at < m[j].at || m[i].at == m[j].at && m[i].nth < m[j].nth
-}
-func (m moments) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
-func (m *moments) Push(x any)   { *m = append(*m, x.(moment)) }
-func (m *moments) Pop() any {
-	last := (*m)[len(*m)-1]
-	*m = (*m)[:len(*m)-1]
-	return last
+// simulation says who comes for what. A defect is one that real shops have had, by its key; "" is the correct shop.
+type simulation struct {
+	seed    uint64
+	buyers  int
+	stock   int64
+	restock bool
+	defect  string
 }
 
 // simulated is one run: buyers come within three seconds for half as many phones.
 func simulated(seed uint64, buyers int) *history.History {
-	return simulate(seed, buyers, int64(buyers+1)/2, false)
+	return simulation{seed: seed, buyers: buyers, stock: int64(buyers+1) / 2}.run()
 }
 
-func simulate(seed uint64, buyers int, stock int64, restock bool) *history.History {
+func (s simulation) run() *history.History {
 	w := &world{
-		rand: rand.New(rand.NewPCG(seed, 7)), seq: map[string]uint64{}, storm: true,
-		stock: history.StockRow{SKU: "phone", Available: stock},
+		rand: rand.New(rand.NewPCG(s.seed, 7)), seq: map[string]uint64{}, defect: s.defect,
+		stock: history.StockRow{SKU: "phone", Available: s.stock},
 		History: &history.History{Header: history.Header{
-			Schema: history.Schema, Scenario: "simulated", Seed: int64(seed), Run: "r1",
+			Schema: history.Schema, Scenario: "simulated", Seed: int64(s.seed), Run: "r1",
 			Writers: []string{"channel", "harness", "load"}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-			Sale:      []history.Item{{SKU: "phone", Stock: stock, Price: money.Amount{Minor: price, Currency: "CNY"}}},
+			Sale:      []history.Item{{SKU: "phone", Stock: s.stock, Price: money.Amount{Minor: price, Currency: "CNY"}}},
 			ReviewCap: 0, Settle: 30 * time.Second,
 			System: history.SystemFacts{
-				Name: "simulated", Tables: history.Tables(), Grants: []string{"points"}, Legal: history.Legal{RestockRefunds: restock},
+				Name: "simulated", Tables: history.Tables(), Grants: []string{"points"}, Legal: history.Legal{RestockRefunds: s.restock},
 				Timers: history.Timers{Expiry: 2 * time.Second, Query: time.Second, Refund: time.Second},
 			},
 		}},
@@ -86,14 +76,13 @@ func simulate(seed uint64, buyers int, stock int64, restock bool) *history.Histo
 	w.read(history.ReadingBaseline)
 	w.now = history.Time(time.Second)
 	w.harness(history.PhaseBegin, history.PhaseStorm)
-	for buyer := range buyers {
+	for buyer := range s.buyers {
 		w.in(3000, func() { w.arrive(buyer + 1) })
 	}
 	for range 4 {
 		w.in(6000, func() { w.read(history.ReadingCheckpoint) })
 	}
 	w.drain()
-	w.storm = false
 	w.harness(history.PhaseEnd, history.PhaseStorm)
 	for _, phase := range []string{history.PhaseHeal, history.PhaseSettle} {
 		w.harness(history.PhaseBegin, phase)
@@ -106,22 +95,11 @@ func simulate(seed uint64, buyers int, stock int64, restock bool) *history.Histo
 	for _, writer := range w.Header.Writers {
 		w.Segments = append(w.Segments, history.Segment{Writer: writer, Ended: true, Last: w.now})
 	}
+	slices.SortStableFunc(w.Events, func(a, b history.Event) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
+	})
+	slices.SortStableFunc(w.Ops, func(a, b history.Op) int { return cmp.Or(cmp.Compare(a.Called, b.Called), cmp.Compare(a.Seq, b.Seq)) })
 	return w.History
-}
-
-// in plans something within so many milliseconds.
-func (w *world) in(ms int, what func()) {
-	w.numbers++
-	at := w.now + history.Time(1+w.rand.IntN(ms*1000))*history.Time(time.Microsecond)
-	heap.Push(&w.queue, moment{at, w.numbers, what})
-}
-
-func (w *world) drain() {
-	for len(w.queue) > 0 {
-		next := heap.Pop(&w.queue).(moment)
-		w.now = next.at
-		next.what()
-	}
 }
 
 func (w *world) chance(percent int) bool { return w.rand.IntN(100) < percent }
@@ -150,7 +128,7 @@ func (w *world) read(label string) {
 		for _, refund := range o.refunds {
 			reading.Books.Refunds = append(reading.Books.Refunds, *refund)
 		}
-		if o.paidBy != nil {
+		for range o.points {
 			reading.Books.Grants = append(reading.Books.Grants, history.GrantRow{Order: o.number, Kind: "points", Value: 49})
 		}
 	}
@@ -193,9 +171,11 @@ func (w *world) arrive(buyer int) {
 		if o == nil {
 			return
 		}
-		if !w.chance(10) {
-			w.in(100, func() { w.pay(o, o.payments[0]) })
+		soon := 100
+		if w.chance(10) {
+			soon = 6000 // which may be after the order has expired
 		}
+		w.in(soon, func() { w.pay(o, o.payments[0]) })
 		if w.chance(10) {
 			w.in(2500, func() { w.pay(o, w.newPayment(o)) })
 		}
@@ -209,7 +189,7 @@ func (w *world) arrive(buyer int) {
 }
 
 func (w *world) place(buyer int) *simOrder {
-	if w.stock.Available == 0 {
+	if w.stock.Available == 0 && w.defect != "D21" {
 		return nil
 	}
 	w.stock.Available--
@@ -229,6 +209,11 @@ func (w *world) newPayment(o *simOrder) *simPayment {
 	p := &simPayment{id: fmt.Sprintf("p-%s-%d", o.number, len(o.payments)+1)}
 	o.payments = append(o.payments, p)
 	w.ledger(o, p, history.Event{Kind: history.PaymentCreated, Minor: price})
+	if w.chance(20) {
+		w.deliver(o, p, history.Event{
+			Notification: "n-" + p.id + "-forged", State: history.PaymentSucceeded, Attempt: 1, Forgery: history.ForgeryWrongKey,
+		}, nil)
+	}
 	return p
 }
 
@@ -249,7 +234,7 @@ func (w *world) pay(o *simOrder, p *simPayment) {
 		case w.chance(10):
 			op.Outcome, op.Reason = history.Refused, "declined"
 			w.ledger(o, p, history.Event{Kind: history.PaymentFailed, Minor: price})
-			w.notify(o, p, history.PaymentFailed, func() {})
+			w.notify(o, p, history.PaymentFailed, func() { w.failed(o) })
 			w.in(500, func() { w.pay(o, p) })
 		default:
 			p.captured = true
@@ -273,7 +258,7 @@ func (w *world) cancel(o *simOrder) {
 	}, func() {})
 }
 
-// notify delivers a message late, more than once, out of order, forged beside it, or never.
+// notify delivers a message late, more than once, out of order, or never.
 func (w *world) notify(o *simOrder, p *simPayment, kind string, apply func()) {
 	if w.chance(20) {
 		return
@@ -283,14 +268,9 @@ func (w *world) notify(o *simOrder, p *simPayment, kind string, apply func()) {
 	for attempt := range 1 + w.rand.IntN(3) {
 		w.deliver(o, p, history.Event{Notification: notification, State: kind, Attempt: attempt + 1}, apply)
 	}
-	if w.chance(20) {
-		w.deliver(o, p, history.Event{
-			Notification: notification + "-forged", State: history.PaymentSucceeded, Attempt: 1, Forgery: history.ForgeryWrongKey,
-		}, nil)
-	}
 }
 
-// deliver is one attempt. The shop applies what it says before it answers, and refuses what it cannot verify.
+// deliver is one attempt. The shop applies what it says before it answers, and refuses a forged one, which applies nothing.
 func (w *world) deliver(o *simOrder, p *simPayment, e history.Event, apply func()) {
 	e.Source, e.Order, e.Ref, e.Payment, e.Minor, e.Currency = history.SourceDelivery, o.number, o.ref, p.id, price, "CNY"
 	w.in(3000, func() {
@@ -298,7 +278,9 @@ func (w *world) deliver(o *simOrder, p *simPayment, e history.Event, apply func(
 		w.record("channel", e)
 		w.in(50, func() {
 			e.Outcome, e.Status = history.OK, 200
-			if apply == nil {
+			if apply == nil && w.defect == "D09" {
+				w.succeeded(o, p)
+			} else if apply == nil {
 				e.Outcome, e.Status = history.Refused, 401
 			} else {
 				apply()
@@ -327,11 +309,18 @@ func (w *world) query(o *simOrder) {
 // succeeded is the shop learning of a capture. The first one pays for a pending order, any other goes back.
 func (w *world) succeeded(o *simOrder, p *simPayment) {
 	if p.known {
+		if w.defect == "D01" && o.paidBy == p {
+			o.points++
+		}
+		if w.defect == "D22" && o.state == history.OrderPaid {
+			w.stock.Available--
+			w.stock.Sold++
+		}
 		return
 	}
 	p.known = true
 	if o.state == history.OrderPending {
-		o.state, o.paidBy = history.OrderPaid, p
+		o.state, o.paidBy, o.points = history.OrderPaid, p, 1
 		w.stock.Reserved--
 		w.stock.Sold++
 		if w.chance(20) {
@@ -340,9 +329,22 @@ func (w *world) succeeded(o *simOrder, p *simPayment) {
 		return
 	}
 	if o.state == history.OrderClosed {
+		if w.defect == "D15" {
+			return
+		}
 		o.state = history.OrderRefunding
 	}
+	if o.paidBy != nil && w.defect == "D20" {
+		return
+	}
 	w.refund(o, p)
+}
+
+// failed is the shop learning of an attempt that was declined. It means nothing, unless the shop believes what came last.
+func (w *world) failed(o *simOrder) {
+	if o.state == history.OrderPaid && w.defect == "D12" {
+		o.state = history.OrderClosed
+	}
 }
 
 // giveBack is the buyer changing their mind.
@@ -358,8 +360,10 @@ func (w *world) close(o *simOrder) {
 		return
 	}
 	o.state = history.OrderClosed
-	w.stock.Reserved--
-	w.stock.Available++
+	if w.defect != "D23" {
+		w.stock.Reserved--
+		w.stock.Available++
+	}
 	for _, p := range o.payments {
 		p.closed = true
 		w.ledger(o, p, history.Event{Kind: history.PaymentClosed, Minor: price})
@@ -380,9 +384,15 @@ func (w *world) refund(o *simOrder, p *simPayment) {
 	}
 	w.in(200, func() {
 		change(history.RefundCreated)
+		if w.defect == "D32" {
+			w.refunded(o, p, row)
+		}
 		w.in(1000, func() {
 			if w.chance(20) {
 				change(history.RefundFailed)
+				if w.defect == "D32" {
+					return
+				}
 				w.in(500, func() {
 					row.State = history.RefundBroken
 					w.refund(o, p)

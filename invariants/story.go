@@ -13,6 +13,20 @@ type Run struct {
 	Final       *history.Reading // nil if the books were never read to rest
 	SettleBegin history.Time     // 0 if settle never began
 	ObserveAt   history.Time     // when the final reading began; 0 if it never did
+
+	phases map[string]span
+}
+
+// span is when a phase began and ended; an end of 0 means that it never did.
+type span struct {
+	begin, end history.Time
+	began      bool
+}
+
+// PhaseAt is History's, from memory: it is asked often, and a history is long.
+func (r *Run) PhaseAt(phase string) (begin, end history.Time, ok bool) {
+	at := r.phases[phase]
+	return at.begin, at.end, at.began
 }
 
 // Story is everything known of one order, from all three sources, in time order.
