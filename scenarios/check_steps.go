@@ -38,10 +38,13 @@ func (c *checker) steps(s *System) {
 	}
 }
 
-// emptyList tells a journey without steps from one whose steps did not decode.
+// missing tells a list that the file does not give from one that did not decode.
+func (c *checker) missing(path []any) bool { return !c.has(path...) || c.emptyList(path) }
+
+// emptyList tells a list without items from one whose items did not decode.
 func (c *checker) emptyList(path []any) bool {
-	steps := c.source.tree.find(path...)
-	return steps != nil && steps.shape == shapeSequence && len(steps.items) == 0
+	list := c.source.tree.find(path...)
+	return list != nil && list.shape == shapeSequence && len(list.items) == 0
 }
 
 func (c *checker) step(path []any, s Step, known []string) {
@@ -126,6 +129,7 @@ func (c *checker) captures(path []any, s Step) {
 }
 
 func (c *checker) answers(path []any, s Step) {
+	c.success(path, s)
 	c.statuses(under(path, "ok"), s.OK)
 	if s.OK.Reason != "" || s.OK.Map != nil {
 		c.fail(under(path, "ok"), "ok: has no reason: reason and map belong to refused")
@@ -146,6 +150,19 @@ func (c *checker) answers(path []any, s Step) {
 	}
 }
 
+// success wants a request to say which answers are ok. None is by default: a 200 that says "please wait" is no order.
+func (c *checker) success(path []any, s Step) {
+	pays := s.Payment != "" || c.hasAny(path, "payment")
+	if pays || len(s.OK.Status) > 0 || !c.missing(under(path, "ok", "status")) {
+		return
+	}
+	where := path
+	if c.hasAny(path, "ok") {
+		where = under(path, "ok")
+	}
+	c.fail(where, "%s: no answer counts as success: want the statuses that do, such as ok: {status: 200}", s.Name)
+}
+
 func (c *checker) statuses(path []any, m Match) {
 	for index, status := range m.Status {
 		if status < 200 || status > 599 {
@@ -162,7 +179,7 @@ func (c *checker) poll(path []any, s Step) {
 		}
 		return
 	}
-	if len(s.Until) == 0 && !c.hasAny(path, "until") {
+	if len(s.Until) == 0 && c.missing(under(path, "until")) {
 		c.fail(path, "%s: missing key \"until\": want the order states that end the poll", s.Name)
 	}
 	if s.Within == 0 && !c.hasAny(path, "within") {

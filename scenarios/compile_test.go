@@ -228,7 +228,7 @@ func TestCompileOfWhatWasBuiltInGo(t *testing.T) {
 	system := &scenarios.System{
 		Name:     "built",
 		Launch:   scenarios.Launch{External: &scenarios.External{URL: "http://[::1]:8080"}},
-		Journeys: map[string][]scenarios.Step{"buy": {{Name: "order", Post: "/orders"}}},
+		Journeys: map[string][]scenarios.Step{"buy": {{Name: "order", Post: "/orders", OK: scenarios.Match{Status: []int{201}}}}},
 	}
 	plan, err := scenarios.Compile(scenario, system, vocabulary(), 1, nil)
 	if err != nil || plan.Offered != 10 || plan.Faults[0].Until != scenarios.UntilHeal {

@@ -131,6 +131,7 @@ func (w *schemaWriter) refine(schema *jsonschema.Schema, of reflect.Type) {
 	if of == nil || schema.Properties == nil {
 		return
 	}
+	needs(schema, of)
 	for _, field := range fieldsOf(of) {
 		property, known := schema.Properties.Get(field.key)
 		if !known || property == jsonschema.TrueSchema {
@@ -153,6 +154,20 @@ func (w *schemaWriter) refine(schema *jsonschema.Schema, of reflect.Type) {
 			either := anyOf(property.Items, property)
 			either.Description, property.Description = property.Description, ""
 			schema.Properties.Set(field.key, either)
+		}
+	}
+}
+
+// needs adds what the checks want of keys that no tag makes required: a step pays or says what is ok, and to say so takes
+// a status.
+func needs(schema *jsonschema.Schema, of reflect.Type) {
+	switch of {
+	case typeStep:
+		schema.OneOf = []*jsonschema.Schema{{Required: []string{"payment"}}, {Required: []string{"ok"}}}
+	case reflect.TypeFor[Match]():
+		schema.Required = []string{"status"}
+		if status, known := schema.Properties.Get("status"); known {
+			status.MinItems = pointerTo(1)
 		}
 	}
 }

@@ -84,6 +84,38 @@ func TestSchemasRefuse(t *testing.T) {
 	}
 }
 
+func TestSystemSchemaWantsToKnowWhatIsOK(t *testing.T) {
+	t.Parallel()
+	system := compileSchema(t, scenarios.SystemSchema)
+	for _, test := range []struct {
+		name, step string
+		accepted   bool
+	}{
+		{"a status", `{"get": "/", "ok": {"status": 200}}`, true},
+		{"statuses, refusals", `{"get": "/", "ok": {"status": [200, 201]}, "refused": {"status": 409}}`, true},
+		{"a payment", `{"payment": "x"}`, true},
+		{"no ok", `{"get": "/"}`, false},
+		{"ok without status", `{"get": "/", "ok": {}}`, false},
+		{"ok without one status", `{"get": "/", "ok": {"status": []}}`, false},
+		{"ok that is a number", `{"get": "/", "ok": 200}`, false},
+		{"ok of a payment", `{"payment": "x", "ok": {"status": 200}}`, false},
+		{"a refusal without status", `{"get": "/", "ok": {"status": 200}, "refused": {"reason": "code"}}`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			changed := document(t, os.DirFS("testdata"), "valid/minimal-system.yaml").(map[string]any)
+			journeys, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"buy": [{"look": ` + test.step + `}]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed["journeys"] = journeys
+			if err := system.Validate(changed); (err == nil) != test.accepted {
+				t.Errorf("%s: %v", test.step, err)
+			}
+		})
+	}
+}
+
 func compileSchema(t *testing.T, write func(scenarios.Vocabulary) ([]byte, error)) *jsonschema.Schema {
 	t.Helper()
 	text, err := write(vocabulary())

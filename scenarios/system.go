@@ -85,7 +85,8 @@ type Job struct {
 }
 
 // Step is one act of a journey. Strings in it are templates: {{ sku }}, {{ quantity }}, {{ buyer }}, {{ ref }} and
-// whatever earlier steps captured. In a file it is a map with one key, its name.
+// whatever earlier steps captured. In a file it is a map with one key, its name. It either makes a request and says which
+// answers are ok, or pays at the channel, whose answers the harness knows.
 type Step struct {
 	Name    string            `yaml:"-" json:"name"` // order, pay, poll, look, cancel, refund, or one's own
 	Get     string            `yaml:"get" json:"get,omitempty" jsonschema:"pattern=^/"`
@@ -93,10 +94,10 @@ type Step struct {
 	Put     string            `yaml:"put" json:"put,omitempty" jsonschema:"pattern=^/"`
 	Delete  string            `yaml:"delete" json:"delete,omitempty" jsonschema:"pattern=^/"`
 	Header  map[string]string `yaml:"header" json:"header,omitempty"`
-	JSON    any               `yaml:"json" json:"json,omitempty"`       // body; strings in it are templates, "{{ quantity | number }}" a number
-	Payment string            `yaml:"payment" json:"payment,omitempty"` // of a pay step: the channel's payment id
-	Capture map[string]string `yaml:"capture" json:"capture,omitempty"` // name → path in the answer's JSON
-	OK      Match             `yaml:"ok" json:"ok"`
+	JSON    any               `yaml:"json" json:"json,omitempty"`                   // body; strings in it are templates, "{{ quantity | number }}" a number
+	Payment string            `yaml:"payment" json:"payment,omitempty"`             // of a pay step: the channel's payment id
+	Capture map[string]string `yaml:"capture" json:"capture,omitempty"`             // name → path in the answer's JSON
+	OK      Match             `yaml:"ok" json:"ok"`                                 // of a request, and then never missing: nothing is ok by default
 	Refused []Match           `yaml:"refused,one-or-list" json:"refused,omitempty"` // written as one map or a list of them
 	State   string            `yaml:"state" json:"state,omitempty"`                 // path of the order's state in the answer
 	Until   []string          `yaml:"until,one-or-list" json:"until,omitempty"`     // of a poll: canonical states that end it; one or a list
@@ -107,7 +108,7 @@ type Step struct {
 
 // Match classifies an answer. What matches neither ok nor refused is unknown.
 type Match struct {
-	Status []int             `yaml:"status,one-or-list" json:"status,omitempty"` // of ok: any 2xx if missing; written as one number or a list
+	Status []int             `yaml:"status,one-or-list" json:"status,omitempty"` // never missing; written as one number or a list
 	Reason string            `yaml:"reason" json:"reason,omitempty"`             // of a refusal: path in the answer's JSON
 	Map    map[string]string `yaml:"map" json:"map,omitempty"`                   // the shop's reason → sold_out or limit
 }
