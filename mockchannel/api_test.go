@@ -222,6 +222,21 @@ func TestPayLater(t *testing.T) {
 	}
 }
 
+func TestTimersKeepTheirOrder(t *testing.T) {
+	w := newWorld(t, nil)
+	for order, wait := range map[string]int{"third": 120, "first": 20, "second": 70, "last": 170} {
+		w.do(http.MethodPost, "/pay/"+w.create(order), fmt.Sprintf(`{"action":"pay","after_ms":%d}`, wait))
+	}
+	w.quiet()
+	var orders []string
+	for _, event := range w.recorded(history.PaymentSucceeded) {
+		orders = append(orders, event.Order)
+	}
+	if got := strings.Join(orders, " "); got != "first second third last" {
+		t.Errorf("paid in the order %s", got)
+	}
+}
+
 func TestPayLaterComesTooLate(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create("o1")

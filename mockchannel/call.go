@@ -13,7 +13,7 @@ type Call struct {
 
 	stale   *Stale          // queries are answered with what was true earlier
 	untrue  bool            // and one really was
-	inside  bool            // notifications are delivered before the answer leaves
+	awaits  bool            // its notifications are delivered before its answer leaves
 	caused  []*notification // those that this call caused
 	subject Subject         // of what was created or asked for
 }
@@ -69,7 +69,7 @@ func (call *Call) Close(id string) (Payment, error) {
 		return p.now, refuse(CodePaymentSucceeded, "the payment has been made and cannot be closed")
 	case Closed:
 	default:
-		call.channel.close(p, call)
+		call.channel.closePayment(p, call)
 	}
 	return p.now, nil
 }
@@ -188,7 +188,7 @@ func (c *Channel) refund(call *Call, p *payment, request RefundRequest) (Refund,
 	c.commitRefund(r, history.RefundCreated, history.RefundPending, func() { p.now.Refunding += r.now.Minor })
 	c.ledger.book(p.now, r, entryRefund, r.now.Minor)
 	fails := c.changed(p, ChangeRefund, r.now.Minor, r).RefundFails
-	if c.config.RefundDelay <= 0 || call.inside {
+	if c.config.RefundDelay <= 0 || call.awaits {
 		c.settle(r, fails, call)
 		return r.now, false, nil
 	}

@@ -65,7 +65,7 @@ func (c *Channel) post(ctx context.Context, d delivery) delivered {
 		answer.detail = err.Error()
 	} else {
 		c.recordDelivery(d, history.Event{Kind: history.DeliverySent})
-		answer = c.exchange(ctx, d, envelope)
+		answer = c.send(ctx, d, envelope)
 	}
 	c.recordDelivery(d, history.Event{
 		Kind: history.DeliveryAnswered, Outcome: answer.outcome, Status: answer.status, Reason: answer.reason,
@@ -77,12 +77,12 @@ func (c *Channel) post(ctx context.Context, d delivery) delivered {
 	return answer
 }
 
-// exchange sends the request and classifies what comes back. A connection that breaks says nothing about whether the
+// send makes the request and classifies what comes back. A connection that breaks says nothing about whether the
 // shop took the message in.
-func (c *Channel) exchange(ctx context.Context, d delivery, envelope Envelope) delivered {
+func (c *Channel) send(ctx context.Context, d delivery, envelope Envelope) delivered {
 	ctx, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout)
 	defer cancel()
-	written := &once{do: func() { c.written(d) }}
+	written := &hook{do: func() { c.written(d) }}
 	defer written.close()
 	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
@@ -100,7 +100,8 @@ func (c *Channel) exchange(ctx context.Context, d delivery, envelope Envelope) d
 	if err != nil {
 		return broken(err)
 	}
-	written.run()                                // the answer may be faster than the transport's hook
+	written.run() // the answer may be faster than the transport's hook
+
 	defer func() { _ = response.Body.Close() }() // what matters has been read
 	body, err := io.ReadAll(io.LimitReader(response.Body, largestReply))
 	if err != nil {
@@ -162,25 +163,25 @@ func (c *Channel) recordDelivery(d delivery, event history.Event) {
 	c.config.Record(event)
 }
 
-// once runs something at most once, never after close, and close waits for it: the transport calls its hooks from
+// hook runs something at most once, never after close, and close waits for it: the transport calls its hooks from
 // goroutines that may outlive the request.
-type once struct {
+type hook struct {
 	mutex sync.Mutex
 	over  bool
 	do    func()
 }
 
-func (o *once) run() {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	if !o.over {
-		o.over = true
-		o.do()
+func (h *hook) run() {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if !h.over {
+		h.over = true
+		h.do()
 	}
 }
 
-func (o *once) close() {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	o.over = true
+func (h *hook) close() {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.over = true
 }

@@ -180,20 +180,20 @@ func TestForgeryOfAnotherOrder(t *testing.T) {
 		}
 		return fault
 	}})
-	w.create("victim")
+	w.createAndPay("victim")
+	w.quiet()
 	time.Sleep(calm)
-	if !w.channel.Quiet() || len(w.received()) != 0 {
-		t.Fatal("it was sent, or is due, although there is no other paid order")
+	if got := w.received(); len(got) != 1 || !w.channel.Quiet() {
+		t.Fatalf("the shop got %d although there is no other paid order", len(got))
 	}
 	other := w.createAndPay("other")
 	w.quiet()
-	w.eventually("both", func() bool { return len(w.received()) == 2 })
-	for _, message := range w.received() {
+	for _, message := range w.received()[1:] {
 		if message.Data.Order != "other" || message.Data.Payment != other {
 			t.Errorf("body %s", message.Body)
 		}
 	}
-	paths := w.received()[0].Path + " " + w.received()[1].Path
+	paths := w.received()[1].Path + " " + w.received()[2].Path
 	if paths != "/callback/victim /callback/other" && paths != "/callback/other /callback/victim" {
 		t.Errorf("posted to %s", paths)
 	}
@@ -204,5 +204,23 @@ func TestForgeryOfAnotherOrder(t *testing.T) {
 		if event.Forgery != "" && event.Order != "victim" {
 			t.Errorf("sent %+v", event)
 		}
+	}
+}
+
+func TestForgeryOfAnotherOrderIsNeverItsOwn(t *testing.T) {
+	w := newWorld(t, script{change: func(q mockchannel.Change) (fault mockchannel.ChangeFault) {
+		if q.Kind == mockchannel.ChangePaid && q.Order == "victim" {
+			fault.Extras = []mockchannel.Extra{{
+				Fault: "f", Forgery: history.ForgeryOtherOrder, OtherOrder: true, After: 20 * time.Millisecond, Repeat: 1,
+			}}
+		}
+		return fault
+	}})
+	w.createAndPay("other")
+	w.createAndPay("victim")
+	w.quiet()
+	inbox := w.received()
+	if last := inbox[len(inbox)-1]; len(inbox) != 3 || last.Path != "/callback/victim" || last.Data.Order != "other" {
+		t.Errorf("posted %s to %s", last.Body, last.Path)
 	}
 }

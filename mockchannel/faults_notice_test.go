@@ -186,7 +186,7 @@ func TestReorder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, test.faults)
 			id := w.createAndPay("o1")
-			if w.channel.Quiet() {
+			if test.affected > 0 && w.channel.Quiet() {
 				t.Error("quiet although one is held")
 			}
 			if test.refund {
@@ -252,6 +252,7 @@ func TestBurst(t *testing.T) {
 	var inside, together atomic.Int64
 	all := make(chan struct{})
 	w.replies(func(received) int { // answers only when all are there at once
+		defer inside.Add(-1)
 		if inside.Add(1) == copies+1 {
 			together.Store(1)
 			close(all)

@@ -185,6 +185,7 @@ func (w *world) take(rw http.ResponseWriter, r *http.Request) {
 		status = reply(message)
 	}
 	if status > 0 {
+		rw.Header().Set("Location", "/elsewhere") // which nobody must follow
 		rw.WriteHeader(status)
 	}
 }

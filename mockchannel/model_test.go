@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,109 +70,132 @@ type imagined struct {
 	refunded int64
 }
 
-// TestModel compares the channel, one step at a time, with a model that is too simple to be wrong.
+// machine drives the channel beside a model that is too simple to be wrong.
+type machine struct {
+	channel  *mockchannel.Channel
+	call     *mockchannel.Call
+	events   *ledgerEvents
+	payments []*imagined
+	numbers  map[string]string // refund number → payment and amount
+}
+
+// TestModel compares the channel with the model after each of many random steps.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		channel, events := bareChannel(nil)
-		call := channel.Call(merchant)
-		var payments []*imagined
-		numbers := map[string]string{} // refund number → payment and amount
-		pick := func(t *rapid.T) *imagined {
-			if len(payments) == 0 {
-				t.Skip("no payment yet")
-			}
-			return payments[rapid.IntRange(0, len(payments)-1).Draw(t, "payment")]
-		}
-		open := func(p *imagined) mockchannel.Code {
-			switch p.state {
-			case mockchannel.Succeeded:
-				return mockchannel.CodePaymentSucceeded
-			case mockchannel.Closed:
-				return mockchannel.CodePaymentClosed
-			default:
-				return ""
-			}
-		}
-		want := func(t *rapid.T, err error, want mockchannel.Code) bool {
-			if code(err) != want {
-				t.Fatalf("got %v, want %q", err, want)
-			}
-			return want == ""
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"create": func(t *rapid.T) {
-				order := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "order")
-				p, err := call.CreatePayment(wanted(order))
-				want(t, err, "")
-				payments = append(payments, &imagined{id: p.ID, state: mockchannel.Created})
-			},
-			"pay": func(t *rapid.T) {
-				p := pick(t)
-				expected := open(p)
-				if _, err := channel.Pay(p.id, "", 0); want(t, err, expected) {
-					p.state = mockchannel.Succeeded
-				}
-			},
-			"pay later": func(t *rapid.T) {
-				p := pick(t)
-				expected := open(p)
-				if _, err := channel.Pay(p.id, "", time.Hour); want(t, err, expected) {
-					p.state = mockchannel.Pending
-				}
-			},
-			"decline": func(t *rapid.T) {
-				p := pick(t)
-				expected := open(p)
-				if _, err := channel.Decline(p.id, ""); want(t, err, expected) {
-					p.state = mockchannel.Failed
-				}
-			},
-			"close": func(t *rapid.T) {
-				p := pick(t)
-				expected := open(p)
-				if expected == mockchannel.CodePaymentClosed {
-					expected = "" // closing twice is harmless
-				}
-				if _, err := call.Close(p.id); want(t, err, expected) {
-					p.state = mockchannel.Closed
-				}
-			},
-			"refund": func(t *rapid.T) {
-				p := pick(t)
-				number := fmt.Sprint(rapid.IntRange(1, 4).Draw(t, "number"))
-				minor := rapid.Int64Range(1, 700).Draw(t, "minor")
-				expected, same := mockchannel.Code(""), fmt.Sprint(p.id, minor)
-				switch {
-				case numbers[number] == same:
-				case numbers[number] != "":
-					expected = mockchannel.CodeRefundMismatch
-				case p.state != mockchannel.Succeeded:
-					expected = mockchannel.CodePaymentNotSucceeded
-				case p.refunded+minor > 1000:
-					expected = mockchannel.CodeRefundExceeds
-				}
-				_, repeated, err := call.Refund(mockchannel.RefundRequest{Payment: p.id, Number: number, Minor: minor})
-				if want(t, err, expected) && numbers[number] == "" {
-					numbers[number] = same
-					p.refunded += minor
-				} else if err == nil && !repeated {
-					t.Fatal("a repeat was taken for new")
-				}
-			},
-			"": func(t *rapid.T) {
-				for _, p := range payments {
-					got, err := call.Payment(p.id)
-					if err != nil || got.State != p.state || got.Refunded != p.refunded {
-						t.Fatalf("payment %+v, want %+v, %v", got, p, err)
-					}
-				}
-				if err := channel.Balanced(); err != nil {
-					t.Fatal(err)
-				}
-				events.wantVersions(t)
-			},
-		})
+		m := &machine{channel: channel, call: channel.Call(merchant), events: events, numbers: map[string]string{}}
+		t.Repeat(rapid.StateMachineActions(m))
 	})
+}
+
+func (m *machine) pick(t *rapid.T) *imagined {
+	if len(m.payments) == 0 {
+		t.Skip("no payment yet")
+	}
+	return m.payments[rapid.IntRange(0, len(m.payments)-1).Draw(t, "payment")]
+}
+
+// payable is the refusal of a payer's act, "" if there is none.
+func (p *imagined) payable() mockchannel.Code {
+	switch p.state {
+	case mockchannel.Succeeded:
+		return mockchannel.CodePaymentSucceeded
+	case mockchannel.Closed:
+		return mockchannel.CodePaymentClosed
+	default:
+		return ""
+	}
+}
+
+// step moves the model if the channel was expected to do what it was asked, and wants it to have refused otherwise.
+func (p *imagined) step(t *rapid.T, err error, expected mockchannel.Code, next mockchannel.State) {
+	if code(err) != expected {
+		t.Fatalf("got %v, want %q", err, expected)
+	}
+	if expected == "" {
+		p.state = next
+	}
+}
+
+// Create makes a payment.
+func (m *machine) Create(t *rapid.T) {
+	p, err := m.call.CreatePayment(wanted(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "order")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.payments = append(m.payments, &imagined{id: p.ID, state: mockchannel.Created})
+}
+
+// Pay is the payer's.
+func (m *machine) Pay(t *rapid.T) {
+	p := m.pick(t)
+	_, err := m.channel.Pay(p.id, "", 0)
+	p.step(t, err, p.payable(), mockchannel.Succeeded)
+}
+
+// PayLater never comes to pass, because nothing runs the channel's timers.
+func (m *machine) PayLater(t *rapid.T) {
+	p := m.pick(t)
+	_, err := m.channel.Pay(p.id, "", time.Hour)
+	p.step(t, err, p.payable(), mockchannel.Pending)
+}
+
+// Decline is the payer's.
+func (m *machine) Decline(t *rapid.T) {
+	p := m.pick(t)
+	_, err := m.channel.Decline(p.id, "")
+	p.step(t, err, p.payable(), mockchannel.Failed)
+}
+
+// Close is the merchant's, and harmless the second time.
+func (m *machine) Close(t *rapid.T) {
+	p := m.pick(t)
+	expected := p.payable()
+	if expected == mockchannel.CodePaymentClosed {
+		expected = ""
+	}
+	_, err := m.call.Close(p.id)
+	p.step(t, err, expected, mockchannel.Closed)
+}
+
+// Refund uses few numbers, so that they repeat.
+func (m *machine) Refund(t *rapid.T) {
+	p := m.pick(t)
+	number := fmt.Sprint(rapid.IntRange(1, 4).Draw(t, "number"))
+	minor := rapid.SampledFrom([]int64{1, 300, 600}).Draw(t, "minor")
+	known, same := m.numbers[number], fmt.Sprint(p.id, " ", minor)
+	expected := mockchannel.Code("")
+	switch {
+	case known == same:
+	case known != "":
+		expected = mockchannel.CodeRefundMismatch
+	case p.state != mockchannel.Succeeded:
+		expected = mockchannel.CodePaymentNotSucceeded
+	case p.refunded+minor > 1000:
+		expected = mockchannel.CodeRefundExceeds
+	}
+	_, repeated, err := m.call.Refund(mockchannel.RefundRequest{Payment: p.id, Number: number, Minor: minor})
+	if code(err) != expected || repeated != (known == same) {
+		t.Fatalf("got %v, repeated %v; want %q", err, repeated, expected)
+	}
+	if expected == "" && known == "" {
+		m.numbers[number] = same
+		p.refunded += minor
+	}
+}
+
+// Check compares, and looks at the ledger and the versions.
+func (m *machine) Check(t *rapid.T) {
+	for _, p := range m.payments {
+		got, err := m.call.Payment(p.id)
+		if err != nil || got.State != p.state || got.Refunded != p.refunded {
+			t.Fatalf("payment %+v, want %+v, %v", got, p, err)
+		}
+	}
+	if err := m.channel.Balanced(); err != nil {
+		t.Fatal(err)
+	}
+	m.events.wantVersions(t)
 }
 
 // TestConcurrent lets 200 goroutines act on a few payments at once.
@@ -240,9 +264,19 @@ func TestConcurrent(t *testing.T) {
 
 func TestRefundNumberRacedBetweenPayments(t *testing.T) {
 	channel, _ := bareChannel(nil)
+	for round := range 300 {
+		raceForANumber(t, channel, fmt.Sprint("number-", round))
+	}
+	if err := channel.Balanced(); err != nil {
+		t.Error(err)
+	}
+}
+
+func raceForANumber(t *testing.T, channel *mockchannel.Channel, number string) {
+	t.Helper()
 	call := channel.Call(merchant)
 	var ids []string
-	for range 8 {
+	for range 2 {
 		p, err := call.CreatePayment(wanted("o"))
 		if err != nil {
 			t.Fatal(err)
@@ -253,10 +287,13 @@ func TestRefundNumberRacedBetweenPayments(t *testing.T) {
 		ids = append(ids, p.ID)
 	}
 	var together sync.WaitGroup
+	var ready atomic.Int64 // all spin until all are there, or the first would be done before the last begins
 	codes := make([]mockchannel.Code, len(ids))
 	for i, id := range ids {
 		together.Go(func() {
-			_, _, err := channel.Call(merchant).Refund(mockchannel.RefundRequest{Payment: id, Number: "one", Minor: 1})
+			for ready.Add(1); ready.Load() < int64(len(ids)); {
+			}
+			_, _, err := channel.Call(merchant).Refund(mockchannel.RefundRequest{Payment: id, Number: number, Minor: 1})
 			codes[i] = code(err)
 		})
 	}
@@ -264,8 +301,5 @@ func TestRefundNumberRacedBetweenPayments(t *testing.T) {
 	slices.Sort(codes)
 	if codes[0] != "" || codes[1] != mockchannel.CodeRefundMismatch || len(slices.Compact(codes)) != 2 {
 		t.Errorf("codes %q", codes)
-	}
-	if err := channel.Balanced(); err != nil {
-		t.Error(err)
 	}
 }

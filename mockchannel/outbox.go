@@ -54,9 +54,8 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 	}
 	p.notifications = append(p.notifications, n)
 	switch {
-	case call != nil && call.inside: // whose answer waits for it
+	case call != nil && call.awaits: // whose answer waits for it
 		call.caused = append(call.caused, n)
-		n.fault.Reorder = nil
 		c.dispatch(0, func(ctx context.Context) { c.try(ctx, n) })
 	case n.fault.Delay != nil:
 		n.effects = append(n.effects, n.fault.Delay.Fault)

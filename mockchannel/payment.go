@@ -178,7 +178,7 @@ func (c *Channel) create(call *Call, request PaymentRequest) Payment {
 	c.payments.getOrPut(id, p)
 	c.commit(p, history.PaymentCreated, p.now.Minor, func() {})
 	if auto := c.changed(p, ChangeCreated, p.now.Minor, nil).AutoPay; auto != nil {
-		call.inside = true
+		call.awaits = true
 		c.capture(p, call)
 		c.affected(auto.Fault, p.subject(), string(OpCreate), "")
 	}
@@ -263,8 +263,8 @@ func (c *Channel) changed(p *payment, kind ChangeKind, minor int64, r *refund) C
 	return fault
 }
 
-// close closes a payment that was not captured. The lock is held.
-func (c *Channel) close(p *payment, call *Call) {
+// closePayment closes a payment that was not captured. The lock is held.
+func (c *Channel) closePayment(p *payment, call *Call) {
 	c.commit(p, history.PaymentClosed, p.now.Minor, func() { p.now.State = Closed })
 	c.notify(p, history.PaymentClosed, nil, call)
 	late := c.changed(p, ChangeClosed, p.now.Minor, nil).LateSuccess
@@ -274,10 +274,8 @@ func (c *Channel) close(p *payment, call *Call) {
 	c.after(late.After, func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
-		if p.now.State == Closed {
-			c.capture(p, nil)
-			c.affected(late.Fault, p.subject(), history.PaymentSucceeded, "")
-		}
+		c.capture(p, nil)
+		c.affected(late.Fault, p.subject(), history.PaymentSucceeded, "")
 	})
 }
 

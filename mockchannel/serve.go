@@ -55,7 +55,8 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 	x.attempt = c.nth(request)
 	x.fault = c.faults().Request(Request{Subject: x.subject, Operation: request.Operation, Attempt: x.attempt})
 	x.reached(StageReceived)
-	if x.slow(false); x.fault.Reject != nil {
+	x.slow(false)
+	if x.fault.Reject != nil {
 		x.reject()
 		return
 	}
@@ -131,7 +132,7 @@ func (c *Channel) subjectOf(request MerchantRequest) Subject {
 // process asks the dialect to do the work, unless an idempotency key says that it is done or in work.
 func (x *exchange) process() {
 	x.call.stale = x.fault.Stale
-	x.call.inside = x.fault.NotifyFirst != nil
+	x.call.awaits = x.fault.NotifyFirst != nil
 	if x.request.IdempotencyKey == "" {
 		x.do()
 		return
@@ -193,7 +194,7 @@ func (x *exchange) reject() {
 // awaitNotifications lets the notifications that the request caused arrive before its answer. A shop that cannot take
 // them before it has the answer must not wait for ever, so it is given as long as one attempt may take.
 func (x *exchange) awaitNotifications() {
-	if !x.call.inside || len(x.call.caused) == 0 {
+	if !x.call.awaits || len(x.call.caused) == 0 {
 		return
 	}
 	timer := time.NewTimer(x.channel.config.AttemptTimeout)
