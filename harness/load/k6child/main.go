@@ -1,0 +1,152 @@
+package k6child
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.k6.io/k6/cmd"
+	"go.k6.io/k6/js/modules"
+	"go.k6.io/k6/output"
+
+	"github.com/paystorm/paystorm/harness/load"
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+const (
+	tellEvery = 200 * time.Millisecond
+	// exitBroken is the status of a child that could not even start k6; k6's own are 0 and from 97.
+	exitBroken = 1
+	// exitAborted is k6's status for a run that was ended from outside.
+	exitAborted = 105
+)
+
+// Main is the child process: args are those after load.Command, and payers says how the buyers of a plan behave. When
+// all is well it does not return, because k6 ends the process; else the status is for the caller to exit with.
+func Main(args []string, payers func(scenarios.Plan) load.Payers) int {
+	config, err := load.ParseArgs(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitBroken
+	}
+	if err := run(config, payers); err != nil {
+		fmt.Fprintln(os.Stderr, "load generator:", err)
+	}
+	return exitBroken
+}
+
+func run(config load.Config, payers func(scenarios.Plan) load.Payers) error {
+	c, err := newCrowd(config, payers)
+	if err != nil {
+		return err
+	}
+	arguments, err := arguments(config.RunDir)
+	if err != nil {
+		return err
+	}
+	modules.Register(moduleName, &module{crowd: c})
+	output.RegisterExtension(outputName, func(output.Params) (output.Output, error) { return &tap{crowd: c}, nil })
+	go c.tell()
+	os.Args = arguments // the one way in which k6 can be told
+	cmd.Execute()       // ends the process
+	return nil
+}
+
+func newCrowd(config load.Config, payers func(scenarios.Plan) load.Payers) (*crowd, error) {
+	text, err := os.ReadFile(config.PlanPath)
+	if err != nil {
+		return nil, fmt.Errorf("read the plan: %w", err)
+	}
+	var plan scenarios.Plan
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return nil, fmt.Errorf("read the plan: %w", err)
+	}
+	arrivals, err := newSchedule(plan.Steps)
+	if err != nil {
+		return nil, err
+	}
+	clock := history.JoinClock(config.ClockOrigin)
+	recorder, err := history.NewRecorder(config.RunDir, load.Writer, clock)
+	if err != nil {
+		return nil, err
+	}
+	c := &crowd{
+		schedule: arrivals, options: options(plan, arrivals), clock: clock, recorder: recorder,
+		gate: readGate(os.NewFile(load.GateFD, "gate")), report: reporter(os.NewFile(load.ProgressFD, "progress")),
+	}
+	c.atGate = c.untilGate()
+	c.runner, err = load.NewRunner(load.RunnerConfig{
+		Plan: plan, RunID: config.RunID, ShopURL: config.ShopURL, ChannelURL: config.ChannelURL,
+		Recorder: recorder, Clock: clock, Payers: payers(plan),
+	})
+	return c, err
+}
+
+// readGate reads the line with which the parent opens the gate.
+func readGate(gate io.Reader) <-chan opening {
+	opened := make(chan opening, 1)
+	go func() {
+		line, err := bufio.NewReader(gate).ReadString('\n')
+		if err != nil {
+			opened <- opening{err: errGateShut}
+			return
+		}
+		at, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		opened <- opening{at: history.Time(at), err: err}
+	}()
+	return opened
+}
+
+// reporter writes progress to the parent, one line at a time. A parent that does not listen is no reason to stop.
+func reporter(to io.Writer) func(load.Progress) {
+	var mutex sync.Mutex
+	done := false
+	return func(p load.Progress) {
+		line, err := json.Marshal(p)
+		if err != nil {
+			return // plain numbers and words
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		if !done {
+			_, _ = to.Write(append(line, '\n'))
+		}
+		done = done || p.Done
+	}
+}
+
+// tell keeps the parent informed for as long as the process lives.
+func (c *crowd) tell() {
+	for range time.Tick(tellEvery) {
+		c.report(c.progress())
+	}
+}
+
+// untilGate ends the process in good order on a signal for as long as k6 does not: before it listens to signals, and
+// while it makes its virtual users. It returns how to leave signals to k6.
+func (c *crowd) untilGate() (leave func()) {
+	signals := make(chan os.Signal, 1)
+	left := make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case received := <-signals:
+			_ = c.finish(fmt.Errorf("signal: %s", received))
+			os.Exit(exitAborted)
+		case <-left:
+		}
+	}()
+	return sync.OnceFunc(func() {
+		signal.Stop(signals)
+		close(left)
+	})
+}
