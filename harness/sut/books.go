@@ -1,0 +1,153 @@
+package sut
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Database is the path of the SQLite file that holds the orders, else of the first that a probe names.
+func (d *door) Database() string {
+	if file := d.system.Probes[string(history.TableOrders)].SQLite; file != "" {
+		return d.file(file)
+	}
+	for _, table := range history.Tables() {
+		if file := d.system.Probes[string(table)].SQLite; file != "" {
+			return d.file(file)
+		}
+	}
+	return ""
+}
+
+func (d *door) file(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(d.dir, name)
+}
+
+// raw is a table as a probe answered it.
+type raw struct {
+	columns []string // canonical names
+	rows    [][]any
+}
+
+// Read reads the books once. All tables of one SQLite file come from one snapshot.
+func (d *door) Read(ctx context.Context, label string) (history.Reading, error) {
+	reading := history.Reading{Label: label, Begin: d.clock.Now()}
+	found := map[history.Table]raw{}
+	failed := map[history.Table]error{}
+	files := map[string][]history.Table{}
+	for _, table := range history.Tables() {
+		probe, declared := d.system.Probes[string(table)]
+		switch {
+		case !declared:
+		case probe.SQLite != "":
+			files[d.file(probe.SQLite)] = append(files[d.file(probe.SQLite)], table)
+		default:
+			found[table], failed[table] = d.readHTTP(ctx, table, probe)
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		d.readSQLite(ctx, file, files[file], found, failed)
+	}
+	reading.End = d.clock.Now()
+	if err := ctx.Err(); err != nil {
+		return history.Reading{}, fmt.Errorf("read the shop's books: %w", err)
+	}
+	for _, table := range history.Tables() {
+		probe, declared := d.system.Probes[string(table)]
+		if !declared {
+			continue
+		}
+		err := failed[table]
+		if err == nil {
+			err = d.enter(&reading.Books, table, probe, found[table])
+		}
+		if err != nil {
+			reading.Errors = append(reading.Errors, fmt.Sprintf("%s: %v", table, err))
+			continue
+		}
+		reading.Tables = append(reading.Tables, table)
+	}
+	return reading, nil
+}
+
+// ReadAgreed reads until two readings in a row, without errors, are equal.
+func (d *door) ReadAgreed(ctx context.Context, label string, every, most time.Duration) (history.Reading, error) {
+	end := time.NewTimer(most)
+	defer end.Stop()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	last, err := d.Read(ctx, label)
+	for err == nil {
+		select {
+		case <-end.C:
+			return last, nil
+		case <-ctx.Done():
+			return last, nil
+		case <-ticker.C:
+		}
+		var next history.Reading
+		if next, err = d.Read(ctx, label); err != nil {
+			break
+		}
+		if len(next.Errors)+len(last.Errors) == 0 && reflect.DeepEqual(last.Books, next.Books) {
+			next.Agreed = true
+			return next, nil
+		}
+		last = next
+	}
+	return history.Reading{}, err
+}
+
+// enter turns a probe's answer into the canonical table, its states mapped and its rows sorted.
+func (d *door) enter(books *history.Books, table history.Table, probe scenarios.Probe, answer raw) error {
+	switch table {
+	case history.TableStock:
+		return into(&books.Stock, answer)
+	case history.TableOrders:
+		states := mapping{own: probe.States, shared: d.system.States, canonical: scenarios.OrderStates()}
+		var rows []history.OrderRow
+		err := into(&rows, answer)
+		if err == nil {
+			err = mapStates(rows, states, func(row *history.OrderRow) *string { return (*string)(&row.State) })
+		}
+		if err == nil {
+			books.Orders = rows
+		}
+		return err
+	case history.TableRefunds:
+		states := mapping{own: probe.States, canonical: scenarios.RefundStates()}
+		var rows []history.RefundRow
+		err := into(&rows, answer)
+		if err == nil {
+			err = mapStates(rows, states, func(row *history.RefundRow) *string { return &row.State })
+		}
+		if err == nil {
+			books.Refunds = rows
+		}
+		return err
+	case history.TablePayments:
+		return into(&books.Payments, answer)
+	case history.TableGrants:
+		return into(&books.Grants, answer)
+	case history.TableCoupons:
+		return into(&books.Coupons, answer)
+	case history.TableLedger:
+		return into(&books.Ledger, answer)
+	case history.TableDiscrepancies:
+		return into(&books.Discrepancies, answer)
+	case history.TableInbox:
+		return into(&books.Inbox, answer)
+	default:
+		return fmt.Errorf("there is no such table")
+	}
+}

@@ -1,0 +1,323 @@
+package sut
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// killWithin bounds how long the kernel may take to be rid of a process that got SIGKILL.
+const killWithin = 5 * time.Second
+
+// node is one process of the shop, through any number of lives. It implements Node.
+type node struct {
+	name   string
+	argv   []string
+	env    []string
+	dir    string
+	runDir string // logs go below it
+	stop   time.Duration
+	record func(history.Event)
+	up     func(ctx context.Context, gone func() error) error // waits until the shop answers
+
+	mutex   sync.Mutex // guards the next fields, and that the process is not reaped while it is signalled
+	life    *life      // the latest; nil before the first
+	stopped bool       // no life comes after the latest
+}
+
+// life is one process from start to exit.
+type life struct {
+	pid    int
+	log    *os.File
+	begin  int64 // of its part of the log
+	asked  string
+	paused bool
+	over   bool
+	exited chan struct{} // closed when it is reaped and its end is recorded
+	words  string        // how it ended; read after exited
+}
+
+func (n *node) Name() string { return n.name }
+
+// launch starts a new life. The process belongs to this one: it dies with it, even if this one is killed.
+func (n *node) launch(ctx context.Context) error {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	switch {
+	case n.stopped:
+		return fmt.Errorf("start %s: the shop has been stopped", n.name)
+	case n.life != nil && !n.life.over:
+		return fmt.Errorf("start %s: it runs already, as process %d", n.name, n.life.pid)
+	}
+	file, begin, err := openLog(n.runDir, n.name)
+	if err != nil {
+		return err
+	}
+	next := &life{log: file, begin: begin, exited: make(chan struct{})}
+	started := make(chan error, 1)
+	unending := context.WithoutCancel(ctx) // the process outlives the call
+	go n.own(unending, next, started)
+	if err := <-started; err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", n.name, err), file.Close())
+	}
+	n.life = next
+	n.tell(history.NodeStarted, fmt.Sprintf("%s, process %d", n.name, next.pid))
+	return nil
+}
+
+// own starts the process, waits for its end and cleans up after it. It keeps its thread for so long, because the kernel
+// kills the process when the thread that started it ends.
+func (n *node) own(ctx context.Context, l *life, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	command := exec.CommandContext(ctx, n.argv[0], n.argv[1:]...)
+	command.Env, command.Dir = n.env, n.dir
+	command.Stdout, command.Stderr = l.log, l.log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		started <- err
+		return
+	}
+	l.pid = command.Process.Pid
+	started <- nil
+
+	waitFor(l.pid, unix.WEXITED)
+	n.mutex.Lock()
+	_ = syscall.Kill(-l.pid, syscall.SIGKILL) // its children; its own number is not free before it is reaped
+	_ = command.Wait()                        // the state says how it ended
+	awaitGroup(l.pid)
+	n.end(l, command.ProcessState)
+	n.mutex.Unlock()
+	close(l.exited)
+}
+
+// waitFor returns when our child is in one of the states (WEXITED, WSTOPPED), and leaves it to be reaped.
+func waitFor(pid, states int) {
+	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, states|unix.WNOWAIT, nil), unix.EINTR) {
+		continue
+	}
+}
+
+// awaitGroup waits until nothing of a process group that got SIGKILL runs any more: a child of the shop may hold the port
+// that the next life wants.
+func awaitGroup(group int) {
+	deadline := time.NewTimer(killWithin)
+	defer deadline.Stop()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for groupRuns(group) {
+		select {
+		case <-deadline.C:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// groupRuns says whether the group has a process that has not ended. One that has, and that nobody reaps, still counts
+// for the kernel, so that /proc has the last word.
+func groupRuns(group int) bool {
+	if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
+		return false
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return false
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		// "pid (name) state parent group …", and the name may hold anything.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if len(fields) > 2 && fields[2] == strconv.Itoa(group) && fields[0] != "Z" && fields[0] != "X" {
+			return true
+		}
+	}
+	return false
+}
+
+// end records how a life ended, unless that was asked for. The mutex is held.
+func (n *node) end(l *life, state *os.ProcessState) {
+	l.over = true
+	l.words = fmt.Sprintf("%s, process %d: %s", n.name, l.pid, state)
+	if last := tail(l.log, l.begin); last != "" {
+		l.words += "; its last words:\n" + last
+	}
+	_ = l.log.Close() // nothing is written through it any more
+	status, _ := state.Sys().(syscall.WaitStatus)
+	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
+	if l.asked == "" || (l.asked == history.NodeKilled && !killed) {
+		n.tell(history.NodeExited, l.words)
+	}
+}
+
+func (n *node) tell(kind, detail string) {
+	n.record(history.Event{Source: history.SourceNode, Kind: kind, Key: n.name, Detail: detail})
+}
+
+// gone is why the process is not there, or nil.
+func (n *node) gone() error {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	switch {
+	case n.life == nil:
+		return fmt.Errorf("%s was never started: %w", n.name, os.ErrProcessDone)
+	case n.life.over:
+		return fmt.Errorf("%w: %s", os.ErrProcessDone, n.life.words)
+	default:
+		return nil
+	}
+}
+
+func (n *node) Alive() bool { return n.gone() == nil }
+
+// signal sends a signal to the process and its children, records the event and says which life it was. before, if not
+// nil, changes the life first.
+func (n *node) signal(signal syscall.Signal, event string, before func(*life)) (*life, error) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	l := n.life
+	if l == nil || l.over {
+		return l, fmt.Errorf("%s: %w", n.name, os.ErrProcessDone)
+	}
+	if before != nil {
+		before(l)
+	}
+	if err := syscall.Kill(-l.pid, signal); err != nil {
+		return l, fmt.Errorf("send %s to %s, process %d: %w", unix.SignalName(signal), n.name, l.pid, err)
+	}
+	if event != "" {
+		n.tell(event, fmt.Sprintf("%s, process %d", n.name, l.pid))
+	}
+	return l, nil
+}
+
+// Kill ends the process and its children with SIGKILL and returns when they are gone.
+func (n *node) Kill() error {
+	l, err := n.signal(syscall.SIGKILL, history.NodeKilled, func(l *life) { l.asked = history.NodeKilled })
+	if err != nil {
+		return err
+	}
+	return n.awaitExit(l)
+}
+
+// awaitExit waits for a process that has got SIGKILL.
+func (n *node) awaitExit(l *life) error {
+	timer := time.NewTimer(killWithin)
+	defer timer.Stop()
+	select {
+	case <-l.exited:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%s, process %d, is still there %s after SIGKILL", n.name, l.pid, killWithin)
+	}
+}
+
+// Start starts the process again after it ended, and returns when the shop is ready.
+func (n *node) Start(ctx context.Context) error {
+	if err := n.launch(ctx); err != nil {
+		return err
+	}
+	return n.ready(ctx)
+}
+
+// ready waits until the shop answers, and gives up when the process is gone.
+func (n *node) ready(ctx context.Context) error {
+	if err := n.up(ctx, n.gone); err != nil {
+		if words := n.lastWords(); words != "" && n.Alive() {
+			err = fmt.Errorf("%w; its last words:\n%s", err, words)
+		}
+		return err
+	}
+	n.tell(history.NodeReady, n.name)
+	return nil
+}
+
+func (n *node) lastWords() string {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if n.life == nil || n.life.over {
+		return ""
+	}
+	return tail(n.life.log, n.life.begin)
+}
+
+// Pause stops the process and its children where they are. It returns when the process has come to a stop, which with
+// many threads is a little after the signal.
+func (n *node) Pause() error {
+	l, err := n.signal(syscall.SIGSTOP, history.NodePaused, func(l *life) { l.paused = true })
+	if err != nil {
+		return err
+	}
+	waitFor(l.pid, unix.WSTOPPED|unix.WEXITED)
+	return nil
+}
+
+// Resume lets a paused process go on. One that is not paused, or gone, needs nothing.
+func (n *node) Resume() error {
+	n.mutex.Lock()
+	paused := n.life != nil && !n.life.over && n.life.paused
+	n.mutex.Unlock()
+	if !paused {
+		return nil
+	}
+	_, err := n.signal(syscall.SIGCONT, history.NodeResumed, func(l *life) { l.paused = false })
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// shutdown ends the process with SIGTERM, and with SIGKILL if that takes too long or the context ends.
+func (n *node) shutdown(ctx context.Context) error {
+	n.mutex.Lock()
+	n.stopped = true
+	n.mutex.Unlock()
+	l, err := n.signal(syscall.SIGTERM, "", func(l *life) { l.asked = history.NodeStopped })
+	if errors.Is(err, os.ErrProcessDone) {
+		if l != nil {
+			<-l.exited
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := n.signal(syscall.SIGCONT, "", nil); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err // a paused process would not get its SIGTERM
+	}
+	timer := time.NewTimer(n.stop)
+	defer timer.Stop()
+	how := "after SIGTERM"
+	select {
+	case <-l.exited:
+	case <-timer.C:
+		how = fmt.Sprintf("with SIGKILL, %s after a SIGTERM that it ignored", n.stop)
+	case <-ctx.Done():
+		how = "with SIGKILL, as time was up"
+	}
+	if _, err := n.signal(syscall.SIGKILL, "", nil); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := n.awaitExit(l); err != nil {
+		return err
+	}
+	n.tell(history.NodeStopped, fmt.Sprintf("%s, process %d, %s", n.name, l.pid, how))
+	return nil
+}

@@ -1,0 +1,102 @@
+// Package sut runs the system under test: it starts the shop or finds the one that runs already, knows when it is ready,
+// keeps its output, kills and pauses its processes when a fault asks, reads its books and takes what it sends outside.
+//
+// Start takes the system file's values and the addresses of everything the shop must talk to; what it returns is the
+// shop as the rest of the harness knows it. Books are read past all links and come back in canonical form. Whatever
+// happens to a process becomes an event.
+package sut
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Config is what a shop is started with.
+type Config struct {
+	System    scenarios.System
+	SystemDir string // of the system file
+	RunDir    string
+	Clock     history.Clock
+	Record    func(history.Event)
+	Links     map[string]string // "shop->channel" → the http URL that the shop must use
+	Channel   ChannelFacts
+	Sinks     map[string]string // name → URL
+	Self      string            // path of our own binary, for the command "paystorm"
+}
+
+// ChannelFacts is what a merchant is given by the channel.
+type ChannelFacts struct {
+	Key      string // for requests to the channel
+	Secret   string // that notifications are signed with
+	Merchant string
+	Notify   string // URL that the shop gives to the channel for notifications
+}
+
+// Shop is the system under test.
+type Shop interface {
+	// Address is the host:port at which the shop listens.
+	Address() string
+	// Version is what the system file says, or "".
+	Version() string
+	// Database is the path of the SQLite file that holds the shop's orders, or "" if no probe names one.
+	Database() string
+	// Nodes are the shop's processes. There are none if it is not ours to start.
+	Nodes() []Node
+	// Ready waits until the shop answers that it is up, for at most the time that the system file gives it.
+	Ready(context.Context) error
+	// Read reads the books once. A probe that fails is in Reading.Errors; the error says that nothing could be tried.
+	Read(ctx context.Context, label string) (history.Reading, error)
+	// ReadAgreed reads the books at the given interval until two readings in a row are equal, or until the time is up:
+	// then the last reading is returned with Agreed false.
+	ReadAgreed(ctx context.Context, label string, every, most time.Duration) (history.Reading, error)
+	// RunJob makes the shop run one of its own jobs.
+	RunJob(context.Context, scenarios.Job) error
+	// Stop ends the shop if it is ours, gently at first, and leaves none of its processes behind.
+	Stop(context.Context) error
+}
+
+// Node is one process of the shop.
+type Node interface {
+	Name() string
+	// Kill ends the process and its children with SIGKILL and returns when they are gone.
+	Kill() error
+	// Start starts it again after Kill and returns when it is ready.
+	Start(context.Context) error
+	Pause() error
+	Resume() error
+	// Alive says whether the process exists, paused or not.
+	Alive() bool
+}
+
+// Launcher is one way for a shop to come to run.
+type Launcher struct {
+	Name  string // the key under `launch:`
+	wants func(scenarios.Launch) bool
+	start func(context.Context, Config) (Shop, error)
+}
+
+// Launchers lists the ways for a shop to come to run. One line each.
+func Launchers() []Launcher {
+	return []Launcher{
+		{"process", func(l scenarios.Launch) bool { return l.Process != nil }, startProcess},
+		{"external", func(l scenarios.Launch) bool { return l.External != nil }, startExternal},
+	}
+}
+
+// Start starts the shop in the way that its system file names. It does not wait until the shop is ready.
+func Start(ctx context.Context, config Config) (Shop, error) {
+	for _, launcher := range Launchers() {
+		if launcher.wants(config.System.Launch) {
+			shop, err := launcher.start(ctx, config)
+			if err != nil {
+				return nil, fmt.Errorf("start %s by launcher %s: %w", config.System.Name, launcher.Name, err)
+			}
+			return shop, nil
+		}
+	}
+	return nil, fmt.Errorf("system %s: its launch names no launcher", config.System.Name)
+}
