@@ -41,17 +41,12 @@ type fault struct {
 	stale  bool // a query finds nothing
 }
 
-type charge struct {
-	payment
-	notifyURL string
-	ref       string
-}
+type charge struct{ payment }
 
 // fakeChannel speaks the standard dialect's merchant API. A test pays at it, and says what goes wrong.
 type fakeChannel struct {
 	t      testing.TB
 	server *httptest.Server
-	hook   *standardwebhooks.Webhook
 
 	mu       sync.Mutex
 	shop     string // base URL
@@ -70,12 +65,8 @@ type fakeChannel struct {
 
 func newFakeChannel(t testing.TB) *fakeChannel {
 	t.Helper()
-	hook, err := standardwebhooks.NewWebhook(testSecret)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := &fakeChannel{
-		t: t, hook: hook, keys: map[string]string{}, bodies: map[string]string{}, refunds: map[string]*refund{},
+		t: t, keys: map[string]string{}, bodies: map[string]string{}, refunds: map[string]*refund{},
 		refunded: map[string]string{}, calls: map[string]int{},
 	}
 	mux := http.NewServeMux()
@@ -138,13 +129,12 @@ func (f *fakeChannel) answer(w http.ResponseWriter, out reply) {
 
 func (f *fakeChannel) create(r *http.Request, body []byte, _ fault) reply {
 	var in struct {
-		Order     string            `json:"order"`
-		Amount    int64             `json:"amount_minor"`
-		Currency  string            `json:"currency"`
-		NotifyURL string            `json:"notify_url"`
-		Metadata  map[string]string `json:"metadata"`
+		Order     string `json:"order"`
+		Amount    int64  `json:"amount_minor"`
+		Currency  string `json:"currency"`
+		NotifyURL string `json:"notify_url"`
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
+	if err := json.Unmarshal(body, &in); err != nil || in.NotifyURL != shopName+"/callbacks/standard/"+in.Order {
 		return wrong(http.StatusBadRequest, "invalid_request")
 	}
 	key := r.Header.Get("Idempotency-Key")
@@ -158,7 +148,7 @@ func (f *fakeChannel) create(r *http.Request, body []byte, _ fault) reply {
 	}
 	f.seq++
 	id := fmt.Sprintf("pay-%d", f.seq)
-	c := &charge{notifyURL: in.NotifyURL, ref: in.Metadata["ref"], payment: payment{
+	c := &charge{payment{
 		ID: id, Order: in.Order, AmountMinor: in.Amount, Currency: in.Currency, State: "created", PayURL: "/pay/" + id,
 	}}
 	f.charges, f.keys[key], f.bodies[key] = append(f.charges, c), id, string(body)
@@ -350,7 +340,7 @@ func (f *fakeChannel) deliver(m message) int {
 	f.mu.Lock()
 	url := f.shop + "/callbacks/standard/" + m.address
 	f.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {

@@ -10,10 +10,8 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,8 +23,11 @@ var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 // TestMain is also the shop, for the tests that kill it: a process of its own, configured by its environment.
 func TestMain(m *testing.M) {
 	if os.Getenv("FLASHSHOP_CHILD") != "" {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
+		ctx, stop := context.WithCancel(context.Background())
+		go func() { // its parent is gone
+			defer stop()
+			_, _ = io.Copy(io.Discard, os.Stdin)
+		}()
 		if err := Main(ctx, os.Getenv, os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -58,7 +59,7 @@ type settings map[string]string
 var (
 	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
 	curt  = settings{"CHANNEL_TIMEOUT": "100ms"} // where the channel is silent
-	brief = settings{"ORDER_EXPIRY": "150ms"}
+	brief = settings{"ORDER_EXPIRY": "400ms"}
 )
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
@@ -82,7 +83,7 @@ func open(t testing.TB, sets ...settings) *outlet {
 	t.Helper()
 	o := &outlet{t: t, channel: newFakeChannel(t), db: filepath.Join(t.TempDir(), "shop.db")}
 	env := environment(o.channel, o.db, sets...)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -125,7 +126,7 @@ func (o *outlet) do(method, path string, body any) (int, map[string]any) {
 	if err != nil {
 		o.t.Error(err)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, o.url+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(o.t.Context(), method, o.url+path, bytes.NewReader(text))
 	if err != nil {
 		o.t.Error(err)
 		return 0, nil
@@ -217,7 +218,7 @@ func (o *outlet) number(query string, args ...any) (n int64) {
 		o.t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.QueryRowContext(context.Background(), query, args...).Scan(&n); err != nil {
+	if err := db.QueryRowContext(o.t.Context(), query, args...).Scan(&n); err != nil {
 		o.t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -248,7 +249,7 @@ func (o *outlet) audit(sku string, units int64) {
 		o.t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(context.Background(), `SELECT id, state, amount_minor, payment_id <> '',
+	rows, err := db.QueryContext(o.t.Context(), `SELECT id, state, amount_minor, payment_id <> '',
 		(SELECT count(*) FROM grants WHERE order_id = orders.id) FROM orders`)
 	if err != nil {
 		o.t.Fatal(err)

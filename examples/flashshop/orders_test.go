@@ -1,7 +1,6 @@
 package flashshop
 
 import (
-	"context"
 	"database/sql"
 	"net/http"
 	"strings"
@@ -208,15 +207,15 @@ func lock(t *testing.T, path string) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := db.Conn(context.Background())
+	conn, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.ExecContext(context.Background(), "BEGIN EXCLUSIVE"); err != nil {
+	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
-		if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 			t.Error(err)
 		}
 		_, _ = conn.Close(), db.Close()

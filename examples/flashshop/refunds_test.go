@@ -131,14 +131,16 @@ func TestRefundThatFails(t *testing.T) {
 
 func TestCreateTimeoutWithD16(t *testing.T) {
 	t.Parallel()
-	o := open(t, curt, settings{"DEFECTS": "D16"})
+	o := open(t, settings{"DEFECTS": "D16", "CHANNEL_TIMEOUT": "300ms"})
 	o.channel.script = func(op string, _ int) fault { return fault{hang: op == opCreate} }
 	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1})
 	if status != http.StatusConflict || answer["code"] != "PAYMENT_FAILED" {
 		t.Errorf("POST /orders: %d %v", status, answer)
 	}
 	o.wantStock(stock, 0, 0)
-	if _, open := o.channel.net(o.channel.charges[0].Order); open != 1 {
-		t.Errorf("%d payments open, want the one it has forgotten", open)
+	for _, c := range o.channel.charges {
+		if _, open := o.channel.net(c.Order); open != 1 {
+			t.Errorf("%d payments open, want the one it has forgotten", open)
+		}
 	}
 }

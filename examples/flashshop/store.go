@@ -16,8 +16,9 @@ import (
 var errBusy = errors.New("database is busy")
 
 const (
-	writePatience = time.Second      // how long a transaction waits for its turn
-	openPatience  = 30 * time.Second // how long a start waits for a database that another process holds
+	busyTimeout   = 300 * time.Millisecond // how long SQLite waits for another process's lock
+	writePatience = 600 * time.Millisecond // how long a transaction waits for its turn before that
+	openPatience  = 30 * time.Second       // how long a start waits for a database that another process holds
 )
 
 // store is the SQLite file: one connection that writes, taken in turns, and a few that read committed data meanwhile.
@@ -48,12 +49,13 @@ func openStore(ctx context.Context, path string, broken defects) (*store, error)
 }
 
 func tryOpen(ctx context.Context, path string, broken defects) (*store, error) {
-	dsn := "file:" + path + "?_pragma=busy_timeout(300)&_pragma=synchronous(NORMAL)"
+	dsn := fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=synchronous(NORMAL)", path, busyTimeout.Milliseconds())
 	st := &store{turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
 	fail := func(doing string, err error) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("%s %s: %w", doing, path, asBusy(err)), st.close())
 	}
 	var err error
+	// A checkpoint waits for the disk; 8000 pages between two are 32 MB and some hundred orders.
 	if st.writes, err = sql.Open("sqlite", dsn+"&_pragma=journal_mode(WAL)&_pragma=wal_autocheckpoint(8000)"); err != nil {
 		return fail("open", err)
 	}
