@@ -103,7 +103,7 @@ func TestServerErrorsAreNotKept(t *testing.T) {
 }
 
 func TestAPI(t *testing.T) {
-	w := newWorld(t, nil, func(c *mockchannel.Config) { c.PayURL = "http://pay.example" })
+	w := newWorld(t, nil, func(c *mockchannel.Config) { c.PayURL = "http://pay.example/pay" })
 	paid, closed := w.createAndPay("o1"), w.create("o2")
 	w.do(http.MethodPost, "/v1/payments/"+closed+"/close", "{}")
 	w.refund(paid, "r1", 300)

@@ -33,7 +33,7 @@ type Config struct {
 	Retry          []time.Duration
 	AttemptTimeout time.Duration // of one delivery attempt; 0 means 10 s
 	RefundDelay    time.Duration // refunds are pending so long, then succeed; 0: at once
-	PayURL         string        // base of a payment's pay_url, without the final slash
+	PayURL         string        // a payment's pay_url without its "/" and id; "" means "/pay"
 	Couriers       int           // deliveries under way at once; 0 means 256
 }
 
@@ -73,6 +73,9 @@ func New(config Config) *Channel {
 	}
 	if config.Couriers == 0 {
 		config.Couriers = defaultCouriers
+	}
+	if config.PayURL == "" {
+		config.PayURL = "/pay"
 	}
 	if config.Faults == nil {
 		config.Faults = none{}

@@ -56,7 +56,8 @@ func TestRetry(t *testing.T) {
 		"silence is unknown":         {[]int{0, 200}, []history.Outcome{history.Unknown, history.OK}, 0},
 		"the schedule ends": {
 			[]int{500, 500, 500, 500},
-			[]history.Outcome{history.Refused, history.Refused, history.Refused, history.Refused}, 1,
+			[]history.Outcome{history.Refused, history.Refused, history.Refused, history.Refused},
+			1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

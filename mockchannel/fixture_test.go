@@ -287,7 +287,7 @@ func (w *world) do(method, path, body string, headers ...string) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	a := answer{status: response.StatusCode, header: response.Header, body: text, err: err}
 	if err == nil && bytes.HasPrefix(text, []byte("{")) {

@@ -168,7 +168,7 @@ func (c *Channel) create(call *Call, request PaymentRequest) Payment {
 	id := c.identifier("pay")
 	p := &payment{order: o, now: Payment{
 		ID: id, Merchant: merchant.ID, Order: request.Order, Minor: request.Minor, Currency: request.Currency,
-		State: Created, NotifyURL: request.NotifyURL, PayURL: c.config.PayURL + "/pay/" + id,
+		State: Created, NotifyURL: request.NotifyURL, PayURL: c.config.PayURL + "/" + id,
 		Metadata: maps.Clone(request.Metadata),
 	}}
 	p.identify(request.Metadata["ref"])

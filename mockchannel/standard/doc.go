@@ -46,7 +46,7 @@
 //	{"type", "timestamp" (RFC 3339), "data": {"payment", "merchant", "order", "amount_minor", "currency", "state",
 //	 "version", "refund"?: {"id", "refund_no", "amount_minor", "state"}}}
 //
-// with the types payment.succeeded (amount_minor is what was captured), payment.failed, payment.closed,
-// refund.succeeded and refund.failed. webhook-id is constant over re-deliveries of one notification; the timestamp and
-// so the signature are not. Any 2xx acknowledges.
+// with the types payment.succeeded, payment.failed, payment.closed, refund.succeeded and refund.failed. amount_minor is
+// what was captured, or what was asked for where nothing was. webhook-id is constant over re-deliveries of one
+// notification; the timestamp and so the signature are not. Any 2xx acknowledges.
 package standard
