@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/paystorm/paystorm/history"
@@ -132,5 +133,31 @@ func TestRefundsMatchIsUnknownWithoutTheTable(t *testing.T) {
 	verdict := judge(b.at(30_000).history(), []Invariant{refundsMatch()})
 	if verdict.Invariants[0].Status != NotKnown {
 		t.Errorf("an unread table is not an empty one, got %+v", verdict.Invariants[0])
+	}
+}
+
+func TestRefundsMatchInACutHistory(t *testing.T) {
+	b := newHistory(t)
+	b.refunding().refundDone("r1")
+	if found := b.cutOff().find(refundsMatch()); len(found.Violations) > 0 || len(found.Unjudged) == 0 {
+		t.Errorf("without the books nothing is known of the shop's refunds, got %+v", found)
+	}
+	b = newHistory(t)
+	b.refunding().refundDone("r1").refund("r2")
+	wantViolated(t, b.cutOff().find(refundsMatch()), "refunded more than was captured")
+}
+
+func TestRefundsMatchSaysSinceWhen(t *testing.T) {
+	b := newHistory(t)
+	b.paid("o0", 9)
+	o := b.refunding().refundDone("r1")
+	since := b.now
+	o.refundRow("r1", history.RefundDone).row(history.OrderPaid)
+	found := b.at(30_000).find(refundsMatch())
+	if found.Evaluated != 2 || found.Exercised != 1 {
+		t.Errorf("want two orders looked at, one of them refunded, got %+v", found)
+	}
+	if violation := found.Violations[0]; violation.Since != since || !strings.Contains(violation.Detail, "refunded 4999.00 CNY") {
+		t.Errorf("want it since the refund succeeded at %v, got %+v", since, violation)
 	}
 }

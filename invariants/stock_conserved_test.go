@@ -76,6 +76,13 @@ func TestStockConserved(t *testing.T) {
 			b.rush().captured().row(history.OrderReview)
 			b.stockRow("phone", 9, 0, 1)
 		}},
+		{name: "told paid, and handed to a person", story: func(b *builder) {
+			b.hist.Header.Sale[0].Stock = 1
+			b.baseline(history.StockRow{SKU: "phone", Available: 1})
+			b.rush().captured().told(history.OrderPaid).row(history.OrderReview)
+			b.orders[0].told(history.OrderPaid)
+			b.stockRow("phone", 0, 0, 1)
+		}},
 		{name: "what was sold and reserved before the run", story: func(b *builder) {
 			b.baseline(history.StockRow{SKU: "phone", Available: 7, Reserved: 2, Sold: 1})
 			b.rush().row(history.OrderClosed)
@@ -126,6 +133,13 @@ func TestStockConserved(t *testing.T) {
 			b.hist.Header.Sale[0].Stock = 1
 			b.baseline(history.StockRow{SKU: "phone", Available: 1})
 			b.rush().captured().told(history.OrderPaid).row(history.OrderClosed)
+			b.orders[0].told(history.OrderPaid)
+			b.stockRow("phone", 0, 0, 1)
+		}},
+		{name: "told paid, and pending at the end", violated: "more units told paid than there were", story: func(b *builder) {
+			b.hist.Header.Sale[0].Stock = 1
+			b.baseline(history.StockRow{SKU: "phone", Available: 1})
+			b.rush().captured().told(history.OrderPaid).row(history.OrderPending)
 			b.orders[0].told(history.OrderPaid)
 			b.stockRow("phone", 0, 0, 1)
 		}},
@@ -192,5 +206,19 @@ func TestStockConservedCountsUnitsAndMoney(t *testing.T) {
 	found := wantViolated(t, b.at(60_000).find(stockConserved()), "more units bought than there were")
 	if found.Units != 3 || found.Net.Minor != 3*price || found.SKU != "phone" {
 		t.Errorf("three phones too many, got %+v", found)
+	}
+}
+
+func TestStockConservedKeepsItemsApart(t *testing.T) {
+	b := newHistory(t)
+	b.hist.Header.Sale = append(b.hist.Header.Sale, history.Item{SKU: "case", Stock: 1})
+	b.baseline(history.StockRow{SKU: "phone", Available: 10}, history.StockRow{SKU: "case", Available: 1})
+	b.rush().row(history.OrderClosed)
+	b.order("c1", 5, "case").row(history.OrderPending)
+	b.unseen("", 6, "case", 1).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
+	found := b.at(30_000).find(stockConserved())
+	wantHeld(t, found)
+	if found.Evaluated != 2 || found.Exercised != 2 || len(found.Pending) != 0 {
+		t.Errorf("want one rushed item and one sold out, got %+v", found)
 	}
 }
