@@ -76,7 +76,9 @@ func (r *Runner) WarmUp(ctx context.Context, count int) error {
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	r.Close() // the storm's buyers are another process's: nothing here needs the connections again soon
+	if err != nil {
 		return fmt.Errorf("warm-up: %w", err)
 	}
 	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })

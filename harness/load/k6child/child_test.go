@@ -153,6 +153,7 @@ func sums(h *history.History) map[string]int64 {
 }
 
 func TestEveryBuyerComesOnce(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, 0)
 	p := plan(100, 500*time.Millisecond, 20)
 	p.Steps = append(p.Steps, scenarios.LoadStep{At: 700 * time.Millisecond, For: 300 * time.Millisecond, PerSecond: 50, Iterations: 15, FirstBuyer: 51})
@@ -207,8 +208,43 @@ func TestEveryBuyerComesOnce(t *testing.T) {
 	}
 }
 
+// A shape of many short steps comes out to the buyer, and at its times.
+func TestAShapeIsKept(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 0)
+	p := plan(1, time.Second, 40)
+	for _, profile := range load.Profiles() {
+		if profile.Name != "flash-sale" {
+			continue
+		}
+		var err error
+		if p.Steps, err = profile.Steps(scenarios.Load{Peak: 100, For: scenarios.Duration(1500 * time.Millisecond)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := int64(0)
+	for _, step := range p.Steps {
+		total += int64(step.Iterations)
+	}
+	w := start(t, p, s.URL)
+	w.open(t)
+	if err := w.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, w.log(t))
+	}
+	h := w.history(t)
+	got := sums(h)
+	if got[history.LoadOffered] != total || got[history.JourneyBegin] != total || got[history.LoadDropped] != 0 {
+		t.Fatalf("%v, want %d of %d steps", got, total, len(p.Steps))
+	}
+	first, last := h.Ops[0].Intended, h.Ops[len(h.Ops)-1].Intended
+	if length := last.Sub(first); length < 1200*time.Millisecond || length > 1500*time.Millisecond {
+		t.Errorf("from the first buyer to the last %s", length)
+	}
+}
+
 // What k6 drops is seen, and the two counts agree.
 func TestDropsAreCounted(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, 400*time.Millisecond)
 	w := start(t, plan(100, time.Second, 10), s.URL)
 	w.open(t)
@@ -233,6 +269,7 @@ func TestDropsAreCounted(t *testing.T) {
 
 // A shop that is too slow for the bound leaves journeys that k6 cuts off: their last operation has no answer.
 func TestAnInterruptedJourneyHasNoAnswer(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, time.Minute)
 	p := plan(20, 500*time.Millisecond, 20)
 	p.StormMax = 500 * time.Millisecond
@@ -284,6 +321,7 @@ func TestStop(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := newShop(t, 50*time.Millisecond)
 			w := start(t, plan(50, 20*time.Second, 50), s.URL)
 			c.until(t, w, s)

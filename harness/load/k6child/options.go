@@ -19,7 +19,7 @@ const (
 	outputName = "paystorm"
 	// drain is what journeys get beyond their own bound before k6 cuts them off. It is less than what the harness gives
 	// the whole of k6.
-	drain = 3 * time.Second
+	drain = 2 * time.Second
 )
 
 // options are k6's, for a plan.

@@ -1,0 +1,117 @@
+package load
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+func TestSetup(t *testing.T) {
+	m := newMarket(t)
+	if err := m.runner("buy", Payer{}).Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`POST /skus {"sku":"phone","stock":5}`, `POST /skus {"sku":"warm-up","stock":1000000}`}
+	if !slices.Equal(m.hits, want) {
+		t.Errorf("got %q, want %q", m.hits, want)
+	}
+	if len(m.notes.ops)+len(m.notes.events) > 0 {
+		t.Error("set-up is no part of the history")
+	}
+	m.routes["POST /skus"] = answering(500, "")
+	err := m.runner("buy", Payer{}).Setup(t.Context())
+	if err == nil || err.Error() != "set-up of phone: sku: unknown (status 500)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWarmUp(t *testing.T) {
+	both := func(p *scenarios.Plan) {
+		p.Journeys = []scenarios.JourneyShare{{Name: "buy", Share: 1}, {Name: "refund", Share: 0}}
+	}
+	t.Run("in fair weather", func(t *testing.T) {
+		m := newMarket(t)
+		r := m.runner("buy", Payer{Abandon: &Behaviour{Fault: "f1"}}, both)
+		if err := r.WarmUp(t.Context(), 4); err != nil {
+			t.Fatal(err)
+		}
+		journeys := map[string]int{}
+		for _, end := range m.notes.kind(history.JourneyEnd) {
+			journeys[end.Key+" "+end.Reason]++
+		}
+		if journeys["buy completed"] != 2 || journeys["refund completed"] != 2 {
+			t.Errorf("%v", journeys)
+		}
+		for _, op := range m.notes.ops {
+			if op.Phase != history.PhaseWarmUp || op.SKU != "warm-up" || op.Buyer <= 100 || op.Intended != 0 {
+				t.Errorf("op %+v", op)
+			}
+		}
+	})
+	for _, c := range []struct {
+		name, route string
+		handler     http.HandlerFunc
+		want        string
+	}{
+		{"the shop fails", "POST /orders", answering(500, ""), "4 of 4 buyers were not served in fair weather: journey buy ended at order: status 500"},
+		{"the shop never hears of the payment", "GET /orders/{id}", answering(200, `{"state": "PENDING"}`), "journey buy ended at poll: " + endPatience},
+		{"the shop closes the order", "GET /orders/{id}", answering(200, `{"state": "CLOSED"}`), "journey buy left its order closed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMarket(t)
+			m.routes[c.route] = c.handler
+			err := m.runner("buy", Payer{}).WarmUp(t.Context(), 4)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Count(err.Error(), "journey buy") != 1 {
+				t.Errorf("got %v, want %q once", err, c.want)
+			}
+		})
+	}
+}
+
+func TestNewRunnerRefusesWhatItCannotAct(t *testing.T) {
+	for name, change := range map[string]func(*scenarios.Plan){
+		"no journey of that name": func(p *scenarios.Plan) { p.Journeys[0].Name = "steal" },
+		"a broken template":       func(p *scenarios.Plan) { p.System.Journeys["buy"][0].Post = "/{{ if }}" },
+		"nothing to do":           func(p *scenarios.Plan) { p.System.Setup[0].Post = "" },
+		"nothing to sell":         func(p *scenarios.Plan) { p.Items = nil },
+	} {
+		plan := scenarios.Plan{
+			System: system(), Items: []scenarios.Item{{SKU: "phone"}}, Journeys: []scenarios.JourneyShare{{Name: "buy", Share: 1}},
+		}
+		change(&plan)
+		if _, err := NewRunner(RunnerConfig{Plan: plan}); err == nil {
+			t.Errorf("%s: was taken", name)
+		}
+	}
+}
+
+func TestConfigRoundTrip(t *testing.T) {
+	want := Config{
+		RunDir: "/tmp/a b", PlanPath: "/tmp/a b/plan.json", ClockOrigin: -5, RunID: "r1", ShopURL: "http://a", ChannelURL: "http://b",
+	}
+	if got, err := ParseArgs(want.Args()); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, args := range [][]string{nil, {"run", "script.js"}, {"-what"}} {
+		if _, err := ParseArgs(args); err == nil {
+			t.Errorf("%q was taken", args)
+		}
+	}
+}
+
+func TestIgnorance(t *testing.T) {
+	for want, err := range map[string]error{
+		"connection closed": fmt.Errorf("get: %w", io.EOF),
+		"connection broken": io.ErrClosedPipe,
+	} {
+		if got := ignorance(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
