@@ -1,0 +1,110 @@
+package reports
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// digest makes a story short without losing its point: a callback stands with its answer, the rows of one reading stand
+// together, and whoever looks again and sees the same is told once.
+func digest(beats []beat) []beat {
+	beats = slices.DeleteFunc(beats, func(b beat) bool { return b.Weight == framing })
+	return lookedAgain(rowsTogether(answered(beats)))
+}
+
+// answered joins each delivery attempt with its answer. Attempts of equal number are answered in the order in which they
+// were sent.
+func answered(beats []beat) []beat {
+	var joined []beat
+	waiting := map[string][]int{}
+	for _, b := range beats {
+		if b.answers != "" && len(waiting[b.answers]) > 0 {
+			sent := &joined[waiting[b.answers][0]]
+			waiting[b.answers] = waiting[b.answers][1:]
+			sent.What += ": " + b.answer + " after " + lasting(b.At.Sub(sent.At))
+			sent.Weight, sent.Struck = max(sent.Weight, b.Weight), sent.Struck || b.Struck
+			continue
+		}
+		if b.sends != "" {
+			waiting[b.sends] = append(waiting[b.sends], len(joined))
+		}
+		joined = append(joined, b)
+	}
+	return joined
+}
+
+// rowsTogether puts the rows of one reading on one line.
+func rowsTogether(beats []beat) []beat {
+	var joined []beat
+	for _, b := range beats {
+		last := len(joined) - 1
+		if last >= 0 && strings.HasSuffix(b.Who, " books") && joined[last].Who == b.Who && joined[last].At == b.At {
+			joined[last].What += "; " + b.What
+			continue
+		}
+		joined = append(joined, b)
+	}
+	return joined
+}
+
+// lookedAgain tells a look once for as long as it shows the same, and so anything that just repeats.
+func lookedAgain(beats []beat) []beat {
+	var kept []beat
+	looks := map[string]int{}
+	for _, b := range beats {
+		again := len(kept) - 1
+		look := b.Who + "\x00" + b.read
+		if b.read != "" {
+			if at, before := looks[look]; before {
+				again = at
+			}
+		}
+		if again >= 0 && kept[again].Who == b.Who && kept[again].What == b.What {
+			kept[again].Times, kept[again].Until = max(kept[again].Times, 1)+1, b.At
+			continue
+		}
+		if b.read != "" {
+			looks[look] = len(kept)
+		}
+		kept = append(kept, b)
+	}
+	return kept
+}
+
+// heaviest leaves at most so many beats, the weightiest, and says how many it left out.
+func heaviest(beats []beat, most int) (kept []beat, left int) {
+	kept = slices.Clone(beats)
+	for weight := passing; weight <= telling && len(kept) > most; weight++ {
+		for i := len(kept) - 1; i >= 0 && len(kept) > most; i-- {
+			if kept[i].Weight == weight && (weight < telling || i < len(kept)-1) { // the end is the point
+				kept = slices.Delete(kept, i, i+1)
+			}
+		}
+	}
+	return kept, len(beats) - len(kept)
+}
+
+// example is an order whose story is worth telling, or "": of what fails the run before what does not, and where money is
+// missing before the rest.
+func example(results []group, recorded *history.History) string {
+	best, order := -1, ""
+	for _, g := range results {
+		orders := ordersOf(g.Pattern, recorded)
+		if len(orders) == 0 {
+			continue
+		}
+		worth := 0
+		if g.Result.Gates {
+			worth += 2
+		}
+		if slices.ContainsFunc(g.Risks, func(r risk) bool { return r.Stands }) {
+			worth++
+		}
+		if worth > best {
+			best, order = worth, orders[0]
+		}
+	}
+	return order
+}

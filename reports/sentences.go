@@ -1,0 +1,351 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/invariants"
+)
+
+// sentence says the verdict to somebody who has never heard of an invariant.
+func sentence(verdict invariants.Verdict, recorded *history.History) string {
+	switch verdict.Verdict {
+	case invariants.Pass:
+		return passSentence(verdict)
+	case invariants.Fail:
+		return failSentence(verdict, recorded)
+	default:
+		if slices.ContainsFunc(verdict.Invariants, violated) {
+			return "This run proves nothing either way: what is wrong in it does not count against the shop."
+		}
+		return "This run proves nothing: nothing wrong was found, and too little was tried or seen to trust that."
+	}
+}
+
+func passSentence(verdict invariants.Verdict) string {
+	if slices.ContainsFunc(verdict.Invariants, violated) {
+		return "Nothing new is wrong. What is known, or no provider may cause, is listed below."
+	}
+	if verdict.Judged.Judged < verdict.Judged.Total {
+		return fmt.Sprintf("Nothing wrong was found in the %d of %d rules that could be judged.", verdict.Judged.Judged, verdict.Judged.Total)
+	}
+	return "Nothing was oversold, and every cent is accounted for."
+}
+
+func failSentence(verdict invariants.Verdict, recorded *history.History) string {
+	var wrong []string
+	for _, sale := range verdict.Sale {
+		if over := sale.Sold - sale.Stock; over > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s of %s sold that did not exist", count(over, "unit"), plain(sale.SKU)))
+		}
+	}
+	failing := slices.DeleteFunc(slices.Clone(verdict.Invariants), func(r invariants.InvariantResult) bool { return !r.Gates })
+	orders, more := violatedOrders(failing, recorded)
+	switch {
+	case more:
+		wrong = append(wrong, fmt.Sprintf("the books do not add up for more than %s", count(orders, "order")))
+	case orders > 0:
+		wrong = append(wrong, fmt.Sprintf("the books do not add up for %s", count(orders, "order")))
+	case len(failing) == 0:
+		return "Every cent is accounted for, but the service was worse than was promised."
+	case len(wrong) == 0:
+		wrong = append(wrong, "the books do not add up")
+	}
+	return capital(strings.Join(wrong, ", and ")) + "."
+}
+
+// capital makes text begin as a sentence does.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+func violated(result invariants.InvariantResult) bool { return result.Status == invariants.Violated }
+
+// violatedOrders counts the orders that results quote, each once. more says that not all are quoted.
+func violatedOrders(results []invariants.InvariantResult, recorded *history.History) (orders int, more bool) {
+	seen := map[string]bool{}
+	for _, result := range results {
+		for _, pattern := range result.Patterns {
+			for _, order := range ordersOf(pattern, recorded) {
+				seen[order] = true
+			}
+			more = more || pattern.Count > len(pattern.Orders)
+		}
+	}
+	return len(seen), more
+}
+
+// ordersOf is the orders that a pattern quotes. It may quote a SKU instead, or nothing where it is the run that is
+// wrong.
+func ordersOf(pattern invariants.Pattern, recorded *history.History) []string {
+	var orders []string
+	for _, quoted := range pattern.Orders {
+		if quoted != "" && !onSale(recorded, quoted) {
+			orders = append(orders, quoted)
+		}
+	}
+	return orders
+}
+
+func onSale(recorded *history.History, sku string) bool {
+	return slices.ContainsFunc(recorded.Header.Sale, func(item history.Item) bool { return item.SKU == sku })
+}
+
+// subjects says whom a pattern concerns: orders, or a SKU.
+func subjects(pattern invariants.Pattern, recorded *history.History, most int) string {
+	if orders := ordersOf(pattern, recorded); len(orders) > 0 {
+		return "orders " + listed(orders, most)
+	}
+	var skus []string
+	for _, sku := range pattern.Orders {
+		if sku != "" && !slices.Contains(skus, sku) {
+			skus = append(skus, sku)
+		}
+	}
+	if len(skus) == 0 {
+		return ""
+	}
+	return "SKU " + listed(skus, most)
+}
+
+// risk is money at risk, in words.
+type risk struct {
+	Rules      []string // the invariants that see it
+	Net, Gross string
+	Bearer     string // "the buyers", "the merchant", or "" where nobody loses by it
+	When       string // "from 2.100s until 3.400s"
+	Stands     bool   // something is still missing
+}
+
+// risksOf lists what one violated invariant puts at risk.
+func risksOf(result invariants.InvariantResult) []risk {
+	var all []risk
+	for _, money := range result.AtRisk {
+		all = append(all, risk{
+			Rules: []string{result.ID + " " + result.Name}, Net: amount(money.NetMinor, money.Currency),
+			Gross: amount(money.GrossMinor, money.Currency), Bearer: bearer(money.Bearer),
+			When: period(result.SinceMS, result.UntilMS), Stands: money.NetMinor > 0,
+		})
+	}
+	return all
+}
+
+// risks lists what all put at risk. Where several see equal sums, it is told once, as the first sees it.
+func risks(verdict invariants.Verdict) []risk {
+	var all []risk
+	for _, result := range verdict.Invariants {
+		for _, one := range risksOf(result) {
+			at := slices.IndexFunc(all, func(r risk) bool { return r.Net == one.Net && r.Gross == one.Gross && r.Bearer == one.Bearer })
+			if at < 0 {
+				all = append(all, one)
+				continue
+			}
+			all[at].Rules = append(all[at].Rules, one.Rules...)
+		}
+	}
+	return all
+}
+
+// words is a risk as one line.
+func (r risk) words() string {
+	text := r.Net + " at risk"
+	switch {
+	case !r.Stands:
+		text = r.Gross + " moved wrongly, and nothing of it is missing now"
+	case r.Gross != r.Net:
+		text += " (" + r.Gross + " before refunds)"
+	}
+	if r.Bearer != "" && r.Stands {
+		text += ", borne by " + r.Bearer
+	}
+	return text + ", " + r.When
+}
+
+// bearer is who bears a loss.
+func bearer(who invariants.Bearer) string {
+	switch who {
+	case invariants.BearerBuyer:
+		return "the buyers"
+	case invariants.BearerMerchant:
+		return "the merchant"
+	default:
+		return plain(string(who))
+	}
+}
+
+// period is since when and until when, in time since the run's start.
+func period(sinceMS, untilMS int64) string {
+	switch {
+	case sinceMS == 0 && untilMS == 0:
+		return "and it lasts"
+	case untilMS == 0:
+		return "from " + atMS(sinceMS) + ", and it lasts"
+	case untilMS <= sinceMS:
+		return "at " + atMS(sinceMS)
+	default:
+		return "from " + atMS(sinceMS) + " until " + atMS(untilMS)
+	}
+}
+
+// purse is whose money is at risk, in one currency.
+type purse struct {
+	currency    string
+	bearer      invariants.Bearer
+	most        int64 // the largest sum that one invariant sees missing
+	times       int   // how many invariants see some of it missing
+	since, last int64 // milliseconds; last 0: it lasts
+}
+
+// purses adds the missing money up, for each currency and bearer. Invariants may see the same money from two sides, so
+// that the largest of their sums counts.
+func purses(verdict invariants.Verdict) []purse {
+	var all []purse
+	for _, result := range verdict.Invariants {
+		for _, money := range result.AtRisk {
+			if money.NetMinor <= 0 {
+				continue
+			}
+			at := slices.IndexFunc(all, func(p purse) bool { return p.currency == money.Currency && p.bearer == money.Bearer })
+			if at < 0 {
+				at = len(all)
+				all = append(all, purse{currency: money.Currency, bearer: money.Bearer, since: result.SinceMS, last: result.UntilMS})
+			}
+			p := &all[at]
+			p.most, p.times = max(p.most, money.NetMinor), p.times+1
+			p.since = min(p.since, result.SinceMS)
+			if p.last != 0 { // otherwise it lasts already
+				p.last = max(p.last, result.UntilMS)
+			}
+			if result.UntilMS == 0 {
+				p.last = 0
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b purse) int {
+		return cmp.Or(cmp.Compare(a.currency, b.currency), cmp.Compare(a.bearer, b.bearer))
+	})
+	return all
+}
+
+// loss says how much money is missing, whose it is, and since when. "At least" says that there may be more than one
+// invariant sees.
+func loss(verdict invariants.Verdict) []string {
+	var words []string
+	for _, p := range purses(verdict) {
+		text := amount(p.most, p.currency) + " at risk"
+		if p.times > 1 {
+			text = "at least " + text
+		}
+		if who := bearer(p.bearer); who != "" {
+			text += ", borne by " + who
+		}
+		words = append(words, text+", "+period(p.since, p.last))
+	}
+	return words
+}
+
+// otherReasons are those that the violated invariants do not tell by themselves.
+func otherReasons(verdict invariants.Verdict) []string {
+	var others []string
+	for _, reason := range verdict.Reasons {
+		told := slices.ContainsFunc(verdict.Invariants, func(r invariants.InvariantResult) bool {
+			return r.Gates && reason == fmt.Sprintf("%s, %s: %s", r.ID, r.Name, r.Summary)
+		})
+		if !told {
+			others = append(others, reason)
+		}
+	}
+	return others
+}
+
+// statusWords is an invariant's status, and why a red one does not fail the run.
+func statusWords(result invariants.InvariantResult) string {
+	switch {
+	case result.Status == invariants.Held && result.Exercised == 0:
+		return "held, never exercised"
+	case result.Status != invariants.Violated || result.Gates:
+		return string(result.Status)
+	case result.Known:
+		return "violated, known"
+	default:
+		return "violated, beyond contract"
+	}
+}
+
+// sold is one SKU in words.
+func sold(sale invariants.SaleResult) string {
+	text := fmt.Sprintf("%d of %s of %s sold", sale.Sold, count(sale.Stock, "unit"), plain(sale.SKU))
+	switch {
+	case sale.Sold > sale.Stock:
+		text += fmt.Sprintf(", %d oversold", sale.Sold-sale.Stock)
+	case sale.SoldOut && sale.Available > 0:
+		text += ", sold out for a while"
+	case sale.SoldOut:
+		text += ", sold out"
+	}
+	if sale.Reserved != 0 {
+		text += fmt.Sprintf(", %d reserved", sale.Reserved)
+	}
+	if sale.Available != 0 {
+		text += fmt.Sprintf(", %d available", sale.Available)
+	}
+	return text
+}
+
+// paid is the channel's ledger in one currency, in words.
+func paid(money invariants.MoneyResult) string {
+	return fmt.Sprintf("%s paid, %s refunded, %s owed to buyers", amount(money.CapturedMinor, money.Currency),
+		amount(money.RefundedMinor, money.Currency), amount(money.OwedMinor, money.Currency))
+}
+
+// came is who came.
+func came(load invariants.LoadResult) string {
+	text := fmt.Sprintf("%d came, of %d offered", load.Started, load.Offered)
+	if load.Dropped > 0 {
+		text += fmt.Sprintf(", %d dropped", load.Dropped)
+	}
+	if load.Interrupted > 0 {
+		text += fmt.Sprintf(", %d cut off", load.Interrupted)
+	}
+	return text
+}
+
+// levelName is a service level's name as people say it.
+func levelName(level invariants.ServiceResult) string {
+	return plain(strings.ReplaceAll(strings.TrimSuffix(level.ID, "_ms"), "_", " "))
+}
+
+// levelValue is what was measured of it.
+func levelValue(level invariants.ServiceResult) string {
+	if level.Status == levelInconclusive {
+		return "not measured"
+	}
+	return inUnit(level.Value, level.Unit)
+}
+
+// levelBound is what the scenario asks of it, if it asks anything.
+func levelBound(level invariants.ServiceResult) string {
+	if level.Bound == nil {
+		return ""
+	}
+	return inUnit(*level.Bound, level.Unit)
+}
+
+func inUnit(value float64, unit string) string {
+	if unit == "share" {
+		return percent(value)
+	}
+	return strings.TrimSpace(figure(value) + " " + plain(unit))
+}
+
+// Statuses of a service level that a report treats apart.
+const (
+	levelExceeded     = "exceeded"
+	levelInconclusive = "inconclusive"
+)
