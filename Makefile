@@ -17,7 +17,7 @@ help: ## show the targets
 
 .PHONY: build
 build: ## build bin/paystorm, in pure Go
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/paystorm
+	CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/paystorm
 
 .PHONY: demo
 demo: build ## storm the reference shop; ends green

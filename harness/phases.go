@@ -90,16 +90,9 @@ func (r *run) checkpoint(ctx context.Context) {
 	}
 }
 
-// heal undoes every fault and lets the channel make no new decision. It may be called on any way out.
-func (r *run) heal(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healWithin)
-	defer cancel()
-	err := r.engine.Heal(ctx)
-	if r.channel != nil {
-		r.channel.Heal()
-	}
-	return err
-}
+// heal undoes every fault but those that stay until the books are read. The engine bounds each undoing, and makes no new
+// decision from here on.
+func (r *run) heal(ctx context.Context) error { return r.engine.Heal(ctx) }
 
 // settle waits for the shop to converge. It ends early only when the channel owes nothing, the books agree with the
 // channel's ledger, and they have not changed for the shop's longest timer.
@@ -138,15 +131,14 @@ func (r *run) runJobs(ctx context.Context) {
 	}
 }
 
-// observe reads the books until two readings agree. Faults that stay until then end here.
+// observe reads the books until two readings agree. Faults that stay until then end after it, in close.
 func (r *run) observe(ctx context.Context) error {
 	reading, err := r.shop.ReadAgreed(ctx, history.ReadingFinal, pollBooks, observeWithin)
-	if err == nil {
-		r.recorder.Reading(reading)
+	if err != nil {
+		return err
 	}
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin)
-	defer cancel()
-	return errors.Join(err, r.engine.Finish(finish))
+	r.recorder.Reading(reading)
+	return nil
 }
 
 // read takes one reading of the books and records it.

@@ -24,11 +24,8 @@ const (
 	writerLoad    = "load"
 )
 
-// How long undoing and closing may take, whatever has happened. A peer that does not read can hold a link for ever.
-const (
-	healWithin  = 10 * time.Second
-	closeWithin = 15 * time.Second
-)
+// closeWithin is how long closing one part of the world may take. A peer that does not read can hold a link for ever.
+const closeWithin = 15 * time.Second
 
 // Config is what one run needs beside its plan.
 type Config struct {
@@ -151,6 +148,11 @@ func (r *run) close() error {
 	r.phaseIn.Store(history.PhaseClose)
 	r.record(history.Event{Source: history.SourcePhase, Kind: history.PhaseBegin, State: history.PhaseClose})
 	var failed []error
+	if r.engine != nil {
+		if err := r.engine.Finish(context.Background()); err != nil {
+			failed = append(failed, err)
+		}
+	}
 	for _, part := range slices.Backward(r.closers) {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		err := part.do(ctx)

@@ -233,14 +233,18 @@ func (r *run) startChannel(ctx context.Context) error {
 		PayURL:         r.channelURL + "/pay",
 	})
 	server := &http.Server{Handler: r.channel.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	r.work(r.channel.Run)
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	r.work(func(context.Context) error { return r.channel.Run(running) })
 	r.work(func(context.Context) error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("channel: %w", err)
 		}
 		return nil
 	})
-	r.onClose("channel", func(context.Context) error { return server.Close() })
+	r.onClose("channel", func(ctx context.Context) error {
+		end() // requests that are held back end with it; every one of them is recorded before the history is closed
+		return server.Shutdown(ctx)
+	})
 	return r.links.Connect(linkShopToChannel, listener.Addr().String())
 }
 

@@ -7,6 +7,6 @@ grep -rlE '^func Fuzz[A-Z]' --include='*_test.go' . | while read -r file; do
 	package=./$(dirname "$file" | sed 's|^\./||')
 	sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$file" | while read -r target; do
 		echo "== $package $target for $time"
-		go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time"
+		go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 10x
 	done
 done

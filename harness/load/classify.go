@@ -34,7 +34,7 @@ func unknown(status int, format string, args ...any) answer {
 // classify reads an answer by the step's own rules and by nothing else. A success that lacks what the step captures is
 // no success that a buyer could go on with, and a refusal that lacks its reason may be somebody else's: both are unknown.
 func classify(step *scenarios.Step, states map[string]string, status int, body []byte) answer {
-	if isOK(step.OK, status) {
+	if slices.Contains(step.OK.Status, status) {
 		return succeeded(step, states, status, body)
 	}
 	for _, match := range step.Refused {
@@ -52,13 +52,6 @@ func classify(step *scenarios.Step, states map[string]string, status int, body [
 		return answer{outcome: history.Refused, status: status, reason: reason}
 	}
 	return unknown(status, "status %d", status)
-}
-
-func isOK(match scenarios.Match, status int) bool {
-	if len(match.Status) == 0 {
-		return status >= 200 && status < 300
-	}
-	return slices.Contains(match.Status, status)
 }
 
 func succeeded(step *scenarios.Step, states map[string]string, status int, body []byte) answer {

@@ -215,6 +215,7 @@ func TestTheTransportRepeatsNothing(t *testing.T) {
 				answering(201, `{}`)(w, r)
 			}
 			r := m.runner("buy", Payer{}, func(p *scenarios.Plan) {
+				c.step.OK = scenarios.Match{Status: []int{201}}
 				p.System.Journeys["buy"] = []scenarios.Step{c.step}
 			})
 			for buyer := range 2 {

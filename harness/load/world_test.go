@@ -233,7 +233,7 @@ func system() scenarios.System {
 	}
 	pay := scenarios.Step{Name: history.OpPay, Payment: "{{ payment }}"}
 	poll := scenarios.Step{
-		Name: history.OpPoll, Get: "/orders/{{ order }}", State: "state", Every: ms(10), Within: ms(200),
+		Name: history.OpPoll, Get: "/orders/{{ order }}", OK: status(200), State: "state", Every: ms(10), Within: ms(200),
 		Until: []string{"paid", "refunded", "closed"},
 	}
 	refund := scenarios.Step{
@@ -245,7 +245,7 @@ func system() scenarios.System {
 			JSON: map[string]any{"sku": "{{ sku }}", "stock": "{{ stock | number }}"},
 		}},
 		Journeys: map[string][]scenarios.Step{
-			"buy":    {order, pay, poll, {Name: history.OpLook, Get: "/orders/{{ order }}", State: "state"}},
+			"buy":    {order, pay, poll, {Name: history.OpLook, Get: "/orders/{{ order }}", OK: status(200), State: "state"}},
 			"refund": {order, pay, poll, refund},
 		},
 		Acts: map[string]scenarios.Step{

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paystorm/paystorm/dice"
+	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/mockchannel"
+)
+
+// channelCommand is the mock channel alone, for development against it.
+func channelCommand() *cobra.Command {
+	dialect, addr := "standard", "127.0.0.1:8090"
+	refundDelay := time.Second
+	cmd := &cobra.Command{
+		Use:   "channel",
+		Short: "Run the mock payment channel alone, beside a shop under development",
+		Example: `  paystorm channel
+  CHANNEL_KEY=sk_mine CHANNEL_SECRET=whsec_… paystorm channel --dialect standard --addr 127.0.0.1:8090`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			spoken, err := harness.Dialect(dialect)
+			if err != nil {
+				return err
+			}
+			return serveChannel(cmd.Context(), commandStreams(cmd), spoken, addr, refundDelay)
+		},
+	}
+	cmd.Flags().StringVar(&dialect, "dialect", dialect, "what the channel speaks")
+	cmd.Flags().StringVar(&addr, "addr", addr, "where it listens; loopback only")
+	cmd.Flags().DurationVar(&refundDelay, "refund-delay", refundDelay, "how long a refund is pending")
+	return cmd
+}
+
+// serveChannel runs a channel until the context ends. Its events go to standard output as JSON lines.
+func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, addr string, refundDelay time.Duration) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("--addr %q: want HOST:PORT: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("--addr %q: the channel listens on loopback only; it moves play money, but anyone could move it", addr)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errEnvironment, err)
+	}
+	merchant := mockchannel.Merchant{
+		ID:           "m-paystorm",
+		APIKey:       orElse(os.Getenv("CHANNEL_KEY"), "sk_paystorm"),
+		NotifySecret: orElse(os.Getenv("CHANNEL_SECRET"), "whsec_cGF5c3Rvcm0tcGF5c3Rvcm0tcGF5c3Rvcm0="),
+	}
+	url := "http://" + listener.Addr().String()
+	fmt.Fprintf(s.err, "channel   %s (%s)\nmerchant  %s\nAPI key   %s\nsecret    %s\n", url, dialect.Name(), merchant.ID, merchant.APIKey, merchant.NotifySecret)
+
+	var mu sync.Mutex
+	encoder := json.NewEncoder(s.out)
+	channel := mockchannel.New(mockchannel.Config{
+		Clock: history.StartClock(),
+		Record: func(event history.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			_ = encoder.Encode(event) // a broken pipe has nobody left to tell
+		},
+		Dice: dice.New(time.Now().UnixNano()), Merchants: []mockchannel.Merchant{merchant}, Dialect: dialect,
+		RefundDelay: refundDelay, PayURL: url + "/pay",
+	})
+	server := &http.Server{Handler: channel.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return channel.Run(ctx) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return server.Close()
+	})
+	return group.Wait()
+}
+
+func orElse(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

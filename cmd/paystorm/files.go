@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/invariants"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+func commandStreams(cmd *cobra.Command) streams {
+	return streams{in: cmd.InOrStdin(), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
+}
+
+func planCommand() *cobra.Command {
+	var flags planFlags
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "plan SCENARIO",
+		Short: "Print what would happen, with every choice resolved",
+		Example: `  paystorm plan stormy-sale --seed 7
+  paystorm plan my-sale.yaml --json > plan.json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plan, err := flags.plan(args[0], flags.seed)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				return plan.WriteText(cmd.OutOrStdout())
+			}
+			return plan.WriteJSON(cmd.OutOrStdout())
+		},
+	}
+	flags.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as plan.json")
+	return cmd
+}
+
+func validateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "validate FILE…",
+		Short:   "Check scenario and system files, and print all faults at once",
+		Example: "  paystorm validate my-sale.yaml my-shop.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			library, err := scenarios.Shipped()
+			if err != nil {
+				return err
+			}
+			var all scenarios.Errors
+			for _, file := range args {
+				var faults scenarios.Errors
+				err := library.Validate(file, vocabulary())
+				if errors.As(err, &faults) {
+					all = append(all, faults...)
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", file)
+			}
+			if len(all) > 0 {
+				return all
+			}
+			return nil
+		},
+	}
+}
+
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:       "schema scenario|system|verdict",
+		Short:     "Print a JSON Schema, for editors and for whoever reads verdicts",
+		Example:   "  paystorm schema scenario > scenario.schema.json",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"scenario", "system", "verdict"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := schema(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+}
+
+func schema(of string) ([]byte, error) {
+	switch of {
+	case "scenario":
+		return scenarios.ScenarioSchema(vocabulary())
+	case "system":
+		return scenarios.SystemSchema(vocabulary())
+	default:
+		return invariants.VerdictSchemaJSON()
+	}
+}
+
+func listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:       "list scenarios|faults|invariants|dialects",
+		Short:     "List what scenarios can be made of",
+		Example:   "  paystorm list faults",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"scenarios", "faults", "invariants", "dialects"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			switch args[0] {
+			case "scenarios":
+				if err := listScenarios(table); err != nil {
+					return err
+				}
+			case "faults":
+				v := vocabulary()
+				for _, kind := range slices.Concat(v.Faults, v.Payers) {
+					fmt.Fprintf(table, "%s\t%s\t%s\n", kind.Name, kind.Contract, kind.Doc)
+				}
+			case "invariants":
+				for _, invariant := range invariants.All() {
+					fmt.Fprintf(table, "%s\t%s\t%s\n", invariant.ID, invariant.Name, invariant.Statement)
+				}
+			case "dialects":
+				for _, name := range harness.Dialects() {
+					fmt.Fprintln(table, name)
+				}
+			}
+			return table.Flush()
+		},
+	}
+}
+
+func listScenarios(out io.Writer) error {
+	library, err := scenarios.Shipped()
+	if err != nil {
+		return err
+	}
+	for _, name := range library.Names() {
+		scenario, err := library.Find(name, vocabulary())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s\t%s\n", name, firstSentence(scenario.Why))
+	}
+	return nil
+}
+
+func firstSentence(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if sentence, _, found := strings.Cut(text, ". "); found {
+		return sentence + "."
+	}
+	return text
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/paystorm/paystorm/"
+
+// mayImport is the import law: which of our packages each of our packages may import, tests aside. A package that is not
+// listed is a room that nobody has thought about.
+var mayImport = map[string][]string{
+	"money":                {},
+	"dice":                 {},
+	"history":              {"money"},
+	"scenarios":            {"money"},
+	"mockchannel":          {"history", "dice", "money"},
+	"mockchannel/standard": {"mockchannel", "history", "dice", "money"},
+	"harness/ports":        {},
+	"harness/link":         {"history", "scenarios", "harness/ports"},
+	"harness/sut":          {"scenarios", "history", "money", "dice", "harness/ports"},
+	"harness/load":         {"scenarios", "history", "money", "dice"},
+	"harness/load/k6child": {"harness/load", "scenarios", "history", "money", "dice"},
+	"harness/fault":        {"scenarios", "history", "money", "dice", "mockchannel", "harness/load", "harness/link"},
+	"harness": {
+		"scenarios", "history", "money", "dice", "mockchannel", "mockchannel/standard",
+		"harness/link", "harness/sut", "harness/load", "harness/load/k6child", "harness/fault",
+	},
+	"invariants":         {"history", "money"},
+	"reports":            {"history", "invariants", "money"},
+	"examples/flashshop": {},
+	"cmd/prove":          {},
+	"cmd/paystorm":       nil, // wiring: everything
+}
+
+func TestImportLaw(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := 0
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		name := strings.TrimPrefix(path, module)
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s is not in the import law", name)
+			continue
+		}
+		packages++
+		if name == "cmd/paystorm" {
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			ours, isOurs := strings.CutPrefix(imported, module)
+			if isOurs && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s: it may import only %v", name, ours, allowed)
+			}
+		}
+	}
+	if packages < 10 {
+		t.Errorf("go list named %d packages: the law was held against too little", packages)
+	}
+}

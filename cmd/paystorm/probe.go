@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+func probeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "probe SYSTEM",
+		Short: "Start a shop, read its books once, and print them as canonical tables",
+		Long: "Start a shop as its system file says (or find the one that runs), read its books once, and print the canonical\n" +
+			"tables. A probe that fails says why, so that a mapping can be got right in minutes.",
+		Example: "  paystorm probe my-shop.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			library, err := scenarios.Shipped()
+			if err != nil {
+				return err
+			}
+			system, err := library.FindSystem(args[0], vocabulary())
+			if err != nil {
+				return err
+			}
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("finding this binary: %w", err)
+			}
+			out, err := os.MkdirTemp("", "paystorm-probe-")
+			if err != nil {
+				return fmt.Errorf("%w: %w", errEnvironment, err)
+			}
+			defer func() { _ = os.RemoveAll(out) }()
+			reading, err := harness.Probe(cmd.Context(), *system, out, self)
+			if err != nil {
+				return err
+			}
+			return printReading(cmd.OutOrStdout(), reading)
+		},
+	}
+}
+
+// printReading prints the tables that were read, and fails if a probe did.
+func printReading(out io.Writer, reading history.Reading) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(reading.Books); err != nil {
+		return err
+	}
+	for _, table := range history.Tables() {
+		if !reading.Has(table) {
+			fmt.Fprintf(out, "%s: not read\n", table)
+		}
+	}
+	for _, failure := range reading.Errors {
+		fmt.Fprintf(out, "error: %s\n", failure)
+	}
+	if len(reading.Errors) > 0 {
+		return statusError(exitEnvironment)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+
+	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Run is the whole program: it executes one command line and returns the exit status. Errors are printed here, once.
+func Run(ctx context.Context, args []string, s streams) int {
+	root := &cobra.Command{
+		Use:   "paystorm",
+		Short: "Storm a shop and see whether a cent or a unit goes missing",
+		Example: `  paystorm run stormy-sale                    the demo: a flash sale in bad weather
+  paystorm run my-sale.yaml --seeds 1..5      your own scenario, five times
+  paystorm check runs/stormy-sale-s1-…        judge a run again`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		runCommand(), planCommand(), checkCommand(), reportCommand(), validateCommand(), probeCommand(),
+		listCommand(), channelCommand(), historyCommand(), schemaCommand(),
+	)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitPass
+	}
+	var status statusError
+	if errors.As(err, &status) {
+		return int(status)
+	}
+	fmt.Fprintln(s.err, color.RedString("paystorm:"), err)
+	return exitOf(err)
+}
+
+// statusError ends a command whose output has said everything already.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func exitOf(err error) int {
+	var environment *harness.EnvironmentError
+	var invalid scenarios.Errors
+	switch {
+	case errors.As(err, &environment):
+		return exitEnvironment
+	case errors.As(err, &invalid):
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitInconclusive
+	case errors.Is(err, errEnvironment):
+		return exitEnvironment
+	default:
+		return exitUsage
+	}
+}
+
+// errEnvironment marks errors of the machine rather than of the command line.
+var errEnvironment = errors.New("environment")

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/harness/fault"
+	"github.com/paystorm/paystorm/harness/load"
+	"github.com/paystorm/paystorm/harness/sut"
+	"github.com/paystorm/paystorm/invariants"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// vocabulary is everything that a scenario or system file may name. It is put together here because the packages that
+// own the parts do not know one another.
+func vocabulary() scenarios.Vocabulary {
+	faults, payers := fault.Vocabulary()
+	v := scenarios.Vocabulary{
+		Faults:   faults,
+		Payers:   payers,
+		Profiles: load.Profiles(),
+		Dialects: harness.Dialects(),
+	}
+	for _, launcher := range sut.Launchers() {
+		v.Launchers = append(v.Launchers, launcher.Name)
+	}
+	for _, invariant := range invariants.All() {
+		v.Invariants = append(v.Invariants, invariant.ID)
+	}
+	return v
+}
