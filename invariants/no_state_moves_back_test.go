@@ -15,6 +15,10 @@ func (b *builder) reordered() *orderBuilder {
 func TestNoStateMovesBack(t *testing.T) {
 	judgeCases(t, noStateMovesBack(), []judgement{
 		{name: "in order", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "a failure that came before the success", idle: true, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").declined().notified(history.PaymentFailed, history.OK).captured().
+				delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid)
+		}},
 		{name: "a late failure is ignored", story: func(b *builder) {
 			b.reordered().told(history.OrderPaid).row(history.OrderPaid)
 		}},

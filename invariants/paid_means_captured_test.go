@@ -57,6 +57,12 @@ func TestPaidMeansCaptured(t *testing.T) {
 		{name: "a buyer is told paid, and it is taken back", violated: nothing, story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").told(history.OrderPaid).row(history.OrderClosed)
 		}},
+		{name: "no amount in the books, and no coupon either", violated: nothing, story: func(b *builder) {
+			b.order("o1", 1, "phone").row(history.OrderPaid).finalRow.Minor = 0
+		}},
+		{name: "a coupon, and a payment that was asked for", violated: nothing, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").row(history.OrderPaid).coupon("half-of-it").finalRow.Minor = 0
+		}},
 		{name: "told paid before the capture", violated: early, story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").told(history.OrderPaid).captured().row(history.OrderPaid)
 		}},

@@ -198,6 +198,20 @@ func TestStockConservedListsUndersoldUnits(t *testing.T) {
 	}
 }
 
+func TestStockConservedListsNothingWhereNobodyWasSentAway(t *testing.T) {
+	b := newHistory(t)
+	b.rush().row(history.OrderClosed)
+	if found := b.at(30_000).find(stockConserved()); len(found.Pending) != 0 {
+		t.Errorf("stock that is left is no news, got %v", found.Pending)
+	}
+	b = newHistory(t)
+	b.sell(10)
+	b.unseen("", 1, "phone", 1).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
+	if found := b.at(30_000).find(stockConserved()); len(found.Pending) != 0 {
+		t.Errorf("sold out is no news, got %v", found.Pending)
+	}
+}
+
 func TestStockConservedCountsUnitsAndMoney(t *testing.T) {
 	b := newHistory(t)
 	b.rush().captured().row(history.OrderPaid)
