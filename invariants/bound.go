@@ -24,7 +24,8 @@ func boundOf(run *Run) (bound, bool) {
 	}
 	b := bound{begin: run.Final.Begin, longest: run.Header.System.Timers.Longest()}
 	standing := map[string]bool{}
-	for _, event := range run.Events {
+	for i := range run.Events {
+		event := &run.Events[i]
 		if event.At > b.begin {
 			break
 		}

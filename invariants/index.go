@@ -156,6 +156,13 @@ func (x *index) findForeign() {
 			delete(x.warmRefs, op.Ref)
 		}
 	}
+	for i := range x.run.Readings {
+		for _, row := range x.run.Readings[i].Books.Orders {
+			if row.SKU != "" && row.SKU == x.run.Header.WarmUpSKU {
+				x.foreign[row.Order] = true
+			}
+		}
+	}
 	delete(x.foreign, "")
 	delete(x.warmRefs, "")
 }
@@ -181,10 +188,6 @@ func (x *index) findNumbers() {
 	}
 	for i := range x.run.Readings {
 		for _, row := range x.run.Readings[i].Books.Orders {
-			if row.SKU != "" && row.SKU == x.run.Header.WarmUpSKU {
-				x.foreign[row.Order] = true
-				continue
-			}
 			x.know(row.Order, row.Ref)
 		}
 	}
@@ -195,11 +198,11 @@ func (x *index) know(order, ref string) *Story {
 	if order == "" {
 		return x.unnumbered(ref)
 	}
-	if x.foreign[order] || x.warmRefs[ref] {
-		return nil
-	}
 	story := x.byOrder[order]
 	if story == nil {
+		if x.foreign[order] || x.warmRefs[ref] {
+			return nil
+		}
 		story = &Story{Order: order}
 		x.byOrder[order] = story
 		x.all = append(x.all, story)
