@@ -30,7 +30,7 @@ type line struct {
 	Class  string // of the style sheet: its colour
 	Values []float64
 	Filled bool
-	Dots   bool // measured now and then: dots, joined by a thin line
+	Dots   bool // measured now and then: dots, joined by a thin line where there are a few
 }
 
 // panel is one chart of the stack; all share the time axis.
@@ -243,8 +243,22 @@ func drawLine(b *strings.Builder, s series, l line, y func(float64) float64) {
 	class := "line"
 	if l.Dots {
 		class = "line thin"
+		if measured(l.Values) < 3 { // a line from the first to the last would claim to know what was between
+			return
+		}
 	}
 	fmt.Fprintf(b, `<path class="%s %s" d="%s"/>`, class, l.Class, stroke.String())
+}
+
+// measured counts the values that are one.
+func measured(values []float64) int {
+	n := 0
+	for _, value := range values {
+		if !math.IsNaN(value) {
+			n++
+		}
+	}
+	return n
 }
 
 // idle says that nothing happened in a bin, before it and after it.
@@ -263,13 +277,16 @@ func highest(values []float64) float64 {
 	return most
 }
 
-// niceCeiling is the least of 1, 2, 2.5, 5 times a power of ten that is not below the value.
-func niceCeiling(value float64) float64 {
+// niceCeiling is the least round figure that is not below the value and whose half is round too.
+func niceCeiling(value float64) float64 { return roundUp(value, 1, 1.5, 2, 3, 4, 5, 6, 8) }
+
+// roundUp is the least of the factors times a power of ten that is not below the value.
+func roundUp(value float64, factors ...float64) float64 {
 	if value <= 0 {
 		return 1
 	}
 	power := math.Pow(10, math.Floor(math.Log10(value)))
-	for _, factor := range []float64{1, 2, 2.5, 5} {
+	for _, factor := range factors {
 		if factor*power >= value {
 			return factor * power
 		}

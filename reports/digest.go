@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -35,16 +36,31 @@ func answered(beats []beat) []beat {
 	return joined
 }
 
-// rowsTogether puts the rows of one reading on one line.
+// rowsTogether puts the rows of one reading on one line, and equal ones of them once.
 func rowsTogether(beats []beat) []beat {
 	var joined []beat
-	for _, b := range beats {
-		last := len(joined) - 1
-		if last >= 0 && strings.HasSuffix(b.Who, " books") && joined[last].Who == b.Who && joined[last].At == b.At {
-			joined[last].What += "; " + b.What
-			continue
+	for from := 0; from < len(beats); {
+		first := beats[from]
+		to := from + 1
+		for to < len(beats) && first.row && beats[to].row && beats[to].Who == first.Who && beats[to].At == first.At {
+			to++
 		}
-		joined = append(joined, b)
+		var words []string
+		for i := from; i < to; {
+			equal := i + 1
+			for equal < to && beats[equal].What == beats[i].What {
+				equal++
+			}
+			what := beats[i].What
+			if equal-i > 1 {
+				what = fmt.Sprintf("%d × %s", equal-i, what)
+			}
+			words = append(words, what)
+			i = equal
+		}
+		first.What = strings.Join(words, "; ")
+		joined = append(joined, first)
+		from = to
 	}
 	return joined
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -94,7 +95,7 @@ func eachTag(t *testing.T, page string, yield func(html.Token)) {
 	for {
 		switch tokens.Next() {
 		case html.ErrorToken:
-			if tokens.Err() != io.EOF {
+			if !errors.Is(tokens.Err(), io.EOF) {
 				t.Fatal(tokens.Err())
 			}
 			return
@@ -110,7 +111,7 @@ func TestHostileJUnitParses(t *testing.T) {
 	elements := map[string]bool{"testsuite": true, "testcase": true, "failure": true, "error": true, "skipped": true}
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {

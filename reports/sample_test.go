@@ -116,8 +116,12 @@ func (s *sample) phases() {
 		name     string
 		from, to float64
 	}{
-		{history.PhaseStart, 0, 0.5}, {history.PhaseStorm, 1, 7}, {history.PhaseHeal, 7, 7.2},
-		{history.PhaseSettle, 7.2, 10}, {history.PhaseObserve, 10, 10.2}, {history.PhaseClose, 10.2, 10.4},
+		{history.PhaseStart, 0, 0.5},
+		{history.PhaseStorm, 1, 7},
+		{history.PhaseHeal, 7, 7.2},
+		{history.PhaseSettle, 7.2, 10},
+		{history.PhaseObserve, 10, 10.2},
+		{history.PhaseClose, 10.2, 10.4},
 	} {
 		s.event("harness", sec(phase.from), history.Event{Source: history.SourcePhase, Kind: history.PhaseBegin, State: phase.name})
 		s.event("harness", sec(phase.to), history.Event{Source: history.SourcePhase, Kind: history.PhaseEnd, State: phase.name})
@@ -173,7 +177,7 @@ func (s *sample) buyer(number int, at history.Time) {
 	}
 	o := &sampleOrder{buyer: number, ref: history.Ref{Run: "r1", Buyer: number, Nth: 1}.String()}
 	s.event("load", at, history.Event{Source: history.SourceLoad, Kind: history.JourneyBegin, Ref: o.ref, Buyer: number, Key: "buy"})
-	end := at
+	var end history.Time
 	if s.left == 0 {
 		end = s.ask(o, history.OpOrder, at, 15, func(op *history.Op) {
 			op.Intended, op.Outcome, op.Reason = at, history.Refused, s.names.reason
@@ -242,7 +246,7 @@ func (s *sample) pay(o *sampleOrder, at history.Time) history.Time {
 		s.struck("forge-callbacks", captured, history.Event{Order: o.number, Payment: o.payment, State: "succeeded", Key: history.PaymentSucceeded})
 		s.deliver(o, captured.Add(-time.Millisecond), event+"f", 1, history.PaymentSucceeded, history.ForgeryWrongKey)
 	}
-	paid := captured
+	var paid history.Time
 	if s.chance(15) {
 		s.struck("lose-callbacks", captured, history.Event{Order: o.number, Payment: o.payment, State: "succeeded", Key: history.PaymentSucceeded})
 		s.event("channel", captured, history.Event{

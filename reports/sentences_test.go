@@ -31,6 +31,8 @@ func TestSentence(t *testing.T) {
 	partly.Judged.Total = 2
 	oversold := verdictOf(invariants.Fail, red(true, "phone"))
 	oversold.Sale = []invariants.SaleResult{{SKU: "phone", Stock: 10, Sold: 12}}
+	wrongStock := verdictOf(invariants.Fail, red(true, "phone", "a"))
+	wrongStock.Sale = []invariants.SaleResult{{SKU: "phone", Stock: 10, Sold: 9}}
 	many := red(true, "a", "b")
 	many.Patterns[0].Count = 250
 	for name, test := range map[string]struct {
@@ -43,6 +45,7 @@ func TestSentence(t *testing.T) {
 		"one order twice":          {verdictOf(invariants.Fail, red(true, "a", "a")), "The books do not add up for 1 order."},
 		"more than are quoted":     {verdictOf(invariants.Fail, many), "The books do not add up for more than 2 orders."},
 		"oversold":                 {oversold, "2 units of phone sold that did not exist."},
+		"a stock that is wrong":    {wrongStock, "The stock of phone does not add up, and the books do not add up for 1 order."},
 		"a SKU and not an order":   {verdictOf(invariants.Fail, red(true, "phone")), "The books do not add up."},
 		"the run and not an order": {verdictOf(invariants.Fail, red(true, "")), "The books do not add up."},
 		"service only":             {verdictOf(invariants.Fail, held), "Every cent is accounted for, but the service was worse than was promised."},
@@ -109,7 +112,8 @@ func TestLoss(t *testing.T) {
 	verdict := invariants.Verdict{Invariants: []invariants.InvariantResult{
 		{SinceMS: 2000, UntilMS: 3000, AtRisk: []invariants.AtRisk{{Currency: "CNY", NetMinor: 100, Bearer: invariants.BearerBuyer}}},
 		{SinceMS: 1000, AtRisk: []invariants.AtRisk{
-			{Currency: "CNY", NetMinor: 300, Bearer: invariants.BearerBuyer}, {Currency: "JPY", NetMinor: 7, Bearer: invariants.BearerMerchant},
+			{Currency: "CNY", NetMinor: 300, Bearer: invariants.BearerBuyer},
+			{Currency: "JPY", NetMinor: 7, Bearer: invariants.BearerMerchant},
 			{Currency: "EUR", GrossMinor: 7, Bearer: invariants.BearerMerchant},
 		}},
 		{SinceMS: 4000, UntilMS: 5000, AtRisk: []invariants.AtRisk{{Currency: "CNY", NetMinor: 200, Bearer: invariants.BearerBuyer}}},

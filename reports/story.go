@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -22,6 +22,7 @@ type beat struct {
 	sends, answers string // the delivery attempt that it begins or ends
 	answer         string // with answers: in a few words
 	read           string // what was looked at, where it is a look that may come again with the same answer
+	row            bool   // a row of the shop's books
 }
 
 // Weights of beats.
@@ -42,24 +43,39 @@ func Story(out io.Writer, recorded *history.History, order string) error {
 	return err
 }
 
-// storyLines sets beats as a table, cut to a width where one is given.
+// storyLines sets beats as a table. With a width, what is longer goes on in a second line, and ends there.
 func storyLines(beats []beat, width int) string {
-	var b strings.Builder
-	table := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	who := 0
 	for _, beat := range beats {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", at(beat.At), beat.Who, beat.words())
+		who = max(who, utf8.RuneCountInString(beat.Who))
 	}
-	flush(table)
-	if width == 0 {
-		return b.String()
-	}
-	lines := strings.SplitAfter(b.String(), "\n")
-	for i, line := range lines {
-		if text, whole := strings.CutSuffix(line, "\n"); whole {
-			lines[i] = fit(text, width) + "\n"
+	var b strings.Builder
+	for _, beat := range beats {
+		left := fmt.Sprintf("  %8s  %-*s  ", at(beat.At), who, beat.Who)
+		what, rest := beat.words(), ""
+		if width > 0 {
+			what, rest = split(what, width-utf8.RuneCountInString(left))
+		}
+		fmt.Fprintf(&b, "%s%s\n", left, what)
+		if rest != "" {
+			indent := utf8.RuneCountInString(left) + 2
+			fmt.Fprintf(&b, "%*s%s\n", indent, "", fit(rest, width-indent))
 		}
 	}
-	return strings.Join(lines, "")
+	return b.String()
+}
+
+// split cuts text after the last word that fits a width.
+func split(text string, width int) (line, rest string) {
+	runes := []rune(text)
+	if len(runes) <= width {
+		return text, ""
+	}
+	cut := strings.LastIndexByte(string(runes[:width+1]), ' ')
+	if cut <= 0 {
+		cut = len(string(runes[:width]))
+	}
+	return text[:cut], strings.TrimSpace(text[cut:])
 }
 
 // words is what happened, and how often.
@@ -129,8 +145,11 @@ func tellEvent(event history.Event) beat {
 	case history.SourceChannel:
 		tellChannel(&b, event)
 	case history.SourceFault:
-		b.Weight = telling
-		b.What = strings.TrimSpace(plain(event.Fault) + " struck " + words(event.Key))
+		b.Weight, b.read = telling, "strike"
+		b.What = plain(event.Fault) + " struck"
+		if event.Key != "" && event.Key != event.Fault {
+			b.What += " " + words(event.Key)
+		}
 	case history.SourceSink:
 		b.What = fmt.Sprintf("%s received %s", plain(event.State), plain(event.Key))
 	case history.SourceLoad:
@@ -157,6 +176,9 @@ func tellDelivery(b *beat, event history.Event) {
 		b.What += ", " + attempt
 		if event.Forgery != "" {
 			b.What, b.Struck, b.Weight = "forged ("+plain(event.Forgery)+") "+b.What, true, telling
+		}
+		if event.State == history.PaymentSucceeded {
+			b.Weight = telling
 		}
 		b.sends = attempt + event.Forgery
 	case history.DeliveryAnswered:
@@ -225,7 +247,7 @@ func bracketed(fault string) string {
 }
 
 func tellRow(row history.Row) beat {
-	b := beat{At: row.At, Who: "shop's books", Weight: passing, read: row.Label}
+	b := beat{At: row.At, Who: "shop's books", Weight: passing, read: row.Label, row: true}
 	if row.Label == history.ReadingFinal {
 		b.Who, b.Weight, b.read = "final books", telling, ""
 	}

@@ -57,7 +57,14 @@ func TestDigest(t *testing.T) {
 				row(3, history.ReadingFinal, history.GrantRow{Kind: "points", Value: 49}),
 				row(3, history.ReadingFinal, history.GrantRow{Kind: "points", Value: 49}),
 			},
-			[]string{"order paid (2 times, until 0.002s)", "order paid; points granted: 49; points granted: 49"},
+			[]string{"order paid (2 times, until 0.002s)", "order paid; 2 × points granted: 49"},
+		},
+		"strikes of one fault": {
+			[]history.Record{
+				event(1, history.Event{Source: history.SourceFault, Fault: "f", Key: "refund"}), op(2, history.OpCancel, "closed"),
+				event(3, history.Event{Source: history.SourceFault, Fault: "f", Key: "refund"}),
+			},
+			[]string{"f struck refund (2 times, until 0.003s)", "cancel: closed"},
 		},
 		"journeys say nothing": {
 			[]history.Record{event(1, history.Event{Source: history.SourceLoad, Kind: history.JourneyBegin, Key: "buy"})}, nil,
@@ -102,5 +109,13 @@ func TestStoryTellsEveryRecord(t *testing.T) {
 		if err := Story(&out, recorded, order); err == nil {
 			t.Errorf("order %q is told", order)
 		}
+	}
+}
+
+func TestLongLinesOfAStoryGoOnOnce(t *testing.T) {
+	got := storyLines([]beat{{Who: "shop", What: "one two three four five six seven"}}, 28)
+	want := "    0.000s  shop  one two\n                    three f…\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

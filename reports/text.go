@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/fatih/color"
 
@@ -21,7 +22,7 @@ const (
 	mostPatterns = 8
 	mostOrders   = 6
 	mostStory    = 25
-	leastStory   = 12
+	leastStory   = 16
 )
 
 // Text writes the short form for a terminal: the verdict and the money first, then what was thrown at the shop, what was
@@ -140,7 +141,7 @@ func textViolations(b *strings.Builder, verdict invariants.Verdict, recorded *hi
 		case g.Whom != "" && g.SameAs != "":
 			fmt.Fprintf(b, "       the same as under %s\n", g.SameAs)
 		case g.Whom != "":
-			fmt.Fprintf(b, "       %s\n", fit(g.Whom, textColumns-7))
+			fmt.Fprintf(b, "       %s\n", whomWithin(g.Pattern, recorded, textColumns-7))
 		}
 		if len(ordersOf(g.Pattern, recorded)) == 0 && len(g.Pattern.Details) > 0 { // no order's story tells it
 			fmt.Fprintf(b, "       %s\n", fit(plain(g.Pattern.Details[0]), 2*textColumns))
@@ -150,6 +151,17 @@ func textViolations(b *strings.Builder, verdict invariants.Verdict, recorded *hi
 		fmt.Fprintf(b, "     and %s\n", count(left, "more pattern"))
 	}
 	textStory(b, example(all, recorded), recorded)
+}
+
+// whomWithin is as many of a pattern's subjects as fit a width.
+func whomWithin(pattern invariants.Pattern, recorded *history.History, width int) string {
+	text := ""
+	for most := mostOrders; most > 0; most-- {
+		if text = subjects(pattern, recorded, most); utf8.RuneCountInString(text) <= width {
+			return text
+		}
+	}
+	return fit(text, width)
 }
 
 func textStory(b *strings.Builder, order string, recorded *history.History) {
@@ -172,10 +184,12 @@ func next(dir string, verdict invariants.Verdict, recorded *history.History) str
 	if order := example(groups(verdict, recorded), recorded); order != "" {
 		return fmt.Sprintf("next    paystorm history %s --order %s", quoted(dir), quoted(order))
 	}
+	scenario := quoted(verdict.Scenario)
 	if verdict.Verdict == invariants.Pass {
-		return "next    paystorm run SCENARIO --seeds 1..20, for other luck in the same weather"
+		return fmt.Sprintf("next    other luck in the same weather: paystorm run %s --seeds %d..%d", scenario, verdict.Seed+1, verdict.Seed+20)
 	}
-	return fmt.Sprintf("next    mend what is named above and run seed %d again; what the programs said is in %s", verdict.Seed, plain(filepath.Join(dir, "logs")))
+	return fmt.Sprintf("next    mend what is named above, read %s, then: paystorm run %s --seed %d",
+		quoted(filepath.Join(dir, "logs")), scenario, verdict.Seed)
 }
 
 // quoted makes text one word of a shell's command line.
