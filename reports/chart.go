@@ -159,7 +159,7 @@ func drawPhases(b *strings.Builder, s series, lanesTop, bottom float64) {
 
 // drawSeconds draws the time axis, in time since the run's start, as everywhere on the page.
 func drawSeconds(b *strings.Builder, s series, top, bottom float64) {
-	step := math.Max(0.1, niceCeiling((s.end()-s.from).Duration().Seconds()/14))
+	step := roundUp((s.end()-s.from).Duration().Seconds()/14, 1, 2, 5)
 	for n := math.Ceil(s.from.Duration().Seconds() / step); ; n++ {
 		moment := history.Time(n * step * float64(time.Second))
 		if moment > s.end() {

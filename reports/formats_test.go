@@ -159,3 +159,14 @@ func TestWriteAllReplacesFilesWhole(t *testing.T) {
 		t.Error("a directory that is not there is no error")
 	}
 }
+
+func TestMarkdownEscapes(t *testing.T) {
+	for text, want := range map[string]string{
+		"4999.00 CNY": "4999.00 CNY", "1. one": `1\. one`, "12.": `12\.`, "- x": `\- x`, " + x": `\+ x`, "a - b": "a - b", "a|b": `a\|b`,
+		"http://x": "http&#58;//x", "WWW.x": `WWW\.x`, "a\nb": "a b", "<b>&@": "&#60;b&#62;&#38;&#64;",
+	} {
+		if got := markdown(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}

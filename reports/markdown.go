@@ -106,7 +106,8 @@ func markdown(text string) string {
 		case strings.ContainsRune("<>&@", r), strings.HasPrefix(after, "://"):
 			fmt.Fprintf(&b, "&#%d;", r)
 		case strings.ContainsRune("\\`*_{}[]()#|~!$", r), i == 0 && strings.ContainsRune("-+=", r),
-			r == '.' && (strings.Trim(before, "0123456789") == "" || strings.HasSuffix(strings.ToLower(before), "www")):
+			r == '.' && (strings.Trim(before, "0123456789") == "" && (after == "." || after[1] == ' ') ||
+				strings.HasSuffix(strings.ToLower(before), "www")):
 			b.WriteRune('\\')
 			b.WriteRune(r)
 		default:
