@@ -72,7 +72,7 @@ func (l *ledger) agrees(reading history.Reading) bool {
 		kept := b.captured - b.refunded - b.refunding
 		switch row.State {
 		case history.OrderPaid, history.OrderShipped:
-			if kept <= 0 {
+			if kept <= 0 || kept > row.Minor {
 				return false
 			}
 		case history.OrderClosed, history.OrderRefunded:

@@ -1,0 +1,56 @@
+package harness
+
+import (
+	"testing"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+func TestLedgerAgreesWithBooks(t *testing.T) {
+	paid := history.Event{Kind: history.PaymentSucceeded, Order: "o1", Minor: 100}
+	asked := history.Event{Kind: history.RefundCreated, Order: "o1", Minor: 100}
+	refunded := history.Event{Kind: history.RefundSucceeded, Order: "o1", Minor: 100}
+	broken := history.Event{Kind: history.RefundFailed, Order: "o1", Minor: 100}
+	row := func(state history.OrderState) []history.OrderRow {
+		return []history.OrderRow{{Order: "o1", Minor: 100, State: state}}
+	}
+	cases := []struct {
+		name   string
+		events []history.Event
+		rows   []history.OrderRow
+		want   bool
+	}{
+		{"nothing happened", nil, nil, true},
+		{"paid and paid", []history.Event{paid}, row(history.OrderPaid), true},
+		{"paid and pending", []history.Event{paid}, row(history.OrderPending), false},
+		{"paid and closed", []history.Event{paid}, row(history.OrderClosed), false},
+		{"paid and unknown to the shop", []history.Event{paid}, nil, false},
+		{"paid and in review", []history.Event{paid}, row(history.OrderReview), true},
+		{"unpaid and paid", nil, row(history.OrderPaid), false},
+		{"unpaid and closed", nil, row(history.OrderClosed), true},
+		{"unpaid and pending", nil, row(history.OrderPending), false},
+		{"refund under way", []history.Event{paid, asked}, row(history.OrderRefunding), false},
+		{"refund under way, and called refunded", []history.Event{paid, asked}, row(history.OrderRefunded), false},
+		{"refunded", []history.Event{paid, asked, refunded}, row(history.OrderRefunded), true},
+		{"refunded and paid", []history.Event{paid, asked, refunded}, row(history.OrderPaid), false},
+		{"a refund failed, and called refunded", []history.Event{paid, asked, broken}, row(history.OrderRefunded), false},
+		{"paid twice", []history.Event{paid, paid}, row(history.OrderPaid), false},
+		{"paid twice, one refunded", []history.Event{paid, paid, asked, refunded}, row(history.OrderPaid), true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLedger()
+			for _, event := range c.events {
+				l.take(event)
+			}
+			reading := history.Reading{Tables: []history.Table{history.TableOrders}, Books: history.Books{Orders: c.rows}}
+			if got := l.agrees(reading); got != c.want {
+				t.Errorf("agrees: %v, want %v", got, c.want)
+			}
+			reading.Tables = nil
+			if l.agrees(reading) {
+				t.Error("books that were not read agree")
+			}
+		})
+	}
+}
