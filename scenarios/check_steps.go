@@ -3,6 +3,7 @@ package scenarios
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // identifier is what a capture may be called: a name that a template can mention.
@@ -58,18 +59,24 @@ func (c *checker) step(path []any, s Step, known []string) {
 			c.template(under(path, verb.name), verb.name, verb.target, known, nil)
 		}
 	}
+	if s.GraphQL != nil {
+		verbs = append(verbs, "graphql")
+		c.graphQL(under(path, "graphql"), *s.GraphQL, known)
+	}
 	switch {
-	case len(verbs) == 0 && !c.hasAny(path, "get", "post", "put", "delete", "payment"):
-		c.fail(path, "%s: does nothing: want one of get, post, put, delete, payment", s.Name)
+	case len(verbs) == 0 && !c.hasAny(path, verbNames()...):
+		c.fail(path, "%s: does nothing: want one of %s", s.Name, strings.Join(verbNames(), ", "))
 	case len(verbs) > 1:
-		c.fail(under(path, verbs[1]), "%s: has both %s and %s: want one of get, post, put, delete, payment",
-			s.Name, verbs[0], verbs[1])
+		c.fail(under(path, verbs[1]), "%s: has both %s and %s: want one of %s",
+			s.Name, verbs[0], verbs[1], strings.Join(verbNames(), ", "))
 	case s.Payment != "":
 		c.onlyKeys(path, s.Name, "payment", "think", "within")
 	case s.JSON != nil && s.Get != "":
 		c.fail(under(path, "json"), "json: a get has no body: want post or put")
+	case s.JSON != nil && s.GraphQL != nil:
+		c.fail(under(path, "json"), "json: graphql is the body already: want graphql.variables")
 	}
-	c.body(under(path, "json"), s.JSON, known)
+	c.body(under(path, "json"), "json", s.JSON, known)
 	for _, name := range sortedKeys(s.Header) {
 		c.template(under(path, "header", name), name, s.Header[name], known, nil)
 	}
@@ -77,6 +84,9 @@ func (c *checker) step(path []any, s Step, known []string) {
 	c.answers(path, s)
 	c.poll(path, s)
 }
+
+// verbNames are the keys of which a step has exactly one.
+func verbNames() []string { return []string{"get", "post", "put", "delete", "graphql", "payment"} }
 
 type stepVerb struct{ name, target string }
 
@@ -97,18 +107,18 @@ func (c *checker) onlyKeys(path []any, name string, allowed ...string) {
 	}
 }
 
-// body checks the templates in a JSON body, each at its place.
-func (c *checker) body(path []any, value any, known []string) {
+// body checks the templates in a JSON body, each at its place. label is the key that it stands under.
+func (c *checker) body(path []any, label string, value any, known []string) {
 	switch value := value.(type) {
 	case string:
-		c.template(path, "json", value, known, nil)
+		c.template(path, label, value, known, nil)
 	case map[string]any:
 		for _, key := range sortedKeys(value) {
-			c.body(under(path, key), value[key], known)
+			c.body(under(path, key), label, value[key], known)
 		}
 	case []any:
 		for index, item := range value {
-			c.body(under(path, index), item, known)
+			c.body(under(path, index), label, item, known)
 		}
 	}
 }
@@ -134,6 +144,9 @@ func (c *checker) answers(path []any, s Step) {
 	if s.OK.Reason != "" || s.OK.Map != nil {
 		c.fail(under(path, "ok"), "ok: has no reason: reason and map belong to refused")
 	}
+	if s.OK.Errors {
+		c.fail(under(path, "ok", "errors"), "errors: an answer with errors is never ok: errors belongs to refused")
+	}
 	list := c.has(under(path, "refused", 0)...)
 	for index, match := range s.Refused {
 		where := under(path, "refused")
@@ -143,6 +156,9 @@ func (c *checker) answers(path []any, s Step) {
 		c.statuses(where, match)
 		if len(match.Status) == 0 {
 			c.fail(where, "refused: missing key \"status\": want a status such as 409")
+		}
+		if match.Errors && s.GraphQL == nil {
+			c.fail(under(where, "errors"), "errors: belongs to a graphql step")
 		}
 		if match.Map != nil && match.Reason == "" {
 			c.fail(under(where, "map"), "map: maps reasons, and there is none: want reason, the path of one in the answer")

@@ -78,7 +78,7 @@ func fault(spec scenarios.FaultSpec) string {
 func TestLoadSystemReadsEveryKey(t *testing.T) {
 	t.Parallel()
 	_, system := everything(t)
-	order := system.Journeys["buy"][0]
+	order, asked := system.Journeys["buy"][0], system.Journeys["ask"][0]
 	for _, check := range []struct {
 		name      string
 		got, want any
@@ -98,6 +98,13 @@ func TestLoadSystemReadsEveryKey(t *testing.T) {
 		{"one status", order.Refused[0].Status, []int{409}},
 		{"two refusals", len(order.Refused), 2},
 		{"one state", system.Journeys["buy"][2].Until, []string{"paid"}},
+		{"a document", asked.GraphQL.Path + " " + asked.GraphQL.Query, "/graphql?buyer={{ buyer | urlquery }} " +
+			"mutation Order($lines: [Line!]!, $ref: String = \"none\") {\n" +
+			"  order(lines: $lines, ref: $ref) { id payment { id } }\n}\n"},
+		{"its variables", asked.GraphQL.Variables, map[string]any{
+			"lines": []any{map[string]any{"sku": "{{ sku }}", "n": "{{ quantity | number }}", "weight": 1.5}}, "ref": "{{ ref }}",
+		}},
+		{"a refusal by errors", asked.Refused[0].Errors, true},
 		{"an act's name", system.Acts["cancel"].Name, "cancel"},
 		{"a probe's states", system.Probes["refunds"].States, map[string]string{"OK": "succeeded"}},
 	} {

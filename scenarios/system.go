@@ -95,6 +95,7 @@ type Step struct {
 	Delete  string            `yaml:"delete" json:"delete,omitempty" jsonschema:"pattern=^/"`
 	Header  map[string]string `yaml:"header" json:"header,omitempty"`
 	JSON    any               `yaml:"json" json:"json,omitempty"`                   // body; strings in it are templates, "{{ quantity | number }}" a number
+	GraphQL *GraphQL          `yaml:"graphql" json:"graphql,omitempty"`             // a request too, and its own body
 	Payment string            `yaml:"payment" json:"payment,omitempty"`             // of a pay step: the channel's payment id
 	Capture map[string]string `yaml:"capture" json:"capture,omitempty"`             // name → path in the answer's JSON
 	OK      Match             `yaml:"ok" json:"ok"`                                 // of a request, and then never missing: nothing is ok by default
@@ -106,9 +107,18 @@ type Step struct {
 	Think   Duration          `yaml:"think" json:"think,omitempty"`   // pause before the step
 }
 
+// GraphQL is a request to a GraphQL endpoint, POSTed as application/json. An answer with errors in it is never ok,
+// whatever its status.
+type GraphQL struct {
+	Path      string         `yaml:"path" json:"path" jsonschema:"required,pattern=^/"` // a template
+	Query     string         `yaml:"query" json:"query" jsonschema:"required"`          // a document with one query or mutation; no template
+	Variables map[string]any `yaml:"variables" json:"variables,omitempty"`              // all that the operation declares; templates as in json
+}
+
 // Match classifies an answer. What matches neither ok nor refused is unknown.
 type Match struct {
 	Status []int             `yaml:"status,one-or-list" json:"status,omitempty"` // never missing; written as one number or a list
+	Errors bool              `yaml:"errors" json:"errors,omitempty"`             // of a GraphQL refusal: the answer has errors; without this, one that has is unknown
 	Reason string            `yaml:"reason" json:"reason,omitempty"`             // of a refusal: path in the answer's JSON
 	Map    map[string]string `yaml:"map" json:"map,omitempty"`                   // the shop's reason → sold_out or limit
 }

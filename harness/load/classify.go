@@ -33,12 +33,14 @@ func unknown(status int, format string, args ...any) answer {
 
 // classify reads an answer by the step's own rules and by nothing else. A success that lacks what the step captures is
 // no success that a buyer could go on with, and a refusal that lacks its reason may be somebody else's: both are unknown.
+// So is an answer with GraphQL errors, which may come with half of what was asked for done, unless a refusal expects them.
 func classify(step *scenarios.Step, states map[string]string, status int, body []byte) answer {
-	if slices.Contains(step.OK.Status, status) {
+	failed := step.GraphQL != nil && hasErrors(body)
+	if !failed && slices.Contains(step.OK.Status, status) {
 		return succeeded(step, states, status, body)
 	}
 	for _, match := range step.Refused {
-		if !slices.Contains(match.Status, status) {
+		if match.Errors != failed || !slices.Contains(match.Status, status) {
 			continue
 		}
 		reason := fmt.Sprintf("status %d", status)
@@ -51,10 +53,22 @@ func classify(step *scenarios.Step, states map[string]string, status int, body [
 		}
 		return answer{outcome: history.Refused, status: status, reason: reason}
 	}
+	if failed {
+		return unknown(status, "status %d with errors", status)
+	}
 	return unknown(status, "status %d", status)
 }
 
+// hasErrors says whether a GraphQL answer has errors. Anything but none or an empty list is one.
+func hasErrors(body []byte) bool {
+	found := get(body, "errors")
+	return found.Type != gjson.Null && (!found.IsArray() || len(found.Array()) > 0)
+}
+
 func succeeded(step *scenarios.Step, states map[string]string, status int, body []byte) answer {
+	if step.GraphQL != nil && !get(body, "data").IsObject() {
+		return unknown(status, "status %d without data: no GraphQL answer", status)
+	}
 	result := answer{outcome: history.OK, status: status}
 	for name, path := range step.Capture {
 		value := get(body, path).String()

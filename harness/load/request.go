@@ -41,12 +41,21 @@ func parseStep(from scenarios.Step) (*step, error) {
 	s.polling = len(from.Until) > 0
 	var target string
 	for _, verb := range []struct{ method, target string }{
-		{http.MethodGet, from.Get}, {http.MethodPost, from.Post}, {http.MethodPut, from.Put},
-		{http.MethodDelete, from.Delete}, {"", from.Payment},
+		{http.MethodGet, from.Get},
+		{http.MethodPost, from.Post},
+		{http.MethodPut, from.Put},
+		{http.MethodDelete, from.Delete},
+		{"", from.Payment},
 	} {
 		if verb.target != "" {
 			s.method, target = verb.method, verb.target
 		}
+	}
+	body := from.JSON
+	if graphQL := from.GraphQL; graphQL != nil {
+		// The document passes for a template, and for one that names nothing: system files have none in it.
+		body = map[string]any{"query": graphQL.Query, "variables": graphQL.Variables}
+		s.method, target = http.MethodPost, graphQL.Path
 	}
 	if target == "" {
 		return nil, errors.New("has neither a request nor a payment")
@@ -60,8 +69,8 @@ func parseStep(from scenarios.Step) (*step, error) {
 			return nil, err
 		}
 	}
-	if from.JSON != nil {
-		if s.body, err = scenarios.ParseBody(from.JSON); err != nil {
+	if body != nil {
+		if s.body, err = scenarios.ParseBody(body); err != nil {
 			return nil, err
 		}
 	}
