@@ -36,6 +36,8 @@ func main() {
 			os.Exit(loadGenerator(os.Args[2:]))
 		case "flashshop":
 			os.Exit(embeddedShop(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+		case clockChild:
+			os.Exit(printClock(os.Stdout))
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

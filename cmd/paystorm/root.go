@@ -17,6 +17,14 @@ func Run(ctx context.Context, args []string, s streams) int {
 	root := &cobra.Command{
 		Use:   "paystorm",
 		Short: "Storm a shop and see whether a cent or a unit goes missing",
+		Long: `Storm a shop and see whether a cent or a unit goes missing.
+
+Exit status of every command:
+  0  all is well
+  1  a violation is proven
+  2  wrong usage: flags, a file with faults, a run directory or an order that is not there
+  3  inconclusive: the run proves nothing, and says why
+  4  the machine, the harness, or a shop that never got ready`,
 		Example: `  paystorm run stormy-sale                    the demo: a flash sale in bad weather
   paystorm run my-sale.yaml --seeds 1..5      your own scenario, five times
   paystorm check runs/stormy-sale-s1-…        judge a run again`,
@@ -29,10 +37,12 @@ func Run(ctx context.Context, args []string, s streams) int {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		runCommand(), planCommand(), checkCommand(), reportCommand(), validateCommand(), probeCommand(),
-		listCommand(), channelCommand(), historyCommand(), schemaCommand(),
+		listCommand(), channelCommand(), historyCommand(), schemaCommand(), doctorCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -42,9 +52,33 @@ func Run(ctx context.Context, args []string, s streams) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	fmt.Fprintln(s.err, color.RedString("paystorm:"), err)
+	if invalid := (scenarios.Errors{}); errors.As(err, &invalid) && invalid[0].Line > 0 {
+		fmt.Fprintln(s.err, invalid) // each line begins with its place, for editors to jump to
+	} else {
+		fmt.Fprintln(s.err, color.RedString("paystorm:"), err)
+	}
 	return exitOf(err)
 }
+
+// Help begins with what most people look for in it: a command line to copy.
+const helpTemplate = `{{with .Example}}{{.}}
+
+{{end}}{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{.UsageString}}`
+
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
+{{- if .HasAvailableSubCommands}}
+
+Commands:
+{{- range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}
+{{- if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`
 
 // statusError ends a command whose output has said everything already.
 type statusError int

@@ -58,13 +58,29 @@ func Free(ctx context.Context, host string) (int, error) {
 	return port, nil
 }
 
-// span is the range to choose from: [low, high).
-func span() (low, high int) {
+// Range is what Listen chooses from, [low, high). It is safe if it lies below the ephemeral range; where nearly every port
+// is ephemeral it does not, and one must do.
+func Range() (low, high int, safe bool) {
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err != nil {
-		return lowest, highest // not Linux, whose default this suits; others' ephemeral ranges begin higher
+		return lowest, highest, true // not Linux, whose default this suits; others' ephemeral ranges begin higher
 	}
-	return below(string(text))
+	low, high = below(string(text))
+	return low, high, isBelow(high, string(text))
+}
+
+// span is the range to choose from: [low, high).
+func span() (low, high int) {
+	low, high, _ = Range()
+	return low, high
+}
+
+// isBelow says whether ports under high are outside of an ephemeral range such as "32768 60999". Of a range that makes no
+// sense nothing is known to be wrong.
+func isBelow(high int, ephemeral string) bool {
+	var begin int
+	_, err := fmt.Sscan(ephemeral, &begin)
+	return err != nil || begin >= high
 }
 
 // below is the range to choose from under an ephemeral range such as "32768 60999".

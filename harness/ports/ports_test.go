@@ -9,17 +9,21 @@ func TestBelowTheEphemeralRange(t *testing.T) {
 	for name, test := range map[string]struct {
 		text      string
 		low, high int
+		safe      bool
 	}{
-		"Linux":           {"32768\t60999\n", 20000, 32000},
-		"begins earlier":  {"25000\t60999\n", 20000, 25000},
-		"begins at 10000": {"10000\t65000\n", 5000, 10000},
-		"is everything":   {"1024\t65535\n", 20000, 32000},
-		"makes no sense":  {"x y", 20000, 32000},
-		"is missing":      {"", 20000, 32000},
+		"Linux":           {"32768\t60999\n", 20000, 32000, true},
+		"begins earlier":  {"25000\t60999\n", 20000, 25000, true},
+		"begins at 10000": {"10000\t65000\n", 5000, 10000, true},
+		"is everything":   {"1024\t65535\n", 20000, 32000, false},
+		"makes no sense":  {"x y", 20000, 32000, true},
+		"is missing":      {"", 20000, 32000, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if low, high := below(test.text); low != test.low || high != test.high {
 				t.Fatalf("got %d to %d, want %d to %d", low, high, test.low, test.high)
+			}
+			if safe := isBelow(test.high, test.text); safe != test.safe {
+				t.Errorf("safe is %t", safe)
 			}
 		})
 	}
