@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -65,15 +66,9 @@ func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, a
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(s.err, "channel   %s (%s)\nmerchant  %s\nAPI key   %s\nsecret    %s\n", url, dialect.Name(), merchant.ID, merchant.APIKey, merchant.NotifySecret)
 
-	var mu sync.Mutex
-	encoder := json.NewEncoder(s.out)
+	clock := history.StartClock()
 	channel := mockchannel.New(mockchannel.Config{
-		Clock: history.StartClock(),
-		Record: func(event history.Event) {
-			mu.Lock()
-			defer mu.Unlock()
-			_ = encoder.Encode(event) // a broken pipe has nobody left to tell
-		},
+		Clock: clock, Record: lines(s.out, clock),
 		Dice: dice.New(time.Now().UnixNano()), Merchants: []mockchannel.Merchant{merchant}, Dialect: dialect,
 		RefundDelay: refundDelay, PayURL: url + "/pay",
 	})
@@ -91,6 +86,23 @@ func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, a
 		return server.Close()
 	})
 	return group.Wait()
+}
+
+// lines records events as lines of JSON, timed and numbered as in a history.
+func lines(out io.Writer, clock history.Clock) func(history.Event) {
+	var mu sync.Mutex
+	seq := uint64(0)
+	encoder := json.NewEncoder(out)
+	return func(event history.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		seq++
+		event.Writer, event.Seq = "channel", seq
+		if event.At == 0 {
+			event.At = clock.Now()
+		}
+		_ = encoder.Encode(event) // a broken pipe has nobody left to tell
+	}
 }
 
 func orElse(value, fallback string) string {
