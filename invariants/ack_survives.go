@@ -14,7 +14,7 @@ import (
 // A checkpoint proves a loss even of a run that was cut off; that nothing was lost needs the books at rest.
 //
 // The other way round, a shop that goes on refusing, after heal, a success that it has long worked off makes the
-// channel deliver for ever.
+// channel deliver for ever. So does one that refuses every message that comes again.
 func ackSurvives() Invariant {
 	return Invariant{
 		ID:        "I11",
@@ -35,6 +35,9 @@ func judgeAckSurvives(run *Run) Finding {
 		if violation, refused := refusedForEver(run, story); refused {
 			found.Violations = append(found.Violations, violation)
 		}
+	}
+	if violation, refuses := refusesRepeats(run); refuses && len(found.Violations) == 0 {
+		found.Violations = append(found.Violations, violation)
 	}
 	return found
 }

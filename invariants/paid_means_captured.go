@@ -11,7 +11,8 @@ import (
 // paidMeansCaptured is I2. A message that claims what the ledger does not have, or a capture of another amount than the
 // order's, exercises it. An order counts as treated as paid when its row, or an answer to a buyer, says so; the first
 // capture must come before the end of that observation, since whatever the shop knew it knew by then. A capture that
-// does not match must end refunded, or the order in review; a difference given back makes it match.
+// does not match must end refunded, or the order in review; a difference given back makes it match. The order's own
+// amount must be in the sale's unit of money.
 func paidMeansCaptured() Invariant {
 	return Invariant{
 		ID:        "I2",
@@ -28,12 +29,16 @@ func judgePaidMeansCaptured(run *Run) Finding {
 		seen := believedPaid(run, story)
 		mismatched := story.mismatched()
 		untrue := slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Forgery != "" })
-		exercised := untrue || len(mismatched) > 0
+		mispriced, odd := mispriced(story)
+		exercised := untrue || len(mismatched) > 0 || odd
 		if exercised {
 			found.Exercised++
 		}
 		if exercised || len(seen) > 0 {
 			found.Evaluated++
+		}
+		if odd {
+			found.Violations = append(found.Violations, mispriced)
 		}
 		if early := beforeCapture(story, seen); early != nil {
 			found.Exercised += one(!exercised)
@@ -48,6 +53,9 @@ func judgePaidMeansCaptured(run *Run) Finding {
 		default:
 			found.Violations = append(found.Violations, violation)
 		}
+	}
+	if line := otherPrices(run); line != "" {
+		found.Pending = append(found.Pending, line)
 	}
 	found.Unjudged = skipped.lines()
 	if !read {

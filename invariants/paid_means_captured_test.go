@@ -11,10 +11,22 @@ func TestPaidMeansCaptured(t *testing.T) {
 		nothing = "treated as paid, nothing captured"
 		early   = "treated as paid before the money was captured"
 		another = "paid with another amount than the order's"
+		unit    = "charged in another unit of money than the sale's"
 		kept    = "captured another amount than the order's, neither refunded nor in review"
 	)
 	judgeCases(t, paidMeansCaptured(), []judgement{
 		{name: "paid after the capture", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "a discount is the shop's affair", idle: true, story: func(b *builder) { b.pricedAt(price-50000, "CNY") }},
+		{name: "a fee is the shop's affair", idle: true, story: func(b *builder) { b.pricedAt(price+1200, "CNY") }},
+		{name: "a coupon that leaves a tenth", idle: true, story: func(b *builder) { b.pricedAt(price/10, "CNY").coupon("c1") }},
+		{name: "never captured at the wrong price", idle: true, story: func(b *builder) {
+			o := b.order("o1", 1, "phone")
+			o.item.Price.Minor = price / 100
+			o.payment("p1").row(history.OrderClosed)
+		}},
+		{name: "yuan taken for fen", violated: unit, story: func(b *builder) { b.pricedAt(price/100, "CNY") }},
+		{name: "fen taken for yuan", violated: unit, story: func(b *builder) { b.pricedAt(price*100, "CNY") }},
+		{name: "charged in another currency", violated: unit, story: func(b *builder) { b.pricedAt(price, "USD") }},
 		{name: "refusing a wrong message and waiting for the true one", story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongAmount, 1, history.Refused).
 				told(history.OrderPending).captured().delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid)
@@ -108,4 +120,20 @@ func TestPaidMeansCapturedIsProvenByACutHistory(t *testing.T) {
 	b := newHistory(t)
 	b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongKey, price, history.OK).told(history.OrderPaid)
 	wantViolated(t, b.cutOff().find(paidMeansCaptured()), "treated as paid, nothing captured")
+}
+
+// pricedAt is a sale without trouble at the shop's own price.
+func (b *builder) pricedAt(minor int64, currency string) *orderBuilder {
+	o := b.order("o1", 1, "phone")
+	o.item.Price.Minor, o.item.Price.Currency = minor, currency
+	return o.payment("p1").captured().delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid).grant("points", 49)
+}
+
+func TestOtherPricesAreListed(t *testing.T) {
+	b := newHistory(t)
+	b.pricedAt(price+1200, "CNY")
+	found := b.find(paidMeansCaptured())
+	if len(found.Pending) != 1 || len(found.Violations) > 0 {
+		t.Fatalf("want one line and no violation, got %+v", found)
+	}
 }

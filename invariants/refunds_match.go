@@ -8,7 +8,7 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
-// refundsMatch is I3. An order with a refund at the channel or in the shop exercises it. The two sides are matched by
+// refundsMatch is I3. An order with a refund at the channel or in the shop, or promised to a buyer, exercises it. The two sides are matched by
 // the shop's refund number; one that the provider made by itself has none, and is matched by the channel's id or by its
 // amount. A refund pending on both sides is held and listed; a broken one may come again under a new number.
 func refundsMatch() Invariant {
@@ -26,7 +26,8 @@ func judgeRefundsMatch(run *Run) Finding {
 	found, skipped := Finding{}, reasons{}
 	for _, story := range run.Stories {
 		pairs := pairRefunds(story)
-		if len(pairs) == 0 {
+		promise := refundPromised(story)
+		if len(pairs) == 0 && promise == nil && story.State() != history.OrderRefunded {
 			found.Evaluated += one(story.firstCapture() != nil)
 			continue
 		}
@@ -36,7 +37,10 @@ func judgeRefundsMatch(run *Run) Finding {
 		if !read {
 			continue
 		}
-		wrong := slices.Concat(refundedAndPaid(story), refundsApart(run, story, pairs, &found))
+		wrong := slices.Concat(refundedAndPaid(story), refundsApart(run, story, pairs, &found), refundForgotten(story, pairs, promise))
+		if len(wrong) == 0 { // otherwise the refund that is apart tells it
+			wrong = refundedInPart(story)
+		}
 		if excuse := bound.unsettledRefund(story); excuse != "" && len(wrong) > 0 {
 			skipped.add(excuse, story)
 			continue
@@ -53,6 +57,9 @@ func judgeRefundsMatch(run *Run) Finding {
 // unsettledRefund says why refunds that differ cannot be held against the shop, or "" if they can.
 func (b bound) unsettledRefund(story *Story) string {
 	last := story.lastMove()
+	if promise := refundPromised(story); promise != nil {
+		last = max(last, promise.Returned)
+	}
 	for _, payment := range story.Payments {
 		for _, refund := range payment.Refunds {
 			last = max(last, refund.Created.At)
@@ -174,6 +181,38 @@ func refundedAndPaid(story *Story) []Violation {
 	}}
 }
 
+// refundedInPart finds an order that is refunded in the shop's eyes while the channel keeps some of the money. What the
+// channel has accepted counts as given back.
+func refundedInPart(story *Story) []Violation {
+	sum := story.balance()
+	if story.State() != history.OrderRefunded || sum.net() == 0 {
+		return nil
+	}
+	return []Violation{story.owes("refunded in the shop, not in full at the channel")}
+}
+
+// refundPromised is the last request of the buyer for the money back that the shop accepted, or nil.
+func refundPromised(story *Story) *history.Op {
+	for i := len(story.Ops) - 1; i >= 0; i-- {
+		if op := &story.Ops[i]; op.Kind == history.OpRefund && op.Outcome == history.OK {
+			return op
+		}
+	}
+	return nil
+}
+
+// refundForgotten finds an accepted request of which there is no trace: no try at the channel, no row in the shop, and
+// the order is as it was. A try that failed is a trace, for then the shop may have had to leave it at that.
+func refundForgotten(story *Story, pairs []refundPair, promise *history.Op) []Violation {
+	if promise == nil || len(pairs) > 0 || !effective(story.State()) || story.firstCapture() == nil {
+		return nil
+	}
+	violation := story.owes("a refund was accepted from the buyer, and forgotten")
+	violation.Since = promise.Returned
+	violation.Evidence = append([]Evidence{opRecord(*promise)}, violation.Evidence...)
+	return []Violation{violation}
+}
+
 // refundedSince is when the order's last refund succeeded.
 func (s *Story) refundedSince() history.Time {
 	last := history.Time(0)
@@ -222,6 +261,8 @@ func (p refundPair) apart(story *Story) string {
 		return "one refund at the channel, booked more than once in the shop"
 	case p.shop[0].Minor != p.channel.Minor:
 		return "refunded another amount at the channel than in the shop"
+	case p.shop[0].Currency != "" && p.channel.Created.Currency != "" && p.shop[0].Currency != p.channel.Created.Currency:
+		return "refunded in another currency at the channel than in the shop"
 	}
 	shop, channel := p.shop[0].State, p.channel.state()
 	if shop == channel || !refundState(shop) {

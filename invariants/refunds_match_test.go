@@ -61,6 +61,54 @@ func TestRefundsMatch(t *testing.T) {
 			b.at(30_000)
 		}},
 
+		{name: "accepted from the buyer, and refunded", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().op(history.OpRefund, history.OK, "", "").refund("r1").refundDone("r1").
+				refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "accepted from the buyer, and refused by the channel", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().op(history.OpRefund, history.OK, "", "").
+				request("refund", history.Refused).refundRow("r1", history.RefundBroken).row(history.OrderPaid)
+		}},
+		{name: "accepted from the buyer, and handed to a person", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().op(history.OpRefund, history.OK, "", "").row(history.OrderReview)
+		}},
+		{name: "refused to the buyer", idle: true, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().op(history.OpRefund, history.Refused, "", "").row(history.OrderPaid)
+		}},
+		{name: "in two parts", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", 900).refundDone("r1").
+				refundMinor("r2", price-900).refundDone("r2").refundRow("r1", history.RefundDone).
+				refundRow("r2", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "of a second payment, the order refunded although the first is kept",
+			violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
+				b.order("o1", 1, "phone").payment("p1").captured().payment("p2").captured().refund("r1").refundDone("r1").
+					refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+			}},
+		{name: "half of the money", violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", price/2).refundDone("r1").
+				refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "refunded without any refund", violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").captured().row(history.OrderRefunded)
+		}},
+		{name: "accepted from the buyer, and forgotten", violated: "a refund was accepted from the buyer, and forgotten",
+			story: func(b *builder) {
+				b.order("o1", 1, "phone").payment("p1").captured().op(history.OpRefund, history.OK, "", "").row(history.OrderPaid)
+				b.at(30_000)
+			}},
+		{name: "accepted from the buyer just before the books were read", unjudged: "longest timer", story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1").captured()
+			b.at(29_900)
+			o.op(history.OpRefund, history.OK, "", "").row(history.OrderPaid)
+		}},
+		{name: "booked in another currency", violated: "refunded in another currency at the channel than in the shop",
+			story: func(b *builder) {
+				o := b.refunding().refundDone("r1").refundRow("r1", history.RefundDone)
+				b.final.Books.Refunds[0].Currency = "USD"
+				o.row(history.OrderRefunded)
+			}},
+
 		{name: "the shop does not know the refund", violated: unknown, story: func(b *builder) {
 			b.refunding().refundDone("r1").row(history.OrderRefunded)
 		}},
