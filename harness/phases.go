@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,7 +67,7 @@ func (r *run) waitForLoad(ctx context.Context) error {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 		defer cancel()
 		err := r.child.Stop(stop)
-		<-ended
+		_ = <-ended // how a child ended that was told to end is no news
 		return errors.Join(fmt.Errorf("load generator: still at work when the storm was over: %w", context.Cause(ctx)), err)
 	}
 }
@@ -125,14 +126,30 @@ func (r *run) settle(ctx context.Context) error {
 // runJobs runs the shop's own jobs. A job that fails is the shop's business, and stands in the history.
 func (r *run) runJobs(ctx context.Context) {
 	for _, job := range r.plan.System.Jobs {
-		if err := r.shop.RunJob(ctx, job); err != nil && ctx.Err() == nil {
-			r.record(history.Event{Source: history.SourceProbe, Kind: jobFailed, State: job.Name, Detail: err.Error()})
-		}
+		r.asked(ctx, "job "+job.Name, r.shop.RunJob(ctx, job))
 	}
 }
 
-// observe reads the books until two readings agree. Faults that stay until then end after it, in close.
+// asked records what became of a question to the shop.
+func (r *run) asked(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	event := history.Event{Source: history.SourceProbe, Kind: history.ShopAsked, State: what, Outcome: history.OK}
+	if err != nil {
+		event.Outcome, event.Detail = history.Refused, err.Error()
+		var unanswered *url.Error
+		if errors.As(err, &unanswered) {
+			event.Outcome = history.Unknown
+		}
+	}
+	r.record(event)
+}
+
+// observe asks the shop whether it is up, and reads the books until two readings agree. Faults that stay until then end
+// after it, in close.
 func (r *run) observe(ctx context.Context) error {
+	r.asked(ctx, "ready", r.shop.Ready(ctx))
 	reading, err := r.shop.ReadAgreed(ctx, history.ReadingFinal, pollBooks, observeWithin)
 	if err != nil {
 		return err

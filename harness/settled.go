@@ -12,7 +12,6 @@ import (
 // Events of the harness's own dealings with the shop. They explain a run to a reader and carry no judgement.
 const (
 	probeFailed = "probe.failed" // State: the reading's label
-	jobFailed   = "job.failed"   // State: the job's name
 )
 
 // ledger follows, from the channel's own events, what each order has brought in and given back. Settle needs no more to

@@ -63,6 +63,10 @@ const (
 	NodeExited  = "node.exited"  // unasked. Detail: exit status and the last log lines
 	NodeStopped = "node.stopped" // by the harness, at close
 
+	// Questions of the harness to the shop after heal, past all links. State: what was asked, "ready" or "job" and its name;
+	// Outcome: OK, Refused (answered with an error) or Unknown (no answer); Detail: the error.
+	ShopAsked = "shop.asked"
+
 	// Sinks. State: the sink's name; Key: the effect's own key; Order where the sink can tell it.
 	SinkReceived = "sink.received"
 

@@ -37,7 +37,9 @@ func within(h *history.History) *history.History {
 			}
 			cut.Ops = append(cut.Ops, op)
 		}
-		cut.Events = slices.DeleteFunc(slices.Clone(h.Events), func(e history.Event) bool { return e.At > horizon })
+		cut.Events = slices.DeleteFunc(slices.Clone(h.Events), func(e history.Event) bool {
+			return e.At > horizon && e.Kind != history.HarnessErr // which says nothing of the shop, and why the run ended
+		})
 		cut.Readings = slices.DeleteFunc(slices.Clone(h.Readings), func(r history.Reading) bool { return r.End > horizon })
 	}
 	cut.Ops = inOrder(cut.Ops, func(a, b history.Op) int {

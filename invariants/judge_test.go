@@ -47,147 +47,223 @@ func TestConclusion(t *testing.T) {
 	}{
 		{name: "held and exercised", found: holds, want: Pass},
 		{name: "violated", found: wrong, want: Fail, why: "T1, a test's: 1 violation: something is wrong"},
-		{name: "required and never exercised", found: idle, want: Inconclusive, why: "never exercised",
-			with: func(b *builder) { b.hist.Header.Required = []string{"T1"} }},
+		{
+			name: "required and never exercised", found: idle, want: Inconclusive, why: "never exercised",
+			with: func(b *builder) { b.hist.Header.Required = []string{"T1"} },
+		},
 		{name: "not required and never exercised", found: idle, want: Pass},
-		{name: "required and unknown", found: Finding{Unjudged: []string{"no idea"}}, want: Inconclusive, why: "no idea",
-			with: func(b *builder) { b.hist.Header.Required = []string{"T1"} }},
+		{
+			name: "required and unknown", found: Finding{Unjudged: []string{"no idea"}}, want: Inconclusive, why: "no idea",
+			with: func(b *builder) { b.hist.Header.Required = []string{"T1"} },
+		},
 		{name: "not required and unknown", found: Finding{Unjudged: []string{"no idea"}}, want: Pass},
-		{name: "required, its table not read", found: holds, needs: []history.Table{history.TableGrants}, want: Inconclusive,
+		{
+			name: "required, its table not read", found: holds, needs: []history.Table{history.TableGrants}, want: Inconclusive,
 			why: "table grants was not read",
 			with: func(b *builder) {
 				b.unread(history.TableGrants)
 				b.hist.Header.Required = []string{"T1"}
-			}},
-		{name: "its table not read, and waived", found: wrong, needs: []history.Table{history.TableGrants}, want: Pass,
+			},
+		},
+		{
+			name: "its table not read, and waived", found: wrong, needs: []history.Table{history.TableGrants}, want: Pass,
 			with: func(b *builder) {
 				b.unread(history.TableGrants)
 				b.hist.Header.Required = []string{"T1"}
 				b.hist.Header.Waived = []history.Waiver{{Invariant: "T1", Reason: "no points here"}}
-			}},
-		{name: "the table itself waived", found: wrong, needs: []history.Table{history.TableGrants}, want: Pass,
+			},
+		},
+		{
+			name: "the table itself waived", found: wrong, needs: []history.Table{history.TableGrants}, want: Pass,
 			with: func(b *builder) {
 				b.unread(history.TableGrants)
 				b.hist.Header.Required = []string{"T1"}
 				b.hist.Header.Waived = []history.Waiver{{Invariant: "grants", Reason: "no points here"}}
-			}},
-		{name: "waived, and violated all the same", found: wrong, want: Fail, why: "something is wrong",
-			with: func(b *builder) { b.hist.Header.Waived = []history.Waiver{{Invariant: "T1", Reason: "hush"}} }},
-		{name: "required, and nobody knows it", found: holds, want: Inconclusive, why: "I99 is required",
-			with: func(b *builder) { b.hist.Header.Required = []string{"I99"} }},
+			},
+		},
+		{
+			name: "waived, and violated all the same", found: wrong, want: Fail, why: "something is wrong",
+			with: func(b *builder) { b.hist.Header.Waived = []history.Waiver{{Invariant: "T1", Reason: "hush"}} },
+		},
+		{
+			name: "required, and nobody knows it", found: holds, want: Inconclusive, why: "I99 is required",
+			with: func(b *builder) { b.hist.Header.Required = []string{"I99"} },
+		},
 
-		{name: "a known red", found: wrong, want: Pass, why: "known and not gating",
-			with: func(b *builder) { known(b, "is wrong", later) }},
-		{name: "a known red of any pattern", found: wrong, want: Pass, why: "known and not gating",
-			with: func(b *builder) { known(b, "", later) }},
-		{name: "a known red that expired before the run", found: wrong, want: Fail, why: "expired on 2025-06-01",
-			with: func(b *builder) { known(b, "is wrong", long) }},
-		{name: "another pattern than the known red's", found: wrong, want: Fail, why: "something is wrong",
-			with: func(b *builder) { known(b, "is odd", later) }},
-		{name: "only orders that a fault beyond every contract struck", found: wrong, want: Pass, why: "no provider we know",
+		{
+			name: "a known red", found: wrong, want: Pass, why: "known and not gating",
+			with: func(b *builder) { known(b, "is wrong", later) },
+		},
+		{
+			name: "a known red of any pattern", found: wrong, want: Pass, why: "known and not gating",
+			with: func(b *builder) { known(b, "", later) },
+		},
+		{
+			name: "a known red that expired before the run", found: wrong, want: Fail, why: "expired on 2025-06-01",
+			with: func(b *builder) { known(b, "is wrong", long) },
+		},
+		{
+			name: "another pattern than the known red's", found: wrong, want: Fail, why: "something is wrong",
+			with: func(b *builder) { known(b, "is odd", later) },
+		},
+		{
+			name: "only orders that a fault beyond every contract struck", found: wrong, want: Pass, why: "no provider we know",
 			with: func(b *builder) {
 				b.fault(history.FaultFacts{ID: "magic", Contract: history.Beyond})
 				b.orders[0].struck("magic")
-			}},
-		{name: "a fault beyond every contract, and the scenario gates it", found: wrong, want: Fail, why: "something is wrong",
+			},
+		},
+		{
+			name: "a fault beyond every contract, and the scenario gates it", found: wrong, want: Fail, why: "something is wrong",
 			with: func(b *builder) {
 				b.fault(history.FaultFacts{ID: "magic", Contract: history.Beyond})
 				b.orders[0].struck("magic")
 				b.hist.Header.GateBeyond = true
-			}},
-		{name: "a fault that providers document", found: wrong, want: Fail, why: "something is wrong",
+			},
+		},
+		{
+			name: "a fault that providers document", found: wrong, want: Fail, why: "something is wrong",
 			with: func(b *builder) {
 				b.fault(history.FaultFacts{ID: "magic"})
 				b.orders[0].struck("magic")
-			}},
+			},
+		},
 
-		{name: "a fault below its floor", found: holds, want: Inconclusive, why: "lose affected 1 delivery, floor 50",
+		{
+			name: "a fault below its floor", found: holds, want: Inconclusive, why: "lose affected 1 delivery, floor 50",
 			with: func(b *builder) {
 				b.fault(history.FaultFacts{ID: "lose", Unit: "delivery", Floor: 50})
 				b.orders[0].struck("lose")
-			}},
-		{name: "a fault on its floor, counted in one event", found: holds, want: Pass,
+			},
+		},
+		{
+			name: "a fault on its floor, counted in one event", found: holds, want: Pass,
 			with: func(b *builder) {
 				b.fault(history.FaultFacts{ID: "slow", Unit: "connection", Floor: 50})
 				b.event(history.Event{Source: history.SourceFault, Kind: history.FaultAffected, Fault: "slow", Count: 50})
-			}},
-		{name: "a fault that would not heal", found: holds, want: Inconclusive, why: "fault slow could not be undone: stuck",
+			},
+		},
+		{
+			name: "a fault that would not heal", found: holds, want: Inconclusive, why: "fault slow could not be undone: stuck",
 			with: func(b *builder) {
 				b.event(history.Event{Source: history.SourceFault, Kind: history.FaultHealFailed, Fault: "slow", Detail: "stuck"})
-			}},
-		{name: "after a fault that would not heal nothing lasting is judged", found: wrong, live: true, want: Inconclusive, why: "could not be undone",
+			},
+		},
+		{
+			name: "after a fault that would not heal nothing lasting is judged", found: wrong, live: true, want: Inconclusive, why: "could not be undone",
 			with: func(b *builder) {
 				b.event(history.Event{Source: history.SourceFault, Kind: history.FaultHealFailed, Fault: "slow", Detail: "stuck"})
-			}},
-		{name: "but what is proven stays", found: wrong, want: Fail, why: "something is wrong",
+			},
+		},
+		{
+			name: "but what is proven stays", found: wrong, want: Fail, why: "something is wrong",
 			with: func(b *builder) {
 				b.event(history.Event{Source: history.SourceFault, Kind: history.FaultHealFailed, Fault: "slow", Detail: "stuck"})
-			}},
-		{name: "a fault that was never seen to end", found: holds, want: Inconclusive, why: "slow was never seen to end",
-			with: func(b *builder) { b.standing("slow") }},
-		{name: "the harness failed", found: holds, want: Inconclusive, why: "the harness failed: disk full",
+			},
+		},
+		{
+			name: "a fault that was never seen to end", found: holds, want: Inconclusive, why: "slow was never seen to end",
+			with: func(b *builder) { b.standing("slow") },
+		},
+		{
+			name: "the harness failed", found: holds, want: Inconclusive, why: "the harness failed: disk full",
 			with: func(b *builder) {
 				b.event(history.Event{Source: history.SourcePhase, Kind: history.HarnessErr, Detail: "disk full"})
-			}},
-		{name: "the shop died unasked", found: holds, want: Pass, why: "the shop died unasked",
+			},
+		},
+		{
+			name: "the shop died unasked", found: holds, want: Pass, why: "the shop died unasked",
 			with: func(b *builder) {
 				b.event(history.Event{Source: history.SourceNode, Kind: history.NodeExited, Detail: "exit status 2"})
-			}},
+			},
+		},
 		{name: "cut off in the storm", found: holds, want: Inconclusive, why: "writer channel was cut off", with: func(b *builder) { b.cutOff() }},
 		{name: "cut off, and proven before", found: wrong, want: Fail, why: "something is wrong", with: func(b *builder) { b.cutOff() }},
-		{name: "cut off, a lasting wrong is not proven", found: wrong, live: true, want: Inconclusive, why: "not read at rest",
-			with: func(b *builder) { b.cutOff() }},
-		{name: "the books never came to rest", found: holds, live: true, want: Inconclusive, why: "not read at rest",
-			with: func(b *builder) { b.restless() }},
+		{
+			name: "cut off, a lasting wrong is not proven", found: wrong, live: true, want: Inconclusive, why: "not read at rest",
+			with: func(b *builder) { b.cutOff() },
+		},
+		{
+			name: "the books never came to rest", found: holds, live: true, want: Inconclusive, why: "not read at rest",
+			with: func(b *builder) { b.restless() },
+		},
 		{name: "a writer is missing", found: holds, want: Inconclusive, why: "writer ghost is missing", ghost: true},
-		{name: "the storm never began", found: holds, want: Inconclusive, why: "the storm never began",
+		{
+			name: "the storm never began", found: holds, want: Inconclusive, why: "the storm never began",
 			with: func(b *builder) {
 				b.hist.Events = slices.DeleteFunc(b.hist.Events, func(e history.Event) bool { return e.State == history.PhaseStorm })
 				b.cutOff()
-			}},
+			},
+		},
 
-		{name: "interrupted in the storm, the files whole", found: holds, want: Inconclusive, why: "cut short in its phase storm",
-			with: func(b *builder) { b.noFinal, b.interrupted = true, true }},
+		{
+			name: "interrupted in the storm, the files whole", found: holds, want: Inconclusive, why: "cut short in its phase storm",
+			with: func(b *builder) { b.noFinal, b.interrupted = true, true },
+		},
 
-		{name: "too little of the load was started", found: holds, want: Inconclusive, why: "3 of 10 offered iterations were started",
-			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9; offered(b, 10, 3) }},
-		{name: "enough of the load was started", found: holds, want: Pass,
-			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9; offered(b, 10, 9) }},
-		{name: "nothing was offered", found: holds, want: Inconclusive, why: "0 of 0 offered",
-			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9 }},
-		{name: "nothing but timeouts", found: holds, want: Inconclusive, why: "of operations have a known outcome",
+		{
+			name: "too little of the load was started", found: holds, want: Inconclusive, why: "3 of 10 offered iterations were started",
+			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9; offered(b, 10, 3) },
+		},
+		{
+			name: "enough of the load was started", found: holds, want: Pass,
+			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9; offered(b, 10, 9) },
+		},
+		{
+			name: "nothing was offered", found: holds, want: Inconclusive, why: "0 of 0 offered",
+			with: func(b *builder) { b.hist.Header.Floors.StartedShare = 0.9 },
+		},
+		{
+			name: "nothing but timeouts", found: holds, want: Inconclusive, why: "of operations have a known outcome",
 			with: func(b *builder) {
 				b.hist.Header.Floors.KnownShare = 0.9
 				b.orders[0].op(history.OpLook, history.Unknown, "", "timeout")
-			}},
-		{name: "too few orders", found: holds, want: Inconclusive, why: "the shop accepted 1 order, floor 20",
-			with: func(b *builder) { b.hist.Header.Floors.Orders = 20 }},
-		{name: "not sold out", found: holds, want: Inconclusive, why: "phone was expected to sell out",
-			with: func(b *builder) { b.hist.Header.Floors.SoldOut = true }},
-		{name: "sold out, and restocked by the end", found: holds, want: Pass,
+			},
+		},
+		{
+			name: "too few orders", found: holds, want: Inconclusive, why: "the shop accepted 1 order, floor 20",
+			with: func(b *builder) { b.hist.Header.Floors.Orders = 20 },
+		},
+		{
+			name: "not sold out", found: holds, want: Inconclusive, why: "phone was expected to sell out",
+			with: func(b *builder) { b.hist.Header.Floors.SoldOut = true },
+		},
+		{
+			name: "sold out, and restocked by the end", found: holds, want: Pass,
 			with: func(b *builder) {
 				b.hist.Header.Floors.SoldOut = true
 				b.unseen("", 9, "phone", 1).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
-			}},
-		{name: "iterations were dropped", found: holds, want: Pass, why: "4 iterations dropped",
+			},
+		},
+		{
+			name: "iterations were dropped", found: holds, want: Pass, why: "4 iterations dropped",
 			with: func(b *builder) {
 				b.event(history.Event{Source: history.SourceLoad, Kind: history.LoadDropped, Count: 4})
-			}},
-		{name: "a latency that is bounded, and iterations dropped", found: holds, want: Inconclusive, why: "order_p99_ms could not be measured",
+			},
+		},
+		{
+			name: "a latency that is bounded, and iterations dropped", found: holds, want: Inconclusive, why: "order_p99_ms could not be measured",
 			with: func(b *builder) {
 				b.hist.Header.Service = []history.ServiceGoal{{ID: "order_p99_ms", Bound: 900, Unit: "ms"}}
 				b.event(history.Event{Source: history.SourceLoad, Kind: history.LoadDropped, Count: 4})
-			}},
-		{name: "a latency within its bound", found: holds, want: Pass,
+			},
+		},
+		{
+			name: "a latency within its bound", found: holds, want: Pass,
 			with: func(b *builder) {
 				b.hist.Header.Service = []history.ServiceGoal{{ID: "order_p99_ms", Bound: 900, Unit: "ms"}}
-			}},
-		{name: "a latency beyond its bound", found: holds, want: Fail, why: "order_p99_ms is 10 ms, bound 5",
+			},
+		},
+		{
+			name: "a latency beyond its bound", found: holds, want: Fail, why: "order_p99_ms is 10 ms, bound 5",
 			with: func(b *builder) {
 				b.hist.Header.Service = []history.ServiceGoal{{ID: "order_p99_ms", Bound: 5, Unit: "ms"}}
-			}},
-		{name: "a bound on nothing that is known", found: holds, want: Inconclusive, why: "joy could not be measured",
-			with: func(b *builder) { b.hist.Header.Service = []history.ServiceGoal{{ID: "joy", Bound: 5}} }},
+			},
+		},
+		{
+			name: "a bound on nothing that is known", found: holds, want: Inconclusive, why: "joy could not be measured",
+			with: func(b *builder) { b.hist.Header.Service = []history.ServiceGoal{{ID: "joy", Bound: 5}} },
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // in a state in which nobody waits. A refund that the channel has accepted and not finished is the channel's to finish;
 // an unpaid order of a shop that declares no expiry may wait for ever; an order whose buyer was told that it is over
 // may be gone from the books. None of these is stuck. Over the run, no more orders may lie in review than the scenario
-// allows, and a shop that died must have come back.
+// allows, a shop that died must have come back, and one that is asked must answer.
 func nothingStuck() Invariant {
 	return Invariant{
 		ID:          "I13",
@@ -54,6 +54,9 @@ func judgeNothingStuck(run *Run) Finding {
 		found.Violations = append(found.Violations, violation)
 	}
 	if violation, dead := stayedDead(run, bound); dead {
+		found.Violations = append(found.Violations, violation)
+	}
+	if violation, silent := unanswering(run, bound); silent && len(found.Violations) == 0 {
 		found.Violations = append(found.Violations, violation)
 	}
 	found.Unjudged = skipped.lines()
@@ -264,6 +267,33 @@ func stayedDead(run *Run, bound bound) (Violation, bool) {
 		Pattern: "the shop died and did not come back", Since: exit.At, Evidence: []Evidence{recordOf(*exit)},
 		Detail: "died at " + seconds(exit.At) + ": " + exit.Detail,
 	}, true
+}
+
+// unanswering finds a shop that lives and, asked after heal, gave no answer: the last time that it was asked the same. An
+// error is an answer. Behind a fault that still stands a shop may have to be silent.
+func unanswering(run *Run, bound bound) (Violation, bool) {
+	silent := map[string]*history.Event{}
+	for i := range run.Events {
+		event := &run.Events[i]
+		if event.Kind != history.ShopAsked {
+			continue
+		}
+		if delete(silent, event.State); event.Outcome == history.Unknown {
+			silent[event.State] = event
+		}
+	}
+	questions := sortedKeys(silent)
+	if bound.open || len(questions) == 0 {
+		return Violation{}, false
+	}
+	violation := Violation{
+		Pattern: "after heal the shop does not answer", Since: run.SettleBegin,
+		Detail: "no answer to: " + strings.Join(questions, ", "),
+	}
+	for _, question := range questions {
+		violation.Evidence = append(violation.Evidence, recordOf(*silent[question]))
+	}
+	return violation, true
 }
 
 // signOfLife is an event that only a living shop causes.

@@ -87,6 +87,43 @@ func TestPendingRefundIsListed(t *testing.T) {
 	}
 }
 
+func TestShopThatIsAsked(t *testing.T) {
+	asked := func(b *builder, what string, outcome history.Outcome) {
+		b.event(history.Event{Source: history.SourceProbe, Kind: history.ShopAsked, State: what, Outcome: outcome})
+	}
+	const silent = "after heal the shop does not answer"
+	judgeCases(t, nothingStuck(), []judgement{
+		{name: "answers", story: func(b *builder) {
+			b.paid("o1", 1)
+			asked(b, "ready", history.OK)
+		}},
+		{name: "is silent at first", story: func(b *builder) {
+			b.paid("o1", 1)
+			asked(b, "job reconcile", history.Unknown)
+			asked(b, "job reconcile", history.OK)
+		}},
+		{name: "answers with an error", story: func(b *builder) {
+			b.paid("o1", 1)
+			asked(b, "job reconcile", history.Refused)
+		}},
+		{name: "is silent behind a fault that stands", story: func(b *builder) {
+			b.standing("lock")
+			b.paid("o1", 1)
+			asked(b, "ready", history.Unknown)
+		}},
+		{name: "is silent", violated: silent, story: func(b *builder) {
+			b.paid("o1", 1)
+			asked(b, "ready", history.Unknown)
+		}},
+		{name: "is up, and does none of its jobs", violated: silent, story: func(b *builder) {
+			b.paid("o1", 1)
+			asked(b, "job reconcile", history.OK)
+			asked(b, "job reconcile", history.Unknown)
+			asked(b, "ready", history.OK)
+		}},
+	})
+}
+
 func TestShopThatDied(t *testing.T) {
 	const dead = "the shop died and did not come back"
 	died := func(b *builder) *orderBuilder {

@@ -36,12 +36,18 @@ func TestOneEffectivePayment(t *testing.T) {
 			b.twice()
 		}},
 
-		{name: "the second payment is kept", violated: "paid more than once, the extra payment not refunded",
-			story: func(b *builder) { b.twice() }},
-		{name: "the refund of the extra payment failed", violated: "paid more than once, the extra payment not refunded",
-			story: func(b *builder) { b.twice().refund("r1").refundBroken("r1") }},
-		{name: "the extra payment is refunded in part", violated: "paid more than once, the extra payment refunded in part",
-			story: func(b *builder) { b.twice().refundMinor("r1", price-100).refundDone("r1") }},
+		{
+			name: "the second payment is kept", violated: "paid more than once, the extra payment not refunded",
+			story: func(b *builder) { b.twice() },
+		},
+		{
+			name: "the refund of the extra payment failed", violated: "paid more than once, the extra payment not refunded",
+			story: func(b *builder) { b.twice().refund("r1").refundBroken("r1") },
+		},
+		{
+			name: "the extra payment is refunded in part", violated: "paid more than once, the extra payment refunded in part",
+			story: func(b *builder) { b.twice().refundMinor("r1", price-100).refundDone("r1") },
+		},
 	})
 }
 

@@ -231,7 +231,7 @@ func (o *orderBuilder) row(state history.OrderState) *orderBuilder {
 	return o
 }
 
-// refundRow, grant, coupon, paymentRow and stored are rows of the order in the final books.
+// refundRow, grant and coupon are rows of the order in the final books.
 func (o *orderBuilder) refundRow(number, state string) *orderBuilder {
 	minor, asked := o.amounts[number]
 	if !asked {
@@ -253,19 +253,5 @@ func (o *orderBuilder) grant(kind string, value int64) *orderBuilder {
 func (o *orderBuilder) coupon(coupon string) *orderBuilder {
 	books := &o.b.final.Books
 	books.Coupons = append(books.Coupons, history.CouponRow{Coupon: coupon, Order: o.order})
-	return o
-}
-
-func (o *orderBuilder) paymentRow(state string) *orderBuilder {
-	books := &o.b.final.Books
-	books.Payments = append(books.Payments, history.PaymentRow{
-		Payment: o.current, Order: o.order, Minor: o.total(), Currency: o.item.Price.Currency, State: state,
-	})
-	return o
-}
-
-func (o *orderBuilder) stored(notification string) *orderBuilder {
-	books := &o.b.final.Books
-	books.Inbox = append(books.Inbox, history.InboxRow{Notification: notification, Order: o.order})
 	return o
 }

@@ -80,11 +80,13 @@ func TestRefundsMatch(t *testing.T) {
 				refundMinor("r2", price-900).refundDone("r2").refundRow("r1", history.RefundDone).
 				refundRow("r2", history.RefundDone).row(history.OrderRefunded)
 		}},
-		{name: "of a second payment, the order refunded although the first is kept",
+		{
+			name:     "of a second payment, the order refunded although the first is kept",
 			violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
 				b.order("o1", 1, "phone").payment("p1").captured().payment("p2").captured().refund("r1").refundDone("r1").
 					refundRow("r1", history.RefundDone).row(history.OrderRefunded)
-			}},
+			},
+		},
 		{name: "half of the money", violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", price/2).refundDone("r1").
 				refundRow("r1", history.RefundDone).row(history.OrderRefunded)
@@ -92,22 +94,26 @@ func TestRefundsMatch(t *testing.T) {
 		{name: "refunded without any refund", violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").captured().row(history.OrderRefunded)
 		}},
-		{name: "accepted from the buyer, and forgotten", violated: "a refund was accepted from the buyer, and forgotten",
+		{
+			name: "accepted from the buyer, and forgotten", violated: "a refund was accepted from the buyer, and forgotten",
 			story: func(b *builder) {
 				b.order("o1", 1, "phone").payment("p1").captured().op(history.OpRefund, history.OK, "", "").row(history.OrderPaid)
 				b.at(30_000)
-			}},
+			},
+		},
 		{name: "accepted from the buyer just before the books were read", unjudged: "longest timer", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").payment("p1").captured()
 			b.at(29_900)
 			o.op(history.OpRefund, history.OK, "", "").row(history.OrderPaid)
 		}},
-		{name: "booked in another currency", violated: "refunded in another currency at the channel than in the shop",
+		{
+			name: "booked in another currency", violated: "refunded in another currency at the channel than in the shop",
 			story: func(b *builder) {
 				o := b.refunding().refundDone("r1").refundRow("r1", history.RefundDone)
 				b.final.Books.Refunds[0].Currency = "USD"
 				o.row(history.OrderRefunded)
-			}},
+			},
+		},
 
 		{name: "the shop does not know the refund", violated: unknown, story: func(b *builder) {
 			b.refunding().refundDone("r1").row(history.OrderRefunded)
@@ -122,28 +128,38 @@ func TestRefundsMatch(t *testing.T) {
 		{name: "the request never arrived", violated: "refund pending in the shop, never made at the channel", story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").captured().refundRow("r1", history.RefundPending).row(history.OrderRefunding)
 		}},
-		{name: "succeeded, and pending in the shop", violated: "refund succeeded at the channel, pending in the shop",
+		{
+			name: "succeeded, and pending in the shop", violated: "refund succeeded at the channel, pending in the shop",
 			story: func(b *builder) {
 				b.refunding().refundDone("r1").refundRow("r1", history.RefundPending).row(history.OrderRefunding)
-			}},
-		{name: "a timeout taken for a failure", violated: "refund succeeded at the channel, failed in the shop",
+			},
+		},
+		{
+			name: "a timeout taken for a failure", violated: "refund succeeded at the channel, failed in the shop",
 			story: func(b *builder) {
 				b.refunding().refundDone("r1").refundRow("r1", history.RefundBroken).row(history.OrderReview)
-			}},
-		{name: "accepted taken for done, failed later", violated: "refund failed at the channel, succeeded in the shop",
+			},
+		},
+		{
+			name: "accepted taken for done, failed later", violated: "refund failed at the channel, succeeded in the shop",
 			story: func(b *builder) {
 				b.refunding().refundBroken("r1").refundRow("r1", history.RefundDone).row(history.OrderRefunded)
-			}},
-		{name: "one refund, two rows", violated: "one refund at the channel, booked more than once in the shop",
+			},
+		},
+		{
+			name: "one refund, two rows", violated: "one refund at the channel, booked more than once in the shop",
 			story: func(b *builder) {
 				b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).refundRow("r1", history.RefundDone).
 					row(history.OrderRefunded)
-			}},
-		{name: "the callback inserted a row of its own", violated: "refund booked in the shop, never made at the channel",
+			},
+		},
+		{
+			name: "the callback inserted a row of its own", violated: "refund booked in the shop, never made at the channel",
 			story: func(b *builder) {
 				b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).refundRow("ch-r1", history.RefundDone).
 					row(history.OrderRefunded)
-			}},
+			},
+		},
 		{name: "another amount", violated: "refunded another amount at the channel than in the shop", story: func(b *builder) {
 			o := b.refunding().refundDone("r1")
 			o.amounts["r1"] = price - 100
@@ -153,10 +169,12 @@ func TestRefundsMatch(t *testing.T) {
 			b.refunding().refundDone("r1").refund("r2").refundDone("r2").refundRow("r1", history.RefundDone).
 				refundRow("r2", history.RefundDone).row(history.OrderRefunded)
 		}},
-		{name: "everything refunded, still paid", violated: "everything refunded at the channel, still paid in the shop",
+		{
+			name: "everything refunded, still paid", violated: "everything refunded at the channel, still paid in the shop",
 			story: func(b *builder) {
 				b.refunding().refundDone("r1").refundRow("r1", history.RefundDone).row(history.OrderPaid)
-			}},
+			},
+		},
 	})
 }
 
