@@ -51,6 +51,11 @@ func judgeAcks(run *Run) Finding {
 				continue
 			}
 			found.Evaluated++
+			if hidden, told := toldPendingAfter(run, story, delivery); told && lost == nil {
+				lost = &hidden
+				found.Exercised++
+				continue
+			}
 			due := delivery.Answered.At.Add(run.Header.System.Timers.Apply)
 			tempted := dies > delivery.Answered.At || failedBefore(story, delivery)
 			for _, snap := range snapshots {
@@ -72,6 +77,31 @@ func judgeAcks(run *Run) Finding {
 		}
 	}
 	return found
+}
+
+// toldPendingAfter finds a buyer who was told that the order is pending when its success had been acknowledged for
+// longer than any timer of the shop: whatever the books say by the end, it was neither done nor of use to the buyer.
+func toldPendingAfter(run *Run, story *Story, delivery *Delivery) (Violation, bool) {
+	timers := run.Header.System.Timers
+	due := delivery.Answered.At.Add(timers.Longest() + timers.Apply)
+	if run.Header.System.Legal.StaleReads || mismatched(story, delivery) {
+		return Violation{}, false
+	}
+	for _, op := range story.Ops {
+		reads := op.Kind == history.OpLook || op.Kind == history.OpPoll
+		if !reads || op.Outcome != history.OK || op.State != string(history.OrderPending) || op.Called <= due {
+			continue
+		}
+		sum := story.balance()
+		return Violation{
+			Pattern: "a success was acknowledged, and the buyer was told pending long after", Order: story.Order,
+			Gross: sum.amount(sum.captured), Net: sum.amount(0), Bearer: BearerBuyer, Since: delivery.Answered.At,
+			Evidence: []Evidence{recordOf(delivery.Sent), recordOf(*delivery.Answered), opRecord(op)},
+			Detail: fmt.Sprintf("notification %s acknowledged at %s; told pending at %s; %s", delivery.Notification,
+				seconds(delivery.Answered.At), seconds(op.Returned), story.rowWords()),
+		}, true
+	}
+	return Violation{}, false
 }
 
 // lastDeath is when a process of the shop last died, 0 if none did.

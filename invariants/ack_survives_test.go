@@ -44,6 +44,23 @@ func TestAckSurvives(t *testing.T) {
 			b.killed()
 			o.row(history.OrderPaid)
 		}},
+		{name: "told pending just after the acknowledgement", idle: true, story: func(b *builder) {
+			o := acked(b)
+			b.at(6_000)
+			o.told(history.OrderPending).row(history.OrderPaid)
+		}},
+		{name: "told pending long after, by a replica that may lag", idle: true, story: func(b *builder) {
+			b.hist.Header.System.Legal.StaleReads = true
+			o := acked(b)
+			b.at(7_000)
+			o.told(history.OrderPending).row(history.OrderPaid)
+		}},
+		{name: "told pending long after the acknowledgement", violated: "a success was acknowledged, and the buyer was told pending long after",
+			story: func(b *builder) {
+				o := acked(b)
+				b.at(7_000)
+				o.told(history.OrderPending).row(history.OrderPaid)
+			}},
 		{name: "409 to a duplicate while the first is in work", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").payment("p1").captured().delivered(history.Refused).
 				again(history.PaymentSucceeded, 2, history.OK)

@@ -14,7 +14,7 @@ import (
 // takes an effect back.
 //
 // A sink stands for one effect of payment: whatever a shop sends there for one order carries one key, however often it
-// comes, and only paid orders get it. A shop that mails several things declares a sink for each. Two keys prove a second
+// comes, that no other order has, and only paid orders get it. A shop that mails several things declares a sink for each. Two keys prove a second
 // effect even where the books were never read.
 func effectsExactlyOnce() Invariant {
 	return Invariant{
@@ -47,6 +47,7 @@ func judgeEffectsExactlyOnce(run *Run) Finding {
 			found.Violations = append(found.Violations, effect.violation(story))
 		}
 	}
+	found.Violations = append(found.Violations, sharedKeys(run)...)
 	found.Unjudged = skipped.lines()
 	if !read {
 		found.Unjudged = append(found.Unjudged, notRead().Unjudged...)
@@ -221,6 +222,36 @@ func usualSinks(run *Run) map[string]bool {
 		usual[sink] = 2*orders > paid
 	}
 	return usual
+}
+
+// sharedKeys finds keys under which several orders had an effect at one sink: whoever takes the second for a repeat of
+// the first drops it. One violation for each sink tells enough.
+func sharedKeys(run *Run) []Violation {
+	type place struct{ sink, key string }
+	first := map[place]history.Event{}
+	found := map[string]Violation{}
+	for _, story := range run.Stories {
+		for _, event := range story.Sunk {
+			at := place{event.State, event.Key}
+			before, known := first[at]
+			if !known {
+				first[at] = event
+			}
+			if _, told := found[event.State]; told || !known || event.Key == "" || before.Order == event.Order {
+				continue
+			}
+			found[event.State] = Violation{
+				Pattern: "effects of different orders outside the shop under one key: " + event.State, Order: story.Order,
+				Since: max(before.At, event.At), Evidence: []Evidence{recordOf(before), recordOf(event)},
+				Detail: fmt.Sprintf("orders %s and %s under key %s", before.Order, event.Order, event.Key),
+			}
+		}
+	}
+	var violations []Violation
+	for _, sink := range sortedKeys(found) {
+		violations = append(violations, found[sink])
+	}
+	return violations
 }
 
 // keyless lists the sinks at which effects came without a key, so that a repeat cannot be told from a second effect.

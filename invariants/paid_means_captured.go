@@ -29,7 +29,10 @@ func judgePaidMeansCaptured(run *Run) Finding {
 		seen := believedPaid(run, story)
 		mismatched := story.mismatched()
 		untrue := slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Forgery != "" })
-		mispriced, odd := mispriced(story)
+		overcharge, odd := mispriced(story)
+		if !odd {
+			overcharge, odd = misbooked(story)
+		}
 		exercised := untrue || len(mismatched) > 0 || odd
 		if exercised {
 			found.Exercised++
@@ -38,7 +41,7 @@ func judgePaidMeansCaptured(run *Run) Finding {
 			found.Evaluated++
 		}
 		if odd {
-			found.Violations = append(found.Violations, mispriced)
+			found.Violations = append(found.Violations, overcharge)
 		}
 		if early := beforeCapture(story, seen); early != nil {
 			found.Exercised += one(!exercised)

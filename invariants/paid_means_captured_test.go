@@ -24,6 +24,14 @@ func TestPaidMeansCaptured(t *testing.T) {
 			o.item.Price.Minor = price / 100
 			o.payment("p1").row(history.OrderClosed)
 		}},
+		{name: "two asked for and two booked", idle: true, story: func(b *builder) {
+			b.orderOf("o1", 1, "phone", 2).payment("p1").captured().told(history.OrderPaid).row(history.OrderPaid)
+		}},
+		{name: "one asked for and two booked", violated: "charged for more units than were ordered", story: func(b *builder) {
+			o := b.order("o1", 1, "phone")
+			o.quantity = 2
+			o.payment("p1").captured().told(history.OrderPaid).row(history.OrderPaid)
+		}},
 		{name: "yuan taken for fen", violated: unit, story: func(b *builder) { b.pricedAt(price/100, "CNY") }},
 		{name: "fen taken for yuan", violated: unit, story: func(b *builder) { b.pricedAt(price*100, "CNY") }},
 		{name: "charged in another currency", violated: unit, story: func(b *builder) { b.pricedAt(price, "USD") }},

@@ -2,7 +2,9 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/money"
 )
 
@@ -26,6 +28,28 @@ func mispriced(story *Story) (Violation, bool) {
 		}
 	}
 	return violation, true
+}
+
+// misbooked finds an order that was paid for and stands in the books for more units than its buyer asked for, as when a
+// request that came twice was added up.
+func misbooked(story *Story) (Violation, bool) {
+	var asked *history.Op
+	for i := range story.Ops {
+		if op := &story.Ops[i]; op.Kind == history.OpOrder && op.Quantity > 0 && (asked == nil || op.Quantity > asked.Quantity) {
+			asked = op
+		}
+	}
+	if asked == nil || story.Row == nil || story.Row.Quantity <= asked.Quantity || story.firstCapture() == nil {
+		return Violation{}, false
+	}
+	sum, more := story.balance(), story.Row.Quantity-asked.Quantity
+	return Violation{
+		Pattern: "charged for more units than were ordered", Order: story.Order, Units: more, Gross: sum.amount(sum.captured),
+		Net:    sum.amount(sum.net() * more / story.Row.Quantity),
+		Bearer: BearerBuyer, Since: story.firstCapture().At,
+		Evidence: slices.Concat([]Evidence{opRecord(*asked)}, story.moneyEvidence(), story.rowEvidence()),
+		Detail:   fmt.Sprintf("%d ordered, %d in the books; %s", asked.Quantity, story.Row.Quantity, sum),
+	}, true
 }
 
 // prices are what an order that was paid for should cost by the sale's own list, and what the channel was asked to
