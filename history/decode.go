@@ -226,7 +226,7 @@ func (r *segmentReader) event(in *coder, head pending) error {
 
 func (r *segmentReader) invocation(in *coder, head pending) error {
 	op := Op{Writer: r.segment.Writer, Seq: head.seq, Outcome: Unknown}
-	op.Invocation.fields(in)
+	op.fields(in)
 	op.Called = head.at
 	if in.broken {
 		return errRecord

@@ -118,7 +118,7 @@ func TestDamageInWords(t *testing.T) {
 	record := func(fill func(*coder)) []byte {
 		chunk := coder{writing: true, indexes: map[string]uint64{}}
 		fill(&chunk)
-		made := appendPreamble(nil, "w")
+		made := newPreamble("w")
 		made = appendChunk(made, chunkRecords, 0, chunk.count, chunk.out)
 		return appendChunk(made, chunkEnd, 0, 0, []byte{0})
 	}
@@ -132,16 +132,16 @@ func TestDamageInWords(t *testing.T) {
 		"nothing":          {nil, "cut off"},
 		"text":             {[]byte("hello, world"), "no segment"},
 		"newer format":     {append([]byte("PSTH\x02"), data[5:]...), "format version 2"},
-		"another writer":   {appendPreamble(nil, "other"), `segment of "other"`},
+		"another writer":   {newPreamble("other"), `segment of "other"`},
 		"after the end":    {append(bytes.Clone(data), 'x'), "after the end record"},
 		"gap":              {one(recordEvent, 2, (&Event{Kind: "a"}).fields), "record 2 where 1 should be"},
 		"unknown kind":     {one(99, 1, (&Event{}).fields), "unknown kind of record 99"},
 		"answer alone":     {one(recordAnswer, 1, (&Answer{Op: 7}).fields), "operation 7 is answered, and was never invoked"},
 		"reading no JSON":  {one(recordReading, 1, func(c *coder) { c.writing = true; body := "{"; c.text(&body) }), "decode a reading"},
-		"unknown chunk":    {appendChunk(appendPreamble(nil, "w"), 9, 0, 0, nil), "unknown kind of chunk 9"},
-		"count too large":  {appendChunk(appendPreamble(nil, "w"), chunkRecords, 0, 1<<31, []byte("abc")), "records cannot be in 3 bytes"},
-		"flush, no time":   {appendChunk(appendPreamble(nil, "w"), chunkFlush, 0, 0, nil), "without its time"},
-		"chunk too large":  {append(appendPreamble(nil, "w"), bytes.Repeat([]byte{0xff}, chunkHeader)...), "cannot be"},
+		"unknown chunk":    {appendChunk(newPreamble("w"), 9, 0, 0, nil), "unknown kind of chunk 9"},
+		"count too large":  {appendChunk(newPreamble("w"), chunkRecords, 0, 1<<31, []byte("abc")), "records cannot be in 3 bytes"},
+		"flush, no time":   {appendChunk(newPreamble("w"), chunkFlush, 0, 0, nil), "without its time"},
+		"chunk too large":  {append(newPreamble("w"), bytes.Repeat([]byte{0xff}, chunkHeader)...), "cannot be"},
 		"string too large": {one(recordEvent, 1, func(c *coder) { c.mask = 1; c.out = append(c.out, 1, 0xff, 0x7f) }), "makes no sense"},
 		"string not there": {one(recordEvent, 1, func(c *coder) { c.mask = 1; c.out = append(c.out, 9) }), "makes no sense"},
 		"left over":        {one(recordEvent, 1, func(c *coder) { c.out = append(c.out, 9) }), "after the last record"},
@@ -222,12 +222,12 @@ func FuzzOpen(f *testing.F) {
 	whole := smallSegment(f, 2) // a large seed keeps the fuzzer busy with making it smaller
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
-	f.Add(appendPreamble(nil, "w"))
+	f.Add(newPreamble("w"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		decode(data)
 		countRecords(data)
 		// What a checksum would stop is let through, so that the decoder behind it is reached too.
-		framed := appendChunk(appendPreamble(nil, "w"), chunkRecords, 0, 1+len(data)%5, data)
+		framed := appendChunk(newPreamble("w"), chunkRecords, 0, 1+len(data)%5, data)
 		h := decode(appendChunk(framed, chunkEnd, 0, 0, []byte{0}))
 		if segment := h.Segments[0]; len(h.Events)+len(h.Ops)+len(h.Readings) > segment.Records {
 			t.Fatalf("more records than were counted: %+v", segment)

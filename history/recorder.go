@@ -64,7 +64,7 @@ func NewRecorder(runDir, writer string, clock Clock) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin the segment of %s: %w", writer, err)
 	}
-	if _, err := file.Write(appendPreamble(nil, writer)); err != nil {
+	if _, err := file.Write(newPreamble(writer)); err != nil {
 		return nil, errors.Join(fmt.Errorf("begin the segment of %s: %w", writer, err), file.Close())
 	}
 	recorder := &Recorder{
@@ -157,7 +157,7 @@ func (r *Recorder) Reading(reading Reading) {
 	reading.Writer, reading.Seq = "", 0 // they stand in the segment
 	text, err := json.Marshal(reading)
 	if err != nil {
-		r.fail(fmt.Errorf("encode a reading: %w", err))
+		_ = r.fail(fmt.Errorf("encode a reading: %w", err)) // stays in Err
 		return
 	}
 	at, ok := r.lock(0)
@@ -188,7 +188,7 @@ func (r *Recorder) lock(partition byte) (at place, ok bool) {
 		r.mutex.Lock()
 	}
 	if r.closed {
-		r.keep(ErrClosed)
+		_ = r.keep(ErrClosed) // stays in Err
 		r.mutex.Unlock()
 		return place{}, false
 	}
@@ -265,7 +265,7 @@ func (r *Recorder) Close() error {
 		r.closed = true
 		r.mutex.Unlock()
 		if err := r.file.Close(); err != nil {
-			r.fail(fmt.Errorf("close the segment of %s: %w", r.writer, err))
+			_ = r.fail(fmt.Errorf("close the segment of %s: %w", r.writer, err)) // returned below, if it is the first
 		}
 	})
 	return r.Err()

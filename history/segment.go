@@ -49,13 +49,11 @@ func castagnoli(parts ...[]byte) uint32 {
 	return sum
 }
 
-// appendPreamble begins a segment.
-func appendPreamble(buffer []byte, writer string) []byte {
-	start := len(buffer)
-	buffer = append(buffer, magic...)
-	buffer = append(buffer, formatVersion, byte(len(writer)))
-	buffer = append(buffer, writer...)
-	return binary.LittleEndian.AppendUint32(buffer, castagnoli(buffer[start:]))
+// newPreamble begins a segment.
+func newPreamble(writer string) []byte {
+	begin := append([]byte(magic), formatVersion, byte(len(writer)))
+	begin = append(begin, writer...)
+	return binary.LittleEndian.AppendUint32(begin, castagnoli(begin))
 }
 
 // appendChunk frames a payload.
