@@ -55,19 +55,23 @@ func (r *run) storm(ctx context.Context) error {
 
 // waitForLoad returns when the load generator has ended by itself, and ends it when the time is over.
 func (r *run) waitForLoad(ctx context.Context) error {
-	ended := make(chan error, 1)
-	go func() { ended <- r.child.Wait() }()
+	ended := make(chan struct{})
+	var how error
+	go func() {
+		defer close(ended)
+		how = r.child.Wait()
+	}()
 	select {
-	case err := <-ended:
-		if err != nil {
-			return fmt.Errorf("load generator: %w", err)
+	case <-ended:
+		if how != nil {
+			return fmt.Errorf("load generator: %w", how)
 		}
 		return nil
 	case <-ctx.Done():
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 		defer cancel()
 		err := r.child.Stop(stop)
-		_ = <-ended // how a child ended that was told to end is no news
+		<-ended // how a child ended that was told to end is no news
 		return errors.Join(fmt.Errorf("load generator: still at work when the storm was over: %w", context.Cause(ctx)), err)
 	}
 }

@@ -55,7 +55,7 @@ func Run(ctx context.Context, config Config) (dir string, err error) {
 		return "", &EnvironmentError{Phase: "preparing the run directory", Err: err}
 	}
 	err = r.phases(ctx)
-	if failed := r.close(); failed != nil && err == nil {
+	if failed := r.close(ctx); failed != nil && err == nil {
 		err = &EnvironmentError{Phase: history.PhaseClose, Err: failed}
 	}
 	return r.dir, err
@@ -142,20 +142,21 @@ func open(config Config) (*run, error) {
 	return r, nil
 }
 
-// close takes the world down in reverse order of start, each part within a bound, and ends the history. What would not
-// close stands in the history and in the error.
-func (r *run) close() error {
+// close takes the world down in reverse order of start, each part within a bound, and ends the history, whether the run
+// was interrupted or not. What would not close stands in the history and in the error.
+func (r *run) close(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
 	r.phaseIn.Store(history.PhaseClose)
 	r.record(history.Event{Source: history.SourcePhase, Kind: history.PhaseBegin, State: history.PhaseClose})
 	var failed []error
 	if r.engine != nil {
-		if err := r.engine.Finish(context.Background()); err != nil {
+		if err := r.engine.Finish(ctx); err != nil {
 			failed = append(failed, err)
 		}
 	}
 	for _, part := range slices.Backward(r.closers) {
-		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
-		err := part.do(ctx)
+		bounded, cancel := context.WithTimeout(ctx, closeWithin)
+		err := part.do(bounded)
 		cancel()
 		if err != nil {
 			failed = append(failed, fmt.Errorf("closing the %s: %w", part.name, err))

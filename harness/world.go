@@ -142,7 +142,7 @@ func Probe(ctx context.Context, system scenarios.System, out, self string) (read
 	if err != nil {
 		return history.Reading{}, &EnvironmentError{Phase: "preparing the run directory", Err: err}
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	err = r.startParts(ctx, []part{
 		{"links", r.startLinks}, {"faults", r.startFaults}, {"channel", r.startChannel}, {"sinks", r.startSinks}, {"shop", r.startShop},
 	})

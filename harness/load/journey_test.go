@@ -63,15 +63,18 @@ func TestHowAJourneyEnds(t *testing.T) {
 	}{
 		{
 			"sold out", "POST /orders", answering(409, `{"code": "SOLD_OUT"}`),
-			[]string{"order refused sold_out"}, "order: sold_out",
+			[]string{"order refused sold_out"},
+			"order: sold_out",
 		},
 		{
 			"another reason", "POST /orders", answering(409, `{"code": "CLOSED"}`),
-			[]string{"order refused CLOSED"}, "order: CLOSED",
+			[]string{"order refused CLOSED"},
+			"order: CLOSED",
 		},
 		{
 			"a refusal without its reason", "POST /orders", answering(409, `<html>`),
-			[]string{"order unknown status 409 without a reason at code"}, "order: status 409 without a reason at code",
+			[]string{"order unknown status 409 without a reason at code"},
+			"order: status 409 without a reason at code",
 		},
 		{"a failure", "POST /orders", answering(500, ``), []string{"order unknown status 500"}, "order: status 500"},
 		{
@@ -81,11 +84,13 @@ func TestHowAJourneyEnds(t *testing.T) {
 		},
 		{
 			"too slow", "POST /orders", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-			[]string{"order unknown timeout"}, "order: timeout",
+			[]string{"order unknown timeout"},
+			"order: timeout",
 		},
 		{
 			"broken off", "POST /orders", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-			[]string{"order unknown connection closed"}, "order: connection closed",
+			[]string{"order unknown connection closed"},
+			"order: connection closed",
 		},
 		{
 			"half an answer", "POST /orders", func(w http.ResponseWriter, _ *http.Request) {
@@ -93,23 +98,28 @@ func TestHowAJourneyEnds(t *testing.T) {
 				w.WriteHeader(http.StatusCreated)
 				_, _ = w.Write([]byte(`{"id": "O1"`))
 			},
-			[]string{"order unknown connection closed"}, "order: connection closed",
+			[]string{"order unknown connection closed"},
+			"order: connection closed",
 		},
 		{
 			"an answer without end", "POST /orders", answering(201, strings.Repeat("x", bodyLimit+1)),
-			[]string{"order unknown the answer is longer than 1 MiB"}, "order: the answer is longer than 1 MiB",
+			[]string{"order unknown the answer is longer than 1 MiB"},
+			"order: the answer is longer than 1 MiB",
 		},
 		{
-			"a redirect", "POST /orders", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/skus", 303) },
-			[]string{"order unknown status 303"}, "order: status 303",
+			"a redirect", "POST /orders", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/skus", http.StatusSeeOther) },
+			[]string{"order unknown status 303"},
+			"order: status 303",
 		},
 		{
 			"paid already", "POST /pay/{payment}", answering(409, `{"error": {"code": "payment_succeeded"}}`),
-			[]string{"order ok", "pay refused payment_succeeded"}, "pay: payment_succeeded",
+			[]string{"order ok", "pay refused payment_succeeded"},
+			"pay: payment_succeeded",
 		},
 		{
 			"no such payment", "POST /pay/{payment}", answering(404, `{"error": {"code": "payment_not_found"}}`),
-			[]string{"order ok", "pay unknown status 404"}, "pay: status 404",
+			[]string{"order ok", "pay unknown status 404"},
+			"pay: status 404",
 		},
 	}
 	for _, c := range cases {
@@ -336,23 +346,28 @@ func TestMisbehaviourThatCameToNothing(t *testing.T) {
 	}{
 		{
 			"the order was refused before it could be abandoned", "POST /orders", answering(409, `{"code": "SOLD_OUT"}`),
-			Payer{Abandon: one}, []string{"order refused sold_out"},
+			Payer{Abandon: one},
+			[]string{"order refused sold_out"},
 		},
 		{
 			"the shop gives no second payment", "POST /orders/{id}/payments", answering(409, ``),
-			Payer{PayTwice: one}, []string{"order ok", "payment unknown status 409", "pay ok", "poll ok", "look ok"},
+			Payer{PayTwice: one},
+			[]string{"order ok", "payment unknown status 409", "pay ok", "poll ok", "look ok"},
 		},
 		{
 			"the shop gives the same payment again", "POST /orders/{id}/payments", answering(201, `{"payment_id": "P1"}`),
-			Payer{PayTwice: one}, []string{"order ok", "payment ok", "pay ok", "poll ok", "look ok"},
+			Payer{PayTwice: one},
+			[]string{"order ok", "payment ok", "pay ok", "poll ok", "look ok"},
 		},
 		{
 			"the shop does not cancel", "POST /orders/{id}/cancel", answering(409, `{"code": "PAID"}`),
-			Payer{PayAfterCancel: one}, []string{"order ok", "cancel refused PAID", "pay ok", "poll ok", "look ok"},
+			Payer{PayAfterCancel: one},
+			[]string{"order ok", "cancel refused PAID", "pay ok", "poll ok", "look ok"},
 		},
 		{
 			"the channel takes no late payment", "POST /pay/{payment}", answering(409, `{"error": {"code": "payment_closed"}}`),
-			Payer{PayLate: &Behaviour{Fault: "f1", After: time.Second}}, []string{"order ok", "pay refused payment_closed"},
+			Payer{PayLate: &Behaviour{Fault: "f1", After: time.Second}},
+			[]string{"order ok", "pay refused payment_closed"},
 		},
 	}
 	for _, c := range cases {

@@ -45,7 +45,7 @@ func (j *journey) affected(b *Behaviour, did string, result answer) {
 func (j *journey) shopStep(ctx context.Context, s *step) (answer, error) {
 	var several *Behaviour
 	var did string
-	count := 1
+	var count int
 	switch {
 	case s.Name == history.OpOrder && j.payer.DoubleClick != nil:
 		several, did, count = j.payer.DoubleClick, didDoubleClick, 2

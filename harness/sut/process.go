@@ -53,7 +53,7 @@ func startProcess(ctx context.Context, config Config) (Shop, error) {
 	shop := &process{door: newDoor(config, &url.URL{Scheme: "http", Host: address}, dir)}
 	shop.node = &node{
 		name: config.System.Name, argv: argv, env: env, dir: dir, runDir: config.RunDir,
-		stop: time.Duration(launch.Stop), record: config.Record, up: shop.door.ready,
+		stop: time.Duration(launch.Stop), record: config.Record, up: shop.ready,
 	}
 	if shop.node.stop <= 0 {
 		shop.node.stop = stopWithin
