@@ -41,8 +41,8 @@ Exit status of every command:
 	root.SetUsageTemplate(usageTemplate)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		runCommand(), planCommand(), checkCommand(), reportCommand(), validateCommand(), probeCommand(),
-		listCommand(), channelCommand(), historyCommand(), schemaCommand(), doctorCommand(),
+		runCommand(), planCommand(), checkCommand(), reportCommand(), validateCommand(), probeCommand(), //nolint:contextcheck // cobra hands a command its context when it runs
+		listCommand(), channelCommand(), historyCommand(), schemaCommand(), doctorCommand(), //nolint:contextcheck // likewise
 	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -62,7 +62,7 @@ func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err erro
 
 // reserve takes the units, if there are so many and the buyer may have them, and prices the order.
 func (s *shop) reserve(ctx context.Context, t tx, w wish, seen int64) (order, error) {
-	number := "f" + rand.Text() //nolint:forbidigo // nobody may guess an order's number
+	number := "f" + rand.Text() // nobody may guess an order's number
 	o := order{ID: number, Ref: w.Ref, Buyer: w.Buyer, SKU: w.SKU, Quantity: w.Quantity, State: pending}
 	if o.Ref == "" {
 		o.Ref = o.ID
