@@ -8,6 +8,7 @@ RACE    := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 FUZZ    ?= 2m
 SEEDS   ?= 2
 DEFECT_SEEDS ?= 1
+NOTICE  := $(GO) -C tools run ./notice -module ..
 
 .DEFAULT_GOAL := help
 
@@ -41,8 +42,10 @@ prove: build ## the correct shop under every scenario, and every known defect un
 	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
 
 .PHONY: lint
-lint: ## golangci-lint, as pinned in tools/go.mod
+lint: ## golangci-lint, as pinned in tools/go.mod, and whether NOTICE lists what is in the binary
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+	$(GO) -C tools tool golangci-lint run ./...
+	$(NOTICE) -check
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ (2m) each
@@ -59,7 +62,7 @@ golden: ## rewrite golden files and generated schemas from what the code does no
 
 .PHONY: notice
 notice: ## rewrite NOTICE from the licences of what is linked into the binary
-	cd tools/notice && $(GO) run . -module ../.. -package ./cmd/paystorm > ../../NOTICE.new && mv ../../NOTICE.new ../../NOTICE
+	$(NOTICE)
 
 .PHONY: clean
 clean: ## remove what was built and run here

@@ -1,128 +1,122 @@
-// Command notice prints the third-party notice of a binary: every module that is linked into it, its licence by SPDX
-// identifier, and the licence texts, each once. It fails when a module has no licence that can be recognised.
+// Command notice writes the third-party notice of the binary: Go itself and every module that is linked into it, each
+// with its licences by SPDX identifier, and all licence texts, each once. It fails when it does not recognise a licence.
+// With -check it writes nothing, and fails when the modules of the notice are not those of the build.
 //
-//	go run ./notice -module .. -package ./cmd/paystorm > ../NOTICE
+//	go -C tools run ./notice -module ..
 package main
 
 import (
-	"cmp"
-	"encoding/json"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/google/licensecheck"
 )
 
-type module struct {
-	Path, Version, Dir string
-	Main               bool
-	licences           []string // SPDX
-	texts              []string
-}
-
-var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|unlicense)([.-].*)?$`)
-
 func main() {
-	root := flag.String("module", ".", "folder of the main module")
-	target := flag.String("package", "./cmd/paystorm", "package of the binary")
+	root := flag.String("module", ".", "folder of the main module, where NOTICE is")
+	target := flag.String("package", "./cmd/paystorm", "package of the binary, from there")
+	check := flag.Bool("check", false, "write nothing: say whether NOTICE lists the modules of the build")
 	flag.Parse()
-	modules, err := linked(*root, *target)
-	if err == nil {
-		err = write(os.Stdout, modules)
+	do := write
+	if *check {
+		do = verify
 	}
-	if err != nil {
+	if err := do(context.Background(), *root, *target); err != nil {
 		fmt.Fprintln(os.Stderr, "notice:", err)
 		os.Exit(1)
 	}
 }
 
-// linked lists the modules whose packages are in the binary, with their licences.
-func linked(root, target string) ([]module, error) {
-	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{json .}}{{end}}", target)
-	list.Dir, list.Stderr = root, os.Stderr
-	list.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := list.Output()
+func noticeOf(root string) string { return filepath.Join(root, "NOTICE") }
+
+func write(ctx context.Context, root, target string) error {
+	modules, err := linked(ctx, root, target)
 	if err != nil {
-		return nil, fmt.Errorf("listing the packages of %s: %w", target, err)
+		return err
 	}
-	seen := map[string]bool{}
-	var modules []module
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var m module
-		if err := decoder.Decode(&m); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		if m.Main || seen[m.Path] {
-			continue
-		}
-		seen[m.Path] = true
-		if err := m.read(); err != nil {
-			return nil, err
-		}
-		modules = append(modules, m)
+	// All at once, so that one run names every module that needs a look.
+	var unclear []error
+	for i := range modules {
+		unclear = append(unclear, modules[i].readLicences(ctx))
 	}
-	slices.SortFunc(modules, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
-	return modules, nil
+	if err := errors.Join(unclear...); err != nil {
+		return err
+	}
+	return os.WriteFile(noticeOf(root), []byte(render(modules)), 0o644)
 }
 
-// read finds the licence files of a module and names their licences.
-func (m *module) read() error {
-	entries, err := os.ReadDir(m.Dir)
-	if err != nil {
-		return fmt.Errorf("%s: %w", m.Path, err)
-	}
-	for _, entry := range entries {
-		if entry.IsDir() || !licenceFile.MatchString(entry.Name()) {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(m.Dir, entry.Name()))
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.Path, err)
-		}
-		for _, match := range licensecheck.Scan(text).Match {
-			if !match.IsURL && !slices.Contains(m.licences, match.ID) {
-				m.licences = append(m.licences, match.ID)
-			}
-		}
-		m.texts = append(m.texts, strings.ReplaceAll(strings.TrimSpace(string(text)), "\r\n", "\n"))
-	}
-	if len(m.licences) == 0 {
-		return fmt.Errorf("%s %s: no licence recognised in %s", m.Path, m.Version, m.Dir)
-	}
-	return nil
-}
+const preamble = `Paystorm
 
-func write(out io.Writer, modules []module) error {
+Paystorm's own source is licensed under the Apache License 2.0 (see LICENSE).
+
+The built binary contains what is listed below. k6 and some of its extensions are licensed under the GNU Affero General
+Public License 3.0, and so the binary as a whole is distributed under the AGPL-3.0.
+
+This file is generated from the build for Linux (make notice). First the modules with their licences, then the texts.
+
+`
+
+// rule ends the list of modules, and stands before each text.
+var rule = strings.Repeat("=", 100)
+
+func render(modules []module) string {
 	var b strings.Builder
-	b.WriteString("Paystorm\n\nPaystorm's own source is licensed under the Apache License 2.0 (see LICENSE).\n\n" +
-		"The built binary contains the modules below. k6 is licensed under the GNU Affero General Public License 3.0, and\n" +
-		"so the binary as a whole is distributed under the AGPL-3.0. This file is generated (make notice).\n\n")
-	for _, m := range modules {
-		fmt.Fprintf(&b, "%-72s %-38s %s\n", m.Path, m.Version, strings.Join(m.licences, ", "))
-	}
+	b.WriteString(preamble)
 	var texts []string
-	users := map[string][]string{}
+	from := map[string][]string{}
 	for _, m := range modules {
-		for _, text := range m.texts {
-			if users[text] == nil {
-				texts = append(texts, text)
+		var ids []string
+		for _, l := range m.licences {
+			ids = append(ids, l.ids...)
+			if from[l.text] == nil {
+				texts = append(texts, l.text)
 			}
-			users[text] = append(users[text], m.Path)
+			from[l.text] = append(from[l.text], m.Path+": "+l.file)
 		}
+		slices.Sort(ids)
+		fmt.Fprintf(&b, "%s  %s\n", m, strings.Join(slices.Compact(ids), ", "))
 	}
 	for _, text := range texts {
-		fmt.Fprintf(&b, "\n%s\n%s\n%s\n\n%s\n", strings.Repeat("=", 100), strings.Join(users[text], "\n"), strings.Repeat("-", 100), text)
+		fmt.Fprintf(&b, "\n%s\n%s\n%s\n\n%s\n", rule, strings.Join(from[text], "\n"), strings.Repeat("-", len(rule)), text)
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return b.String()
+}
+
+// verify compares the list in the notice with the build. It reads no licences, and so it is quick.
+func verify(ctx context.Context, root, target string) error {
+	modules, err := linked(ctx, root, target)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(noticeOf(root))
+	if err != nil {
+		return err
+	}
+	list, _, _ := strings.Cut(strings.TrimPrefix(string(text), preamble), rule)
+	listed := map[string]bool{}
+	for line := range strings.Lines(list) {
+		if fields := strings.Fields(line); len(fields) > 1 {
+			listed[fields[0]+" "+fields[1]] = true
+		}
+	}
+	var wrong []error
+	for _, m := range modules {
+		name := m.Path + " " + m.Version
+		if !listed[name] {
+			wrong = append(wrong, fmt.Errorf("%s is in the binary and not in NOTICE", name))
+		}
+		delete(listed, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		wrong = append(wrong, fmt.Errorf("%s is in NOTICE and not in the binary", name))
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("NOTICE is out of date (make notice rewrites it):\n%w", errors.Join(wrong...))
+	}
+	return nil
 }
