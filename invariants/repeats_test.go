@@ -39,11 +39,19 @@ func TestRepeatsAreAcknowledged(t *testing.T) {
 		}, false},
 		{"a few refused", func(b *builder) {
 			sales(b, func(nth int) history.Outcome {
-				if nth < 4 {
+				if nth%2 == 0 {
 					return history.Refused
 				}
 				return history.Unknown
 			})
+		}, false},
+		{"refused by the way to the shop", func(b *builder) {
+			sales(b, always(history.Refused))
+			for i := range b.hist.Events {
+				if event := &b.hist.Events[i]; event.Outcome == history.Refused {
+					event.Status = 0
+				}
+			}
 		}, false},
 		{"refused when nothing else was acknowledged either", func(b *builder) {
 			var orders []*orderBuilder
