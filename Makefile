@@ -3,8 +3,8 @@
 GO      ?= go
 BIN     := bin/paystorm
 RUNS    ?= runs
-# The race detector needs a C compiler; without one the tests run without it, and say so.
-RACE    := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+# The race detector needs a C compiler and the C library's headers; without them the tests run without it, and say so.
+RACE    := $(shell $$($(GO) env CC) -E -include stdlib.h -x c /dev/null >/dev/null 2>&1 && echo -race)
 FUZZ    ?= 2m
 SEEDS   ?= 2
 DEFECT_SEEDS ?= 1
@@ -35,7 +35,7 @@ test: ## everything that needs no Docker, with the race detector where there is 
 ifeq ($(RACE),)
 	@echo "no C compiler: the tests run without the race detector"
 endif
-	$(GO) test $(RACE) ./...
+	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) ./...
 
 .PHONY: prove
 prove: build ## the correct shop under every scenario, and every known defect under its own
