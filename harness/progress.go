@@ -47,7 +47,8 @@ func (r *run) watch(ctx context.Context) error {
 func (r *run) standing(last Progress) Progress {
 	phase, _ := r.phaseIn.Load().(string)
 	now := Progress{Phase: phase, Elapsed: r.clock.Now().Duration()}
-	if r.child == nil || phase != history.PhaseStorm && phase != history.PhaseHeal && phase != history.PhaseSettle {
+	// The phase is asked first: once it is one of these, the start does not change r any more.
+	if phase != history.PhaseStorm && phase != history.PhaseHeal && phase != history.PhaseSettle || r.child == nil {
 		return now
 	}
 	load := r.child.Progress()
