@@ -11,9 +11,9 @@ import (
 func loadResult(run *Run) LoadResult {
 	result := LoadResult{Ops: map[string]OpCounts{}}
 	result.LatencyMS = map[string]LatencyMS{}
-	begin, _, _ := run.PhaseAt(history.PhaseStorm)
+	begin, _, began := run.PhaseAt(history.PhaseStorm)
 	for _, event := range run.Events {
-		if event.Source != history.SourceLoad || event.At < begin {
+		if event.Source != history.SourceLoad || !began || event.At < begin { // the warm-up's journeys are no load
 			continue
 		}
 		switch event.Kind {
