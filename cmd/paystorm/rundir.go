@@ -80,6 +80,9 @@ func historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if order != "" && len(recorded.Story(order)) == 0 {
+				return fmt.Errorf("order %q is not in this history; --jsonl without --order shows all that is", order)
+			}
 			if asJSONL {
 				return history.WriteJSONL(cmd.OutOrStdout(), recorded, order)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/sys/unix"
 
 	"github.com/paystorm/paystorm/harness"
 	"github.com/paystorm/paystorm/scenarios"
@@ -18,7 +19,7 @@ import (
 // screen shows a run while it goes on: one live line on a terminal, a plain line per phase elsewhere.
 type screen struct {
 	out   io.Writer
-	live  *mpb.Progress // nil where out is no terminal
+	live  *mpb.Progress // nil where out is no terminal that knows its size
 	bar   *mpb.Bar
 	mu    sync.Mutex
 	last  harness.Progress
@@ -28,11 +29,18 @@ type screen struct {
 func newScreen(out io.Writer, plan scenarios.Plan) *screen {
 	s := &screen{out: out, title: fmt.Sprintf("%s, seed %d", plan.Name, plan.Seed)}
 	fmt.Fprintf(out, "%s: %d buyers, settle at most %s\n", s.title, plan.Offered, plan.Settle)
-	if file, ok := out.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
+	if file, ok := out.(*os.File); ok && isatty.IsTerminal(file.Fd()) && hasSize(file) {
 		s.live = mpb.New(mpb.WithOutput(out), mpb.WithWidth(1))
 		s.bar = s.live.New(1, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(s.line)))
 	}
 	return s
+}
+
+// hasSize says whether a terminal knows its size. Where it does not, as in some containers, a live line would be cut
+// down to nothing.
+func hasSize(terminal *os.File) bool {
+	size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ)
+	return err == nil && size.Col > 0 && size.Row > 0
 }
 
 // show is called by the run a few times a second.
