@@ -1,0 +1,37 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/paystorm/paystorm/harness/load"
+)
+
+// TestMain makes the test binary everything that paystorm is to itself: the program that scripts call by its name, and
+// the children that the program starts by the path of its own file.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == load.Command || os.Args[1] == "flashshop") {
+		main()
+	}
+	if err := prepare(); err != nil {
+		log.Fatal(err)
+	}
+	testscript.Main(m, map[string]func(){"paystorm": main})
+}
+
+// prepare sets what all tests share. Most of a run is waiting, so that more of them fit side by side than the machine
+// has processors; and the race detector would let each process sleep for a second before it ends.
+func prepare() error {
+	if err := flag.Set("test.parallel", "6"); err != nil { // unless the command line says otherwise
+		return fmt.Errorf("set the number of parallel tests: %w", err)
+	}
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
+		return fmt.Errorf("set the race detector's options: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/paystorm/paystorm/invariants"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// TestScripts runs testdata/script/*.txtar. Each finds shop.yaml and sale.yaml of testdata beside it, and the address of
+// a port that is taken in $TAKEN.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUpScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":      exits,
+			"rundir":     findRunDir,
+			"valid":      valid,
+			"noraces":    noRaces,
+			"samedigest": sameDigest,
+		},
+	})
+}
+
+func setUpScript(env *testscript.Env) error {
+	for _, name := range []string{"shop.yaml", "sale.yaml"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			return fmt.Errorf("read a file for the script: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(env.WorkDir, name), text, 0o644); err != nil {
+			return fmt.Errorf("write a file for the script: %w", err)
+		}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("take a port: %w", err)
+	}
+	env.Defer(func() { _ = listener.Close() })
+	env.Setenv("TAKEN", listener.Addr().String())
+	env.Setenv("GORACE", os.Getenv("GORACE"))
+	return nil
+}
+
+// exits runs a command and checks its exit status: `exits 2 paystorm run nope`.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM [ARGUMENT…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// findRunDir sets $RUN to the one run directory of a scenario below runs: `rundir sale`.
+func findRunDir(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: rundir SCENARIO")
+	}
+	found, err := filepath.Glob(ts.MkAbs(filepath.Join("runs", args[0]+"-s*")))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d run directories of %s: %v", len(found), args[0], found)
+	}
+	ts.Setenv("RUN", found[0])
+}
+
+// valid holds a verdict against the schema that is shipped for it: `valid $RUN/verdict.json`.
+func valid(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: valid FILE")
+	}
+	text, err := invariants.VerdictSchemaJSON()
+	ts.Check(err)
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	ts.Check(err)
+	compiler := jsonschema.NewCompiler()
+	ts.Check(compiler.AddResource("verdict.schema.json", parsed))
+	schema, err := compiler.Compile("verdict.schema.json")
+	ts.Check(err)
+	verdict, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(schema.Validate(verdict))
+}
+
+// noRaces looks for what the race detector says of the children of a run, which write into its logs: `noraces $RUN`.
+func noRaces(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: noraces RUN-DIR")
+	}
+	logs, err := filepath.Glob(filepath.Join(args[0], "logs", "*"))
+	ts.Check(err)
+	if len(logs) == 0 {
+		ts.Fatalf("%s has no logs", args[0])
+	}
+	for _, path := range logs {
+		if text := ts.ReadFile(path); strings.Contains(text, "DATA RACE") {
+			ts.Fatalf("%s:\n%s", path, text)
+		}
+	}
+}
+
+// sameDigest compares two plans: `samedigest one.json other.json`.
+func sameDigest(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: samedigest PLAN PLAN")
+	}
+	var digests [2]string
+	for index, name := range args {
+		var plan scenarios.Plan
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &plan))
+		digests[index] = plan.Digest
+	}
+	if digests[0] == "" {
+		ts.Fatalf("%s has no digest", args[0])
+	}
+	if same := digests[0] == digests[1]; same == neg {
+		ts.Fatalf("digests %s and %s", digests[0], digests[1])
+	}
+}
