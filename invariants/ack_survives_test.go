@@ -55,12 +55,14 @@ func TestAckSurvives(t *testing.T) {
 			b.at(7_000)
 			o.told(history.OrderPending).row(history.OrderPaid)
 		}},
-		{name: "told pending long after the acknowledgement", violated: "a success was acknowledged, and the buyer was told pending long after",
+		{
+			name: "told pending long after the acknowledgement", violated: "a success was acknowledged, and the buyer was told pending long after",
 			story: func(b *builder) {
 				o := acked(b)
 				b.at(7_000)
 				o.told(history.OrderPending).row(history.OrderPaid)
-			}},
+			},
+		},
 		{name: "409 to a duplicate while the first is in work", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").payment("p1").captured().delivered(history.Refused).
 				again(history.PaymentSucceeded, 2, history.OK)

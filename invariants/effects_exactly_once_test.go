@@ -62,12 +62,14 @@ func TestEffectsExactlyOnce(t *testing.T) {
 		{name: "taken back twice", violated: "side effect taken back more often than it happened: points", story: func(b *builder) {
 			twice(b).grant("points", 49).grant("points", -49).grant("points", -49).row(history.OrderRefunded)
 		}},
-		{name: "mails of two orders under one key", violated: "effects of different orders outside the shop under one key: mail",
+		{
+			name: "mails of two orders under one key", violated: "effects of different orders outside the shop under one key: mail",
 			story: func(b *builder) {
 				twice(b).grant("points", 49).sunk("mail", "buyer-1")
 				b.paid("o2", 1).sunk("mail", "buyer-1")
 				b.paid("o3", 1).sunk("mail", "buyer-1")
-			}},
+			},
+		},
 		{name: "a mail and a parcel under one key", story: func(b *builder) {
 			twice(b).grant("points", 49).sunk("mail", "o1")
 			b.paid("o2", 2).sunk("parcel", "o1")

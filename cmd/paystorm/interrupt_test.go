@@ -77,7 +77,7 @@ func TestInterrupts(t *testing.T) {
 				if err := controlC(p); err != nil {
 					return err
 				}
-				time.Sleep(20 * time.Millisecond)                       //nolint:forbidigo // a person's fingers are not quicker
+				time.Sleep(20 * time.Millisecond)                       // a person's fingers are not quicker
 				if err := controlC(p); !errors.Is(err, syscall.ESRCH) { // it may have ended by now
 					return err
 				}
@@ -291,7 +291,7 @@ func TestLoadThatIsNotReached(t *testing.T) {
 	if err := syscall.Kill(k6, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2500 * time.Millisecond) //nolint:forbidigo // the time in which the buyers would come
+	time.Sleep(2500 * time.Millisecond) // the time in which the buyers would come
 	if err := syscall.Kill(k6, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
