@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,7 +16,7 @@ import (
 // TestMain makes the test binary everything that paystorm is to itself: the program that scripts call by its name, and
 // the children that the program starts by the path of its own file.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == load.Command || os.Args[1] == "flashshop") {
+	if len(os.Args) > 1 && slices.Contains([]string{load.Command, "flashshop", clockChild}, os.Args[1]) {
 		main()
 	}
 	if err := prepare(); err != nil {
