@@ -19,6 +19,7 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 	h := history.Header{
 		Schema:     history.Schema,
 		Scenario:   plan.Name,
+		File:       plan.File,
 		Why:        plan.Why,
 		System:     systemFacts(plan.System, version, commit),
 		Seed:       plan.Seed,

@@ -24,6 +24,7 @@ const (
 type Header struct {
 	Schema     int           `json:"schema"`
 	Scenario   string        `json:"scenario"`
+	File       string        `json:"file,omitempty"` // the scenario as it was named on the command line
 	Why        string        `json:"why,omitempty"`
 	System     SystemFacts   `json:"system"`
 	Seed       int64         `json:"seed"`

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -184,7 +185,7 @@ func next(dir string, verdict invariants.Verdict, recorded *history.History) str
 	if order := example(groups(verdict, recorded), recorded); order != "" {
 		return fmt.Sprintf("next    paystorm history %s --order %s", quoted(dir), quoted(order))
 	}
-	scenario := quoted(verdict.Scenario)
+	scenario := quoted(cmp.Or(recorded.Header.File, verdict.Scenario))
 	if verdict.Verdict == invariants.Pass {
 		return fmt.Sprintf("next    other luck in the same weather: paystorm run %s --seeds %d..%d", scenario, verdict.Seed+1, verdict.Seed+20)
 	}

@@ -95,7 +95,9 @@ func (f *planFlags) plan(name string, seed int64) (scenarios.Plan, error) {
 	if err != nil {
 		return scenarios.Plan{}, err
 	}
-	return scenarios.Compile(scenario, system, v, seed, settings)
+	plan, err := scenarios.Compile(scenario, system, v, seed, settings)
+	plan.File = name
+	return plan, err
 }
 
 func runCommand() *cobra.Command {
