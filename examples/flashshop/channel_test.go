@@ -96,6 +96,13 @@ func wrong(status int, code string) reply {
 	return reply{status, map[string]any{"error": map[string]string{"code": code, "message": code}}}
 }
 
+// goesWrong scripts what goes wrong from now on; nil is nothing.
+func (f *fakeChannel) goesWrong(script func(op string, nth int) fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.script = script
+}
+
 func (f *fakeChannel) route(op string, work func(*http.Request, []byte, fault) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -34,7 +34,7 @@ func TestLostCallback(t *testing.T) {
 func TestQueryThatLags(t *testing.T) {
 	t.Parallel()
 	o := open(t, quick)
-	o.channel.script = func(op string, nth int) fault { return fault{stale: op == opList && nth < 4} }
+	o.channel.goesWrong(func(op string, nth int) fault { return fault{stale: op == opList && nth < 4} })
 	id, pay := o.order()
 	o.channel.take(pay, 0)
 	o.becomes(id, paid)
@@ -53,7 +53,7 @@ func TestExpiry(t *testing.T) {
 		{"closes at the channel first", brief, nil, nil, closed},
 		{"is paid if the money was faster, and the callback lost", brief, func(o *outlet, pay string) { o.channel.take(pay, 0) }, nil, paid},
 		{"asks again where the answers are lost", brief, func(o *outlet, _ string) {
-			o.channel.script = func(op string, nth int) fault { return fault{hang: op == opClose && nth < 3} }
+			o.channel.goesWrong(func(op string, nth int) fault { return fault{hang: op == opClose && nth < 3} })
 		}, nil, closed},
 		{
 			"late success is refunded", brief, nil,
@@ -96,9 +96,9 @@ func TestExpiry(t *testing.T) {
 func TestExpiryOfAnOrderWithoutKnownPayment(t *testing.T) {
 	t.Parallel()
 	o := open(t, quick, curt, brief)
-	o.channel.script = func(op string, nth int) fault {
+	o.channel.goesWrong(func(op string, nth int) fault {
 		return fault{hang: op == opCreate && nth < 6, stale: op == opList && nth < 3}
-	}
+	})
 	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1})
 	if status != http.StatusAccepted {
 		t.Fatalf("POST /orders: %d %v", status, answer)
@@ -185,12 +185,12 @@ func TestCancel(t *testing.T) {
 		{"too late", func(o *outlet, pay string) { o.channel.pay(pay) }, http.StatusConflict, paid},
 		{"too late, and nobody told", func(o *outlet, pay string) { o.channel.take(pay, 0) }, http.StatusConflict, paid},
 		{"the channel cannot be asked yet", func(o *outlet, _ string) {
-			o.channel.script = func(op string, nth int) fault {
+			o.channel.goesWrong(func(op string, nth int) fault {
 				if op == opClose && nth < 9 {
 					return fault{refuse: 503}
 				}
 				return fault{}
-			}
+			})
 		}, http.StatusAccepted, closed},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -105,12 +105,12 @@ func TestLostAnswersMakeOnePayment(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			o := open(t, quick, curt)
-			o.channel.script = func(op string, nth int) fault {
+			o.channel.goesWrong(func(op string, nth int) fault {
 				if op == opCreate && nth <= row.times {
 					return row.fault
 				}
 				return fault{}
-			}
+			})
 			status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1})
 			if status != row.status {
 				t.Fatalf("POST /orders: %d %v, want %d", status, answer, row.status)
@@ -134,12 +134,12 @@ func TestLostAnswersMakeOnePayment(t *testing.T) {
 func TestDefiniteRefusalEndsTheAttempt(t *testing.T) {
 	t.Parallel()
 	o := open(t, quick, settings{"ORDER_EXPIRY": "600ms"})
-	o.channel.script = func(op string, _ int) fault {
+	o.channel.goesWrong(func(op string, _ int) fault {
 		if op == opCreate {
 			return fault{refuse: http.StatusBadRequest}
 		}
 		return fault{}
-	}
+	})
 	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1})
 	if status != http.StatusAccepted {
 		t.Fatalf("POST /orders: %d %v", status, answer)

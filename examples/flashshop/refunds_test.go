@@ -75,14 +75,12 @@ func TestRefundWhoseAnswersAreLost(t *testing.T) {
 			o := open(t, quick, curt, settings{"DEFECTS": row.defect})
 			o.channel.ended = func(string, int) string { return "succeeded" }
 			id, _ := o.paid()
-			o.channel.mu.Lock()
-			o.channel.script = func(op string, nth int) fault {
+			o.channel.goesWrong(func(op string, nth int) fault {
 				if op == opRefund && nth < 3 || op == opRefundQuery && nth == 1 {
 					return row.fault
 				}
 				return fault{stale: op == opRefundQuery && nth == 2}
-			}
-			o.channel.mu.Unlock()
+			})
 			o.post("/orders/"+id+"/refunds", nil)
 			eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
 			o.settles()
@@ -132,7 +130,7 @@ func TestRefundThatFails(t *testing.T) {
 func TestCreateTimeoutWithD16(t *testing.T) {
 	t.Parallel()
 	o := open(t, settings{"DEFECTS": "D16", "CHANNEL_TIMEOUT": "300ms"})
-	o.channel.script = func(op string, _ int) fault { return fault{hang: op == opCreate} }
+	o.channel.goesWrong(func(op string, _ int) fault { return fault{hang: op == opCreate} })
 	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1})
 	if status != http.StatusConflict || answer["code"] != "PAYMENT_FAILED" {
 		t.Errorf("POST /orders: %d %v", status, answer)

@@ -57,9 +57,9 @@ func TestRaces(t *testing.T) {
 	o := open(t, settings{"ORDER_EXPIRY": "400ms", "QUERY_AFTER": "200ms", "REFUND_RETRY": "100ms", "CHANNEL_TIMEOUT": "250ms"})
 	o.sku("ring", 200, 0)
 	o.channel.ended = func(string, int) string { return "succeeded" }
-	o.channel.script = func(_ string, nth int) fault {
+	o.channel.goesWrong(func(_ string, nth int) fault {
 		return fault{lose: nth%5 == 0, hang: nth%23 == 0, refuse: nth % 31 / 30 * 503}
-	}
+	})
 	var buyers sync.WaitGroup
 	for buyer := range 40 {
 		buyers.Go(func() {
@@ -99,9 +99,7 @@ func TestRaces(t *testing.T) {
 		})
 	}
 	buyers.Wait()
-	o.channel.mu.Lock()
-	o.channel.script = nil
-	o.channel.mu.Unlock()
+	o.channel.goesWrong(nil)
 	o.settles()
 	o.post("/admin/reconcile", nil)
 	o.settles()
