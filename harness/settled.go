@@ -19,6 +19,7 @@ const (
 type ledger struct {
 	mu     sync.Mutex
 	orders map[string]*balance
+	before map[string]bool // orders of the baseline, which are not this run's
 }
 
 type balance struct{ captured, refunded, refunding int64 }
@@ -52,6 +53,16 @@ func (l *ledger) take(event history.Event) {
 	}
 }
 
+// ignore leaves the orders that the shop's books already hold out of what has to settle.
+func (l *ledger) ignore(baseline history.Books) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.before = make(map[string]bool, len(baseline.Orders))
+	for _, row := range baseline.Orders {
+		l.before[row.Order] = true
+	}
+}
+
 // agrees says whether the shop's books and the ledger tell the same: no order on its way anywhere, and money kept for
 // the orders that are paid and for no others. Books that were not read agree with nothing.
 func (l *ledger) agrees(reading history.Reading) bool {
@@ -62,6 +73,9 @@ func (l *ledger) agrees(reading history.Reading) bool {
 	defer l.mu.Unlock()
 	seen := 0
 	for _, row := range reading.Books.Orders {
+		if l.before[row.Order] {
+			continue
+		}
 		b := l.orders[row.Order]
 		if b == nil {
 			b = &balance{}

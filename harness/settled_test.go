@@ -47,6 +47,11 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 			if got := l.agrees(reading); got != c.want {
 				t.Errorf("agrees: %v, want %v", got, c.want)
 			}
+			reading.Books.Orders = append(reading.Books.Orders, history.OrderRow{Order: "old", State: history.OrderPending})
+			l.ignore(history.Books{Orders: []history.OrderRow{{Order: "old", State: history.OrderPending}}})
+			if got := l.agrees(reading); got != c.want {
+				t.Errorf("agrees beside an old order: %v, want %v", got, c.want)
+			}
 			reading.Tables = nil
 			if l.agrees(reading) {
 				t.Error("books that were not read agree")
