@@ -143,8 +143,14 @@ func (o *outlet) do(method, path string, body any) (int, map[string]any) {
 	return resp.StatusCode, answer
 }
 
-func (o *outlet) post(path string, body any) (int, map[string]any) {
-	return o.do(http.MethodPost, path, body)
+// post posts until the shop is not busy: nothing was done then, and on a slow machine the writers' queue is long.
+func (o *outlet) post(path string, body any) (status int, answer map[string]any) {
+	for range 20 {
+		if status, answer = o.do(http.MethodPost, path, body); answer["code"] != "BUSY" {
+			break
+		}
+	}
+	return status, answer
 }
 
 // order orders one unit of phone-x and must get a payment for it.

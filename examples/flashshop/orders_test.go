@@ -180,7 +180,7 @@ func TestLockedDatabase(t *testing.T) {
 			o := open(t, row.set)
 			id, pay := o.order()
 			release := lock(t, o.db)
-			if status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1}); status != 503 || answer["code"] != "BUSY" {
+			if status, answer := o.do(http.MethodPost, "/orders", map[string]any{"sku": "phone-x", "buyer": 1}); status != 503 || answer["code"] != "BUSY" {
 				t.Errorf("POST /orders: %d %v, want 503 BUSY", status, answer)
 			}
 			good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))

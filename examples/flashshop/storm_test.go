@@ -32,11 +32,7 @@ func TestConcurrentBuyers(t *testing.T) {
 			for buyer := range 16 {
 				buyers.Go(func() {
 					for range 4 {
-						order := map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer}
-						status, answer := o.post("/orders", order)
-						for answer["code"] == "BUSY" { // nothing was done; on a slow machine the writers' queue is long
-							status, answer = o.post("/orders", order)
-						}
+						status, answer := o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer})
 						switch {
 						case status == http.StatusCreated, status == http.StatusAccepted:
 							sold.Add(1)
