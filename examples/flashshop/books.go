@@ -37,7 +37,7 @@ func (o order) payable(nowMS int64) bool {
 	return o.State == pending && o.Reason == "" && nowMS < o.ExpiresAt
 }
 
-// learn books what the channel has told of a payment of the order. Facts come late, twice and in any order; a state only
+// learn books what the provider has told of a payment of the order. Facts come late, twice and in any order; a state only
 // ever moves forward: open → closed → succeeded.
 func (s *shop) learn(ctx context.Context, t tx, id string, p payment) error {
 	if err := know(ctx, t, id, p); err != nil {
@@ -56,11 +56,16 @@ func (s *shop) learn(ctx context.Context, t tx, id string, p payment) error {
 	}
 }
 
-// know makes sure that the payment has a row. A callback may tell of it before the answer that created it is here.
+// know makes sure that the payment has a row. A callback may tell of it before the answer that created it is here, and
+// each of them tells a part.
 func know(ctx context.Context, t tx, id string, p payment) error {
-	_, err := t.exec(ctx, `INSERT INTO payments(id, order_id, amount_minor, currency, state, pay_url) VALUES(?, ?, ?, ?, ?, ?)
-		ON CONFLICT(id) DO UPDATE SET pay_url = excluded.pay_url WHERE pay_url = ''`,
-		p.ID, id, p.AmountMinor, p.Currency, paymentPending, p.PayURL)
+	_, err := t.exec(ctx, `INSERT INTO payments(id, trade_no, order_id, amount_minor, currency, state, pay_url, expires_at)
+		VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET
+		trade_no = CASE trade_no WHEN '' THEN excluded.trade_no ELSE trade_no END,
+		pay_url = CASE pay_url WHEN '' THEN excluded.pay_url ELSE pay_url END,
+		expires_at = CASE expires_at WHEN 0 THEN excluded.expires_at ELSE expires_at END
+		WHERE trade_no = '' OR pay_url = '' OR expires_at = 0`,
+		p.ID, p.TradeNo, id, p.AmountMinor, p.Currency, paymentPending, p.PayURL, p.ExpiresAt)
 	return err
 }
 

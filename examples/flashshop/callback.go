@@ -2,76 +2,65 @@ package flashshop
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
-
-// notification is a message of the channel, as the standard dialect has it.
-type notification struct {
-	ID   string `json:"-"` // the webhook-id, constant over re-deliveries
-	Type string `json:"type"`
-	Data struct {
-		Payment     string `json:"payment"`
-		Merchant    string `json:"merchant"`
-		Order       string `json:"order"`
-		AmountMinor int64  `json:"amount_minor"`
-		Currency    string `json:"currency"`
-		State       string `json:"state"`
-		Refund      refund `json:"refund"`
-	} `json:"data"`
-}
 
 // callback takes a notification. It is acknowledged when, and only when, what it says is committed.
 func (s *shop) callback(w http.ResponseWriter, r *http.Request) {
-	n, err := s.authentic(w, r)
+	n, err := s.read(w, r)
 	if err == nil && s.defects.has("D04") { // told before it is true
 		s.inbox <- n
-		w.WriteHeader(http.StatusNoContent)
+		s.provider.acknowledge(w)
 		return
 	}
 	if err == nil {
 		err = s.apply(r.Context(), n)
 		if err != nil && s.defects.has("D06") {
-			s.log.Error("callback failed", "order", n.Data.Order, "error", err)
+			s.log.Error("callback failed", "order", n.Order, "error", err)
 			err = nil
 		}
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		s.provider.refuse(w, s.denial(r, err))
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	s.provider.acknowledge(w)
 }
 
-// authentic reads a notification and lets pass only what the channel has signed and addressed to this shop and order.
-func (s *shop) authentic(w http.ResponseWriter, r *http.Request) (n notification, err error) {
+// read reads an authentic notification, and finds the order that it is about. Where the address names an order, that
+// must be the one.
+func (s *shop) read(w http.ResponseWriter, r *http.Request) (notification, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err != nil {
-		return n, no(http.StatusBadRequest, "UNREADABLE")
+		return notification{}, no(http.StatusBadRequest, "UNREADABLE")
 	}
-	unsigned := r.Header.Get(standardwebhooks.HeaderWebhookSignature) == ""
-	if !unsigned || !s.defects.has("D09") {
-		if err := s.webhook.Verify(body, r.Header); err != nil {
-			return n, no(http.StatusUnauthorized, "BAD_SIGNATURE")
+	n, err := s.provider.authentic(r, body)
+	if err != nil {
+		return n, err
+	}
+	if n.Order == "" {
+		if n.Order, err = s.orderOf(r.Context(), n.Payment.ID); err != nil {
+			return n, err
 		}
 	}
-	if err := json.Unmarshal(body, &n); err != nil || n.Data.Payment == "" {
-		return n, no(http.StatusBadRequest, "UNREADABLE")
-	}
-	n.ID = r.Header.Get(standardwebhooks.HeaderWebhookID)
-	if n.ID == "" { // D09 alone gets here
-		n.ID = n.Type + " " + n.Data.Payment
-	}
-	if n.Data.Merchant != s.merchant || n.Data.Order != r.PathValue("order") {
-		return n, no(http.StatusUnprocessableEntity, "NOT_OURS")
+	if address := r.PathValue("order"); address != "" && n.Order != address {
+		if !s.defects.has("D11") {
+			return n, no(http.StatusUnprocessableEntity, "NOT_OURS")
+		}
+		n.Order = address
 	}
 	return n, nil
+}
+
+// orderOf finds the order of a payment, "" if there is none.
+func (s *shop) orderOf(ctx context.Context, payment string) (string, error) {
+	id, _, err := one(ctx, s.store, value[string], `SELECT order_id FROM payments WHERE id = ?
+		UNION SELECT order_id FROM attempts WHERE idempotency_key = ?`, payment, payment)
+	return id, err
 }
 
 // apply books a notification in one transaction. One that was applied before is acknowledged and changes nothing.
@@ -83,18 +72,26 @@ func (s *shop) apply(ctx context.Context, n notification) error {
 }
 
 // act is what a notification does. A success of another amount than the order's has no effect by itself: it is noted,
-// and the channel is asked what is true.
+// and the provider is asked what is true.
 func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error {
-	o, found, err := one(ctx, t, scanOrder, orderByID, n.Data.Order)
+	o, found, err := one(ctx, t, scanOrder, orderByID, n.Order)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return no(http.StatusNotFound, "UNKNOWN_ORDER")
 	}
+	if owner, found, err := one(ctx, t, value[string], `SELECT order_id FROM payments WHERE id = ?`, n.Payment.ID); err != nil {
+		return err
+	} else if found && owner != o.ID {
+		if s.defects.has("D11") && o.State == pending { // whose payment it is was never asked
+			return s.pay(ctx, t, o, n.Payment)
+		}
+		return no(http.StatusUnprocessableEntity, "NOT_OURS")
+	}
 	outcome := "applied"
-	right := n.Data.AmountMinor == o.Amount && n.Data.Currency == o.Currency || s.defects.has("D10")
-	if n.Type == "payment.succeeded" && !right {
+	right := n.Payment.CapturedMinor == o.Amount && n.Payment.Currency == o.Currency || s.defects.has("D10")
+	if n.Payment.State == paymentSucceeded && !right {
 		outcome = "mismatch"
 	}
 	if dedupe {
@@ -107,10 +104,20 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 		_, err := t.exec(ctx, `UPDATE orders SET check_at = ? WHERE id = ?`, s.now().UnixMilli(), o.ID)
 		return err
 	}
-	p := payment{ID: n.Data.Payment, AmountMinor: o.Amount, Currency: n.Data.Currency}
-	switch n.Type {
-	case "payment.succeeded":
-		p.State, p.CapturedMinor = paymentSucceeded, n.Data.AmountMinor
+	if n.Refund != nil {
+		c, found, err := one(ctx, t, scanClaim, claimByNo, n.Refund.Number)
+		if err != nil || !found || c.Order != o.ID || c.Minor != n.Refund.AmountMinor {
+			return err
+		}
+		return s.learnRefund(ctx, t, c.Number, n.Refund.State)
+	}
+	n.Payment.AmountMinor = o.Amount
+	return s.actOnPayment(ctx, t, o, n.Payment)
+}
+
+func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error {
+	switch p.State {
+	case paymentSucceeded:
 		if err := know(ctx, t, o.ID, p); err != nil {
 			return err
 		}
@@ -119,18 +126,11 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 			err = grantPoints(ctx, t, o)
 		}
 		return err
-	case "payment.failed", "payment.closed":
-		p.State = map[string]string{"payment.failed": paymentFailed, "payment.closed": paymentClosed}[n.Type]
+	case paymentFailed, paymentClosed:
 		if s.defects.has("D12") {
 			return s.overwrite(ctx, t, o, p)
 		}
 		return s.learn(ctx, t, o.ID, p)
-	case "refund.succeeded", "refund.failed":
-		c, found, err := one(ctx, t, scanClaim, claimByNo, n.Data.Refund.RefundNo)
-		if err != nil || !found || c.Order != o.ID || c.Minor != n.Data.Refund.AmountMinor {
-			return err
-		}
-		return s.learnRefund(ctx, t, c.Number, map[string]string{"refund.succeeded": "succeeded", "refund.failed": "failed"}[n.Type])
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 func (s *shop) record(ctx context.Context, t tx, n notification, outcome string) (first bool, err error) {
 	changed, err := t.exec(ctx, `INSERT INTO events(id, order_id, type, outcome, at) VALUES(?, ?, ?, ?, ?)
 		ON CONFLICT(id) DO UPDATE SET outcome = excluded.outcome WHERE outcome <> 'applied'`,
-		n.ID, n.Data.Order, n.Type, outcome, s.now().UnixMilli())
+		n.ID, n.Order, n.Type, outcome, s.now().UnixMilli())
 	return changed > 0, err
 }
 
@@ -153,8 +153,8 @@ func (s *shop) checkThenAct(ctx context.Context, n notification) error {
 	if err := s.store.write(ctx, func(ctx context.Context, t tx) error { return s.act(ctx, t, n, false) }); err != nil {
 		return err
 	}
-	if err := s.post(ctx, "order-confirmation:"+n.Data.Order); err != nil {
-		s.log.Warn("mail", "order", n.Data.Order, "error", err)
+	if err := s.post(ctx, "order-confirmation:"+n.Order); err != nil {
+		s.log.Warn("mail", "order", n.Order, "error", err)
 	}
 	return s.store.write(ctx, func(ctx context.Context, t tx) error {
 		_, err := s.record(ctx, t, n, "applied")
@@ -186,7 +186,7 @@ func (s *shop) workInbox(ctx context.Context) error {
 		for range len(s.inbox) {
 			n := <-s.inbox
 			if err := s.apply(ctx, n); err != nil && !errors.Is(err, context.Canceled) {
-				s.log.Error("inbox", "order", n.Data.Order, "error", fmt.Errorf("lost: %w", err))
+				s.log.Error("inbox", "order", n.Order, "error", fmt.Errorf("lost: %w", err))
 			}
 		}
 	}

@@ -20,8 +20,8 @@ func TestUnjustifiedMessages(t *testing.T) {
 	}{
 		{"no signature", func(m *message) { m.secret = "" }, http.StatusUnauthorized, "D09"},
 		{"wrong key", func(m *message) { m.secret = otherSecret }, http.StatusUnauthorized, ""},
-		{"other merchant", func(m *message) { m.n.Data.Merchant = "m-2" }, http.StatusUnprocessableEntity, ""},
-		{"other order's address", func(m *message) { m.n.Data.Order = "o-2" }, http.StatusUnprocessableEntity, ""},
+		{"other merchant", func(m *message) { m.n.Data.Merchant = "m-2" }, http.StatusUnprocessableEntity, "D11"},
+		{"other order's address", func(m *message) { m.n.Data.Order = "o-2" }, http.StatusUnprocessableEntity, "D11"},
 		{"unknown order", func(m *message) { m.n.Data.Order, m.address = "o-2", "o-2" }, http.StatusNotFound, ""},
 		{"no payment", func(m *message) { m.n.Data.Payment = "" }, http.StatusBadRequest, ""},
 		{"wrong amount", func(m *message) { m.n.Data.AmountMinor = 1 }, http.StatusNoContent, "D10"},
@@ -67,6 +67,37 @@ func unjustified(o *outlet, spoil func(*message)) (id, pay string, status int) {
 	m := o.channel.message("payment.succeeded", claimed)
 	spoil(&m)
 	return id, pay, o.channel.deliver(m)
+}
+
+// The whole true message of an order that is paid, posted to the address of one that is not, or naming that one.
+func TestMessageOfAnotherOrder(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect string
+		spoil        func(m *message, victim string)
+		status       int
+		want         string
+	}{
+		{"posted to it", "", func(m *message, victim string) { m.address = victim }, http.StatusUnprocessableEntity, pending},
+		{"naming it", "", func(m *message, victim string) {
+			m.address, m.n.Data.Order = victim, victim
+		}, http.StatusUnprocessableEntity, pending},
+		{"posted to it, with D11", "D11", func(m *message, victim string) { m.address = victim }, http.StatusNoContent, paid},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, settings{"DEFECTS": row.defect})
+			_, pay := o.paid()
+			victim, _ := o.order()
+			m := o.channel.message("payment.succeeded", o.channel.take(pay, 0))
+			m.id = "forged"
+			row.spoil(&m, victim)
+			if status := o.channel.deliver(m); status != row.status {
+				t.Errorf("answered %d, want %d", status, row.status)
+			}
+			o.wantState(victim, row.want)
+		})
+	}
 }
 
 func TestDuplicates(t *testing.T) {

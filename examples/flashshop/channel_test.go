@@ -41,7 +41,7 @@ type fault struct {
 	stale  bool // a query finds nothing
 }
 
-type charge struct{ payment }
+type charge struct{ standardPayment }
 
 // fakeChannel speaks the standard dialect's merchant API. A test pays at it, and says what goes wrong.
 type fakeChannel struct {
@@ -54,7 +54,7 @@ type fakeChannel struct {
 	charges  []*charge
 	keys     map[string]string // idempotency key → payment id, or refund number
 	bodies   map[string]string
-	refunds  map[string]*refund
+	refunds  map[string]*standardRefund
 	refunded map[string]string // refund number → payment id
 	calls    map[string]int    // how often each operation was asked for
 	script   func(op string, nth int) fault
@@ -66,7 +66,7 @@ type fakeChannel struct {
 func newFakeChannel(t testing.TB) *fakeChannel {
 	t.Helper()
 	f := &fakeChannel{
-		t: t, keys: map[string]string{}, bodies: map[string]string{}, refunds: map[string]*refund{},
+		t: t, keys: map[string]string{}, bodies: map[string]string{}, refunds: map[string]*standardRefund{},
 		refunded: map[string]string{}, calls: map[string]int{},
 	}
 	mux := http.NewServeMux()
@@ -151,11 +151,11 @@ func (f *fakeChannel) create(r *http.Request, body []byte, _ fault) reply {
 		if f.bodies[key] != string(body) {
 			return wrong(http.StatusConflict, "idempotency_mismatch")
 		}
-		return reply{http.StatusCreated, f.charge(id).payment}
+		return reply{http.StatusCreated, f.charge(id).standardPayment}
 	}
 	f.seq++
 	id := fmt.Sprintf("pay-%d", f.seq)
-	c := &charge{payment{
+	c := &charge{standardPayment{
 		ID: id, Order: in.Order, AmountMinor: in.Amount, Currency: in.Currency, State: "created", PayURL: "/pay/" + id,
 	}}
 	f.charges, f.keys[key], f.bodies[key] = append(f.charges, c), id, string(body)
@@ -164,7 +164,7 @@ func (f *fakeChannel) create(r *http.Request, body []byte, _ fault) reply {
 	if early != nil {
 		early(copied)
 	}
-	return reply{http.StatusCreated, copied.payment}
+	return reply{http.StatusCreated, copied.standardPayment}
 }
 
 func (f *fakeChannel) charge(id string) *charge {
@@ -179,10 +179,10 @@ func (f *fakeChannel) charge(id string) *charge {
 func (f *fakeChannel) list(r *http.Request, _ []byte, bad fault) reply {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := []payment{}
+	found := []standardPayment{}
 	for _, c := range f.charges {
 		if c.Order == r.URL.Query().Get("order") && !bad.stale {
-			found = append(found, c.payment)
+			found = append(found, c.standardPayment)
 		}
 	}
 	return reply{http.StatusOK, map[string]any{"payments": found}}
@@ -195,7 +195,7 @@ func (f *fakeChannel) query(r *http.Request, _ []byte, bad fault) reply {
 	if c == nil || bad.stale {
 		return wrong(http.StatusNotFound, "payment_not_found")
 	}
-	return reply{http.StatusOK, c.payment}
+	return reply{http.StatusOK, c.standardPayment}
 }
 
 func (f *fakeChannel) close(r *http.Request, _ []byte, _ fault) reply {
@@ -209,7 +209,7 @@ func (f *fakeChannel) close(r *http.Request, _ []byte, _ fault) reply {
 		return wrong(http.StatusConflict, "payment_succeeded")
 	}
 	c.State = paymentClosed
-	return reply{http.StatusOK, c.payment}
+	return reply{http.StatusOK, c.standardPayment}
 }
 
 func (f *fakeChannel) refund(_ *http.Request, body []byte, _ fault) reply {
@@ -235,7 +235,7 @@ func (f *fakeChannel) refund(_ *http.Request, body []byte, _ fault) reply {
 	case f.backLocked(in.Payment)+in.Amount > c.CapturedMinor:
 		return wrong(http.StatusConflict, "refund_exceeds_capture")
 	}
-	made := &refund{ID: "re-" + in.RefundNo, RefundNo: in.RefundNo, AmountMinor: in.Amount, State: "pending"}
+	made := &standardRefund{ID: "re-" + in.RefundNo, RefundNo: in.RefundNo, AmountMinor: in.Amount, State: "pending"}
 	f.refunds[in.RefundNo], f.refunded[in.RefundNo] = made, in.Payment
 	told := *made
 	if f.ended != nil {
@@ -313,7 +313,7 @@ func (f *fakeChannel) endRefunds(state string) (numbers []string) {
 // message is a notification before it is signed; tests spoil it.
 type message struct {
 	id      string
-	n       notification
+	n       standardMessage
 	address string // the order whose address it is posted to
 	secret  string // "" does not sign
 }

@@ -3,6 +3,7 @@ package flashshop
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -11,16 +12,24 @@ import (
 )
 
 // attempt is a row of attempts: a payment that is to be created, and which one it became.
-type attempt struct{ Key, Order, Body, State, Payment, PayURL string }
+type attempt struct{ Key, Order, Draft, State, Payment, PayURL string }
 
-const selectAttempt = `SELECT idempotency_key, a.order_id, body, a.state, payment_id, COALESCE(p.pay_url, '')
+const (
+	selectAttempt = `SELECT idempotency_key, a.order_id, draft, a.state, payment_id, COALESCE(p.pay_url, '')
 	FROM attempts a LEFT JOIN payments p ON p.id = payment_id WHERE `
+	selectPayment = `SELECT id, trade_no, order_id, amount_minor, captured_minor, currency, state, pay_url, expires_at
+	FROM payments WHERE `
+)
 
 func scanAttempt(rows *sql.Rows, a *attempt) error {
-	return rows.Scan(&a.Key, &a.Order, &a.Body, &a.State, &a.Payment, &a.PayURL)
+	return rows.Scan(&a.Key, &a.Order, &a.Draft, &a.State, &a.Payment, &a.PayURL)
 }
 
-// resolve asks the channel to create the attempt's payment until it is known which one that is. The same key is the
+func scanPayment(rows *sql.Rows, p *payment) error {
+	return rows.Scan(&p.ID, &p.TradeNo, &p.Order, &p.AmountMinor, &p.CapturedMinor, &p.Currency, &p.State, &p.PayURL, &p.ExpiresAt)
+}
+
+// resolve asks the provider to create the attempt's payment until it is known which one that is. The same key is the
 // only question whose answer is final: after a timeout, a query may miss a request that is still on its way.
 func (s *shop) resolve(ctx context.Context, key string, tries int) (payment, error) {
 	made, err, _ := s.flights.Do("attempt "+key, func() (any, error) {
@@ -28,19 +37,23 @@ func (s *shop) resolve(ctx context.Context, key string, tries int) (payment, err
 		if err != nil || !found || a.State != "OPEN" {
 			return payment{ID: a.Payment, PayURL: a.PayURL}, err
 		}
+		var d draft
+		if err := json.Unmarshal([]byte(a.Draft), &d); err != nil {
+			return payment{}, fmt.Errorf("attempt %s: %w", key, err)
+		}
 		for n := range tries {
 			if n > 0 && !sleep(ctx, s.channelTimeout/16<<n) {
 				break
 			}
 			var p payment
-			p, err = s.channel.createPayment(ctx, a.Key, a.Body)
+			p, err = s.provider.create(ctx, a.Key, d)
 			if err == nil && p.Order != a.Order {
-				err = fmt.Errorf("asked for a payment of order %s, the channel told of order %s", a.Order, p.Order)
+				err = fmt.Errorf("asked for a payment of order %s, the provider told of order %s", a.Order, p.Order)
 			}
 			if err == nil {
 				return p, s.created(ctx, a, p)
 			}
-			if final(err) || s.defects.has("D16") {
+			if errors.Is(err, errFinal) || s.defects.has("D16") {
 				break
 			}
 		}
@@ -58,13 +71,13 @@ func (s *shop) created(ctx context.Context, a attempt, p payment) error {
 	})
 }
 
-// notCreated leaves the attempt open for the worker, unless the channel goes on to say a definite no.
+// notCreated leaves the attempt open for the worker, unless the provider goes on to say a definite no.
 func (s *shop) notCreated(ctx context.Context, a attempt, why error) error {
-	if !final(why) && !s.defects.has("D16") {
+	if !errors.Is(why, errFinal) && !s.defects.has("D16") {
 		return s.checkAgainAt(ctx, a.Order, s.now().Add(s.soon()).UnixMilli())
 	}
 	return s.store.write(ctx, func(ctx context.Context, t tx) error {
-		if !final(why) { // D16: what was not answered has failed
+		if !errors.Is(why, errFinal) { // D16: what was not answered has failed
 			if _, err := t.exec(ctx, `UPDATE attempts SET state = 'REFUSED' WHERE idempotency_key = ?`, a.Key); err != nil {
 				return err
 			}
@@ -77,8 +90,8 @@ func (s *shop) notCreated(ctx context.Context, a attempt, why error) error {
 	})
 }
 
-// check does what is due for an order: resumes attempts, asks the channel for its payments, and closes there what must
-// not be paid any more. Only when nothing is left open at the channel is a PENDING order CLOSED.
+// check does what is due for an order: resumes attempts, asks the provider for its payments, and closes there what must
+// not be paid any more. Only when nothing is left open at the provider is a PENDING order CLOSED.
 func (s *shop) check(ctx context.Context, id string) error {
 	_, err, _ := s.flights.Do("order "+id, func() (any, error) {
 		err := s.converse(ctx, id)
@@ -112,11 +125,15 @@ func (s *shop) converse(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	facts, err := s.channel.payments(ctx, id)
+	known, err := all(ctx, s.store, scanPayment, selectPayment+`order_id = ?`, id)
 	if err != nil {
 		return err
 	}
-	var unwanted []string
+	facts, err := s.provider.payments(ctx, id, known)
+	if err != nil {
+		return err
+	}
+	var unwanted []payment
 	if err := s.store.write(ctx, func(ctx context.Context, t tx) error {
 		unwanted, err = s.book(ctx, t, id, facts)
 		return err
@@ -125,7 +142,7 @@ func (s *shop) converse(ctx context.Context, id string) error {
 	}
 	facts = facts[:0]
 	for _, p := range unwanted {
-		fact, err := s.channel.closePayment(ctx, p)
+		fact, err := s.provider.close(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -138,11 +155,11 @@ func (s *shop) converse(ctx context.Context, id string) error {
 }
 
 // book learns the facts and settles what they mean for the order: it says when to look again, and answers with the
-// payments that must be closed at the channel first.
-func (s *shop) book(ctx context.Context, t tx, id string, facts []payment) (unwanted []string, err error) {
+// payments that must be closed at the provider first.
+func (s *shop) book(ctx context.Context, t tx, id string, facts []payment) (unwanted []payment, err error) {
 	for _, p := range facts {
 		if p.Order != id {
-			return nil, fmt.Errorf("asked for order %s, the channel told of payment %s of order %s", id, p.ID, p.Order)
+			return nil, fmt.Errorf("asked for order %s, the provider told of payment %s of order %s", id, p.ID, p.Order)
 		}
 		if err := s.learn(ctx, t, id, p); err != nil {
 			return nil, err
@@ -161,8 +178,7 @@ func (s *shop) book(ctx context.Context, t tx, id string, facts []payment) (unwa
 		next = now.UnixMilli()
 	case o.openAttempts+o.openPs > 0:
 		next = now.Add(s.soon()).UnixMilli()
-		unwanted, err = all(ctx, t, value[string],
-			`SELECT id FROM payments WHERE order_id = ? AND state NOT IN ('succeeded', 'closed')`, id)
+		unwanted, err = all(ctx, t, scanPayment, selectPayment+`order_id = ? AND state NOT IN ('succeeded', 'closed')`, id)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +191,7 @@ func (s *shop) book(ctx context.Context, t tx, id string, facts []payment) (unwa
 	return unwanted, err
 }
 
-// expireUnasked is expiry in a shop that does not ask the channel: D14 and D29. What a buyer cancelled is closed there.
+// expireUnasked is expiry in a shop that does not ask the provider: D14 and D29. What a buyer cancelled is closed there.
 func (s *shop) expireUnasked(ctx context.Context, id string) (done bool, err error) {
 	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
 		o, _, err := one(ctx, t, scanOrder, orderByID, id)
@@ -201,7 +217,7 @@ func (s *shop) expireUnasked(ctx context.Context, id string) (done bool, err err
 	return done, err
 }
 
-// reconcile checks now every order that the channel could know more of than the shop does, and every refund that has
+// reconcile checks now every order that the provider could know more of than the shop does, and every refund that has
 // not ended. An order whose payments have all succeeded has no surprise left.
 func (s *shop) reconcile(ctx context.Context) (orders, refunds, failed int, err error) {
 	ids, err := all(ctx, s.store, value[string], `SELECT id FROM orders o WHERE state = 'PENDING'

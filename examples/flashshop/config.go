@@ -2,69 +2,105 @@ package flashshop
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 )
 
-// config is the shop's configuration. It comes from the environment and from nowhere else.
+// config is what the shop is configured with, whoever its provider is. It comes from the environment and from nowhere
+// else; what a provider needs beside it is where that provider is (provider_*.go).
 type config struct {
-	addr           string        // ADDR, default 127.0.0.1:8080
-	db             string        // DB, the SQLite file, default shop.db
-	channelURL     string        // CHANNEL_URL, where the payment channel is
-	channelKey     string        // CHANNEL_KEY, the shop's API key there
-	callbackSecret string        // CALLBACK_SECRET, whsec_…, under which callbacks are signed
-	merchant       string        // MERCHANT, the shop's own number at the channel
-	callbackURL    string        // CALLBACK_URL; a payment's notify_url is this, "/" and the order's id
-	mailURL        string        // MAIL_URL, where confirmation mails are posted; "" sends none
-	expiry         time.Duration // ORDER_EXPIRY, how long an order may stay unpaid, default 15m
-	queryAfter     time.Duration // QUERY_AFTER, silence after which the channel is asked, default 10s
-	refundRetry    time.Duration // REFUND_RETRY, pause before a refund is pursued again, default 10s
-	channelTimeout time.Duration // CHANNEL_TIMEOUT, of one call, default 800ms
-	defects        defects       // DEFECTS, a comma-separated list
+	addr           string         // ADDR, default 127.0.0.1:8080
+	db             string         // DB, the SQLite file, default shop.db
+	provider       string         // PROVIDER, default standard
+	callbackURL    string         // CALLBACK_URL; a payment's notify_url is this, "/" and the order's id
+	channelTimeout time.Duration  // CHANNEL_TIMEOUT, of one call, default 800ms
+	roots          *x509.CertPool // CHANNEL_CA, a PEM file of roots that are trusted beside the system's
+	mailURL        string         // MAIL_URL, where confirmation mails are posted; "" sends none
+	expiry         time.Duration  // ORDER_EXPIRY, how long an order may stay unpaid, default 15m
+	queryAfter     time.Duration  // QUERY_AFTER, silence after which the provider is asked, default 10s
+	refundRetry    time.Duration  // REFUND_RETRY, pause before a refund is pursued again, default 10s
+	defects        defects        // DEFECTS, a comma-separated list
 }
 
-// readConfig reads the environment and tells everything that is wrong with it at once.
-func readConfig(env func(string) string) (config, error) {
-	var faults []error
-	required := func(name string) string {
-		value := strings.TrimSpace(env(name))
-		if value == "" {
-			faults = append(faults, fmt.Errorf("%s is not set", name))
-		}
-		return value
+// variables reads an environment, and collects everything that is wrong with it.
+type variables struct {
+	env    func(string) string
+	faults []error
+}
+
+func (v *variables) wrong(name string, err error) {
+	v.faults = append(v.faults, fmt.Errorf("%s: %w", name, err))
+}
+
+func (v *variables) required(name string) string {
+	value := strings.TrimSpace(v.env(name))
+	if value == "" {
+		v.faults = append(v.faults, fmt.Errorf("%s is not set", name))
 	}
-	duration := func(name string, otherwise time.Duration) time.Duration {
-		if env(name) == "" {
-			return otherwise
-		}
-		value, err := time.ParseDuration(env(name))
-		if err != nil || value <= 0 {
-			faults = append(faults, fmt.Errorf("%s=%q: want a duration above zero, such as 10s", name, env(name)))
-		}
-		return value
+	return value
+}
+
+// url is a required address, without the slash at its end.
+func (v *variables) url(name string) string { return strings.TrimSuffix(v.required(name), "/") }
+
+func (v *variables) duration(name string, otherwise time.Duration) time.Duration {
+	if v.env(name) == "" {
+		return otherwise
 	}
-	broken, err := parseDefects(env("DEFECTS"))
+	value, err := time.ParseDuration(v.env(name))
+	if err != nil || value <= 0 {
+		v.faults = append(v.faults, fmt.Errorf("%s=%q: want a duration above zero, such as 10s", name, v.env(name)))
+	}
+	return value
+}
+
+// certificates are the system's roots and those of the file that a variable names; nil if it names none.
+func (v *variables) certificates(name string) *x509.CertPool {
+	path := v.env(name)
+	if path == "" {
+		return nil
+	}
+	pool, err := x509.SystemCertPool()
 	if err != nil {
-		faults = append(faults, err)
+		pool = x509.NewCertPool()
+	}
+	text, err := os.ReadFile(path)
+	if err == nil && !pool.AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%s has no certificate", path)
+	}
+	if err != nil {
+		v.wrong(name, err)
+	}
+	return pool
+}
+
+// readConfig reads the environment. What is wrong with it is collected there.
+func readConfig(v *variables) config {
+	broken, err := parseDefects(v.env("DEFECTS"))
+	if err != nil {
+		v.faults = append(v.faults, err)
 	}
 	return config{
-		addr:           cmp.Or(env("ADDR"), "127.0.0.1:8080"),
-		db:             cmp.Or(env("DB"), "shop.db"),
-		channelURL:     strings.TrimSuffix(required("CHANNEL_URL"), "/"),
-		channelKey:     required("CHANNEL_KEY"),
-		callbackSecret: required("CALLBACK_SECRET"),
-		merchant:       required("MERCHANT"),
-		callbackURL:    strings.TrimSuffix(required("CALLBACK_URL"), "/"),
-		mailURL:        env("MAIL_URL"),
-		expiry:         duration("ORDER_EXPIRY", 15*time.Minute),
-		queryAfter:     duration("QUERY_AFTER", 10*time.Second),
-		refundRetry:    duration("REFUND_RETRY", 10*time.Second),
-		channelTimeout: duration("CHANNEL_TIMEOUT", 800*time.Millisecond),
+		addr:           cmp.Or(v.env("ADDR"), "127.0.0.1:8080"),
+		db:             cmp.Or(v.env("DB"), "shop.db"),
+		provider:       cmp.Or(v.env("PROVIDER"), "standard"),
+		callbackURL:    v.url("CALLBACK_URL"),
+		channelTimeout: v.duration("CHANNEL_TIMEOUT", 800*time.Millisecond),
+		roots:          v.certificates("CHANNEL_CA"),
+		mailURL:        v.env("MAIL_URL"),
+		expiry:         v.duration("ORDER_EXPIRY", 15*time.Minute),
+		queryAfter:     v.duration("QUERY_AFTER", 10*time.Second),
+		refundRetry:    v.duration("REFUND_RETRY", 10*time.Second),
 		defects:        broken,
-	}, errors.Join(faults...)
+	}
 }
+
+// err is everything that was found wrong.
+func (v *variables) err() error { return errors.Join(v.faults...) }
 
 // soon is the pause before something unknown is asked again while somebody waits for it.
 func (c config) soon() time.Duration {

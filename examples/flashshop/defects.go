@@ -13,13 +13,14 @@ var known = map[string]string{
 	"D06": "acknowledges whatever went wrong in the handler",
 	"D09": "verifies the signature only if there is one",
 	"D10": "does not compare amount and currency",
+	"D11": "does not look whose message it is: merchant and order",
 	"D12": "writes failed and closed over whatever state the order has",
 	"D14": "expiry releases the stock and leaves the order payable",
 	"D15": "ignores a success that comes after close",
 	"D16": "takes a timeout for a failure",
 	"D20": "does not refund the second payment of an order",
 	"D21": "reads the stock, then writes it",
-	"D29": "never asks the channel",
+	"D29": "never asks the provider",
 }
 
 type defects map[string]bool

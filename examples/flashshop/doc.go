@@ -1,10 +1,13 @@
 // Package flashshop is a small shop that sells scarce things: a system under test, and an example of how to be paid.
 //
-// An order reserves its units in one transaction and writes down, before the channel hears of it, that a payment is to
-// be created under a key that never changes (an attempt). What the channel then says, in an answer, a callback or when
+// An order reserves its units in one transaction and writes down, before the provider hears of it, that a payment is to
+// be created under a key that never changes (an attempt). What the provider then says, in an answer, a callback or when
 // asked, is a fact, and every fact goes through the same few functions of books.go in one transaction. Where no fact
 // comes, the workers ask: orders.check_at, refunds.next_at and outbox.next_at say what is due, so a killed process
 // continues where it was. No state is ever moved back: each transition names the state that it leaves.
+//
+// Its payment provider is behind one seam, provider.go, in the shop's own words; provider_*.go speak to each through the
+// library that its shops use. Nothing else in the shop knows which it is.
 //
 // It is correct by default. DEFECTS switches on known ways of getting it wrong, each readable where it is.
 package flashshop

@@ -22,7 +22,8 @@ func (s *shop) handler() http.Handler {
 	mux.HandleFunc("POST /orders/{order}/payments", s.postPayment)
 	mux.HandleFunc("POST /orders/{order}/cancel", s.postCancel)
 	mux.HandleFunc("POST /orders/{order}/refunds", s.postRefund)
-	mux.HandleFunc("POST /callbacks/standard/{order}", s.callback)
+	mux.HandleFunc("POST /callbacks/"+s.config.provider, s.callback)
+	mux.HandleFunc("POST /callbacks/"+s.config.provider+"/{order}", s.callback)
 	// What a client has begun is finished, whether or not it waits for the answer; each step has a time limit of its own.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
@@ -89,7 +90,7 @@ func (s *shop) postOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	// From here on something was done, so that no answer may say that nothing was.
 	v := view{ID: o.ID, State: o.State, Reason: o.Reason, AmountMinor: o.Amount, Currency: o.Currency}
-	made, err := s.resolve(r.Context(), o.ID+"-1", 3)
+	made, err := s.resolve(r.Context(), attemptKey(o.ID, 1), 3)
 	if err != nil {
 		s.log.Warn("create payment", "order", o.ID, "error", err)
 	}
@@ -218,18 +219,23 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	return true
 }
 
-// fail answers with the definite no that err is, with BUSY if nothing was done for want of the database, else with 500.
+// fail answers with the no that err is.
 func (s *shop) fail(w http.ResponseWriter, r *http.Request, err error) {
+	d := s.denial(r, err)
+	answer(w, d.Status, map[string]string{"code": d.Code})
+}
+
+// denial is the definite no that err is, BUSY if nothing was done for want of the database, else INTERNAL.
+func (s *shop) denial(r *http.Request, err error) denied {
 	var d *denied
 	switch {
 	case errors.As(err, &d):
+		return *d
 	case errors.Is(err, errBusy):
-		d = &denied{http.StatusServiceUnavailable, "BUSY"}
-	default:
-		s.log.Error("request failed", "request", r.Method+" "+r.URL.Path, "error", err)
-		d = &denied{http.StatusInternalServerError, "INTERNAL"}
+		return denied{http.StatusServiceUnavailable, "BUSY"}
 	}
-	answer(w, d.Status, map[string]string{"code": d.Code})
+	s.log.Error("request failed", "request", r.Method+" "+r.URL.Path, "error", err)
+	return denied{http.StatusInternalServerError, "INTERNAL"}
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 )
@@ -18,38 +17,35 @@ import (
 // shop is what the handlers and the workers share.
 type shop struct {
 	config
-	store   *store
-	channel *channel
-	webhook *standardwebhooks.Webhook
-	mail    *http.Client
-	now     func() time.Time
-	log     *slog.Logger
-	flights singleflight.Group // one conversation with the channel per attempt, order and refund at a time
-	inbox   chan notification  // D04 only
+	store    *store
+	provider provider
+	mail     *http.Client
+	now      func() time.Time
+	log      *slog.Logger
+	flights  singleflight.Group // one conversation with the provider per attempt, order and refund at a time
+	inbox    chan notification  // D04 only
 }
 
 // Main runs the shop until ctx ends. It is configured by env alone (config.go), logs to stderr, and prints the address
 // it listens on to stdout.
 func Main(ctx context.Context, env func(string) string, stdout, stderr io.Writer) error {
-	cfg, err := readConfig(env)
-	if err != nil {
+	v := &variables{env: env}
+	cfg := readConfig(v)
+	partner, client := connect(v, cfg)
+	if err := v.err(); err != nil {
 		return fmt.Errorf("flashshop: configuration: %w", err)
-	}
-	webhook, err := standardwebhooks.NewWebhook(cfg.callbackSecret)
-	if err != nil {
-		return fmt.Errorf("flashshop: CALLBACK_SECRET: %w", err)
 	}
 	st, err := openStore(ctx, cfg.db, cfg.defects)
 	if err != nil {
 		return fmt.Errorf("flashshop: %w", err)
 	}
 	s := &shop{
-		config: cfg, store: st, channel: newChannel(cfg), webhook: webhook,
+		config: cfg, store: st, provider: partner,
 		mail: &http.Client{Timeout: cfg.channelTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: parallel}},
 		now:  time.Now, log: slog.New(slog.NewTextHandler(stderr, nil)), inbox: make(chan notification, 1<<14),
 	}
 	err = s.run(ctx, stdout)
-	s.channel.http.CloseIdleConnections()
+	client.CloseIdleConnections()
 	s.mail.CloseIdleConnections()
 	return errors.Join(err, st.close())
 }
@@ -73,7 +69,7 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		// As long as the longest request takes: its turn to write, and three tries at the channel.
+		// As long as the longest request takes: its turn to write, and three tries at the provider.
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience+4*s.channelTimeout)
 		defer cancel()
 		if err := server.Shutdown(grace); errors.Is(err, context.DeadlineExceeded) {

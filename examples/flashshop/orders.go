@@ -104,19 +104,22 @@ func (s *shop) reserve(ctx context.Context, t tx, w wish, seen int64) (order, er
 	return o, err
 }
 
-// plan writes down that an nth payment of the order is to be created: the key, and the body that the key is bound to.
+// plan writes down that an nth payment of the order is to be created: the key, and the draft that the key is bound to.
 func (s *shop) plan(ctx context.Context, t tx, o order, nth int64) (key string, err error) {
-	body, err := json.Marshal(map[string]any{
-		"order": o.ID, "amount_minor": o.Amount, "currency": o.Currency, "notify_url": s.callbackURL + "/" + o.ID,
-		"metadata": map[string]string{"ref": o.Ref},
+	body, err := json.Marshal(draft{
+		Order: o.ID, Ref: o.Ref, AmountMinor: o.Amount, Currency: o.Currency, NotifyURL: s.callbackURL + "/" + o.ID,
+		ExpiresAt: o.ExpiresAt,
 	})
 	if err != nil {
 		return "", err
 	}
-	key = fmt.Sprintf("%s-%d", o.ID, nth)
-	_, err = t.exec(ctx, `INSERT INTO attempts(idempotency_key, order_id, body) VALUES(?, ?, ?)`, key, o.ID, string(body))
+	key = attemptKey(o.ID, nth)
+	_, err = t.exec(ctx, `INSERT INTO attempts(idempotency_key, order_id, draft) VALUES(?, ?, ?)`, key, o.ID, string(body))
 	return key, err
 }
+
+// attemptKey has letters, digits and "_" alone: with some providers it is the payment's number.
+func attemptKey(order string, nth int64) string { return fmt.Sprintf("%s_%d", order, nth) }
 
 // payAgain plans another payment of an order that still wants to be paid.
 func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) {
@@ -142,8 +145,8 @@ func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) 
 	return key, err
 }
 
-// cancel closes an unpaid order, at the channel first: whoever pays meanwhile has paid. It answers with the order's
-// state, PENDING if the channel could not be asked yet; then the worker goes on.
+// cancel closes an unpaid order, at the provider first: whoever pays meanwhile has paid. It answers with the order's
+// state, PENDING if the provider could not be asked yet; then the worker goes on.
 func (s *shop) cancel(ctx context.Context, id string) (state string, err error) {
 	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, `UPDATE orders SET reason = ?, check_at = ? WHERE id = ? AND state = 'PENDING' AND reason = ''`,

@@ -249,6 +249,8 @@ func TestConfiguration(t *testing.T) {
 		{"no duration", "QUERY_AFTER", "soon", `QUERY_AFTER="soon"`},
 		{"negative", "ORDER_EXPIRY", "-1s", `ORDER_EXPIRY="-1s"`},
 		{"unknown defect", "DEFECTS", "D02,D99", `no defect "D99"`},
+		{"no such provider", "PROVIDER", "cash", `PROVIDER: there is no provider "cash"`},
+		{"no certificates", "CHANNEL_CA", "orders_test.go", "CHANNEL_CA: orders_test.go has no certificate"},
 		{"secret", "CALLBACK_SECRET", "whsec_%", "CALLBACK_SECRET"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -256,9 +258,9 @@ func TestConfiguration(t *testing.T) {
 				"CHANNEL_URL": "http://127.0.0.1:1", "CHANNEL_KEY": "k", "CALLBACK_SECRET": testSecret, "MERCHANT": "m",
 				"CALLBACK_URL": "http://127.0.0.1:1",
 			}
-			env[row.key] = row.value
+			env[row.key], env["REFUND_RETRY"] = row.value, "never" // and what else is wrong is told, too
 			err := Main(t.Context(), func(name string) string { return env[name] }, t.Output(), t.Output())
-			if err == nil || !strings.Contains(err.Error(), row.want) {
+			if err == nil || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), "REFUND_RETRY") {
 				t.Errorf("error %v, want one with %q", err, row.want)
 			}
 		})

@@ -3,11 +3,12 @@ package flashshop
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 )
 
-// claim is a row of refunds: money that the shop owes a payer. It is written before the channel hears of it.
+// claim is a row of refunds: money that the shop owes a payer. It is written before the provider hears of it.
 type claim struct {
 	Number, Order, Payment string
 	Minor                  int64
@@ -32,9 +33,9 @@ func scanClaim(rows *sql.Rows, c *claim) error {
 
 // refundNumber is the same whoever asks, so that a payment is refunded once however often that is asked for.
 func refundNumber(order, payment string, nth int64) string {
-	number := "R-" + order + "-" + payment
+	number := "R_" + order + "_" + payment
 	if nth > 1 {
-		number = fmt.Sprintf("%s-%d", number, nth)
+		number = fmt.Sprintf("%s_%d", number, nth)
 	}
 	return number
 }
@@ -75,7 +76,7 @@ func (s *shop) refundOrder(ctx context.Context, id string) (c claim, err error) 
 	return c, err
 }
 
-// pursue asks the channel for the refund, or how it stands, until it has ended: always under the same number.
+// pursue asks the provider for the refund, or how it stands, until it has ended: always under the same number.
 func (s *shop) pursue(ctx context.Context, number string) error {
 	_, err, _ := s.flights.Do("refund "+number, func() (any, error) {
 		c, found, err := one(ctx, s.store, scanClaim, claimByNo, number)
@@ -91,7 +92,7 @@ func (s *shop) pursue(ctx context.Context, number string) error {
 			err = s.store.write(ctx, func(ctx context.Context, t tx) error {
 				return s.learnRefund(ctx, t, number, told.State)
 			})
-		case refusedWith(asked, "refund_exceeds_capture") || refusedWith(asked, "refund_mismatch"):
+		case errors.Is(asked, errUnrefundable):
 			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.giveUp(ctx, t, c) })
 		case s.defects.has("D16"): // no answer is taken for a no
 			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.forget(ctx, t, c) })
@@ -107,13 +108,17 @@ func (s *shop) pursue(ctx context.Context, number string) error {
 }
 
 func (s *shop) ask(ctx context.Context, c claim) (refund, error) {
+	p, _, err := one(ctx, s.store, scanPayment, selectPayment+`id = ?`, c.Payment)
+	if err != nil {
+		return refund{}, err
+	}
 	if c.Accepted {
-		told, err := s.channel.refund(ctx, c.Number)
-		if !refusedWith(err, "refund_not_found") {
+		told, err := s.provider.refundState(ctx, c.Number, p)
+		if !errors.Is(err, errUnknownRefund) {
 			return told, err
 		}
 	}
-	return s.channel.createRefund(ctx, c.Number, c.Payment, c.Reason, c.Minor)
+	return s.provider.refund(ctx, c.Number, p, c.Minor, c.Reason)
 }
 
 func (s *shop) postponeRefund(ctx context.Context, number string) error {
@@ -124,7 +129,7 @@ func (s *shop) postponeRefund(ctx context.Context, number string) error {
 	})
 }
 
-// learnRefund books how the channel says a refund stands. One that failed is issued again under a new number.
+// learnRefund books how the provider says a refund stands. One that failed is issued again under a new number.
 func (s *shop) learnRefund(ctx context.Context, t tx, number, state string) error {
 	c, found, err := one(ctx, t, scanClaim, claimByNo, number)
 	if err != nil || !found || c.State != pending {
@@ -132,12 +137,12 @@ func (s *shop) learnRefund(ctx context.Context, t tx, number, state string) erro
 	}
 	retryAt := s.now().Add(s.refundRetry).UnixMilli()
 	switch state {
-	case "succeeded":
+	case refundSucceeded:
 		if _, err := t.exec(ctx, `UPDATE refunds SET state = 'DONE', accepted = 1, next_at = 0 WHERE refund_no = ?`, number); err != nil {
 			return err
 		}
 		return s.settle(ctx, t, c.Order)
-	case "failed":
+	case refundFailed:
 		if c.Nth >= maxRefunds {
 			return s.giveUp(ctx, t, c)
 		}
@@ -167,7 +172,7 @@ func (s *shop) settle(ctx context.Context, t tx, id string) error {
 	return err
 }
 
-// giveUp hands an order to a person whose money the channel will not give back. One that is still being closed waits
+// giveUp hands an order to a person whose money the provider will not give back. One that is still being closed waits
 // until it is: its units are held, and a person could do nothing about that.
 func (s *shop) giveUp(ctx context.Context, t tx, c claim) error {
 	retryAt := s.now().Add(s.refundRetry).UnixMilli()

@@ -18,23 +18,25 @@ CREATE TABLE IF NOT EXISTS orders(
 CREATE INDEX IF NOT EXISTS orders_of_buyer ON orders(buyer, sku);
 CREATE INDEX IF NOT EXISTS orders_due ON orders(check_at) WHERE check_at > 0;
 
--- A payment that is to be created: the idempotency key and the body it is bound to. OPEN until the channel has answered.
+-- A payment that is to be created: the key and the draft it is bound to. OPEN until the provider has answered.
 CREATE TABLE IF NOT EXISTS attempts(
-	idempotency_key TEXT PRIMARY KEY, order_id TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'OPEN',
+	idempotency_key TEXT PRIMARY KEY, order_id TEXT NOT NULL, draft TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'OPEN',
 	refusals INTEGER NOT NULL DEFAULT 0, payment_id TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS attempts_of_order ON attempts(order_id);
 
--- A payment that the channel has, in the channel's words, however the shop came to know of it.
+-- A payment that the provider has, however the shop came to know of it. id is the provider's number, or the shop's with a
+-- provider that goes by that; trade_no is then the provider's own, once it has one.
 CREATE TABLE IF NOT EXISTS payments(
-	id TEXT PRIMARY KEY, order_id TEXT NOT NULL, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
-	captured_minor INTEGER NOT NULL DEFAULT 0, pay_url TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+	id TEXT PRIMARY KEY, trade_no TEXT NOT NULL DEFAULT '', order_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
+	currency TEXT NOT NULL, state TEXT NOT NULL, captured_minor INTEGER NOT NULL DEFAULT 0, pay_url TEXT NOT NULL DEFAULT '',
+	expires_at INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS payments_of_order ON payments(order_id);
 
 CREATE TABLE IF NOT EXISTS refunds(
 	refund_no TEXT PRIMARY KEY, order_id TEXT NOT NULL, payment_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
 	currency TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING', reason TEXT NOT NULL,
 	nth INTEGER NOT NULL DEFAULT 1,      -- a refund that failed is issued again under a new number
-	accepted INTEGER NOT NULL DEFAULT 0, -- the channel has said that it knows it
+	accepted INTEGER NOT NULL DEFAULT 0, -- the provider has said that it knows it
 	next_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refunds_of_order ON refunds(order_id);
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds(next_at) WHERE next_at > 0;
