@@ -46,6 +46,9 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 	for _, invariant := range sortedKeys(plan.Waive) {
 		h.Waived = append(h.Waived, history.Waiver{Invariant: invariant, Reason: plan.Waive[invariant]})
 	}
+	for _, left := range plan.LeftOut {
+		h.LeftOut = append(h.LeftOut, history.LeftOut(left))
+	}
 	for _, known := range plan.Known {
 		h.Known = append(h.Known, history.Known(known))
 	}
@@ -87,6 +90,9 @@ func systemFacts(system scenarios.System, version, commit string) history.System
 		Legal:  history.Legal(system.Legal),
 		Grants: system.Grants,
 		Sinks:  sortedKeys(system.Sinks),
+	}
+	if dialect, err := Dialect(system.Channel.Dialect); err == nil { // an unknown one has been refused
+		facts.NumberPerPayment = dialect.Traits().NumberPerPayment
 	}
 	for _, table := range sortedKeys(system.Probes) {
 		facts.Tables = append(facts.Tables, history.Table(table))

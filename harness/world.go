@@ -2,14 +2,11 @@ package harness
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,29 +40,23 @@ const (
 	refundDelay = 150 * time.Millisecond
 )
 
-// dialects are the channel dialects. One line each.
-func dialects() []mockchannel.Dialect {
+// Dialects are the channel dialects that a system file may ask for. One line each.
+func Dialects() []mockchannel.Dialect {
 	return []mockchannel.Dialect{
 		standard.New(),
 	}
 }
 
-// Dialects names the channel dialects that a system file may ask for.
-func Dialects() []string {
-	var names []string
-	for _, dialect := range dialects() {
-		names = append(names, dialect.Name())
-	}
-	return names
-}
-
 // Dialect is the dialect of that name.
 func Dialect(name string) (mockchannel.Dialect, error) {
-	at := slices.Index(Dialects(), name)
-	if at < 0 {
-		return nil, fmt.Errorf("dialect %q: there are %s", name, strings.Join(Dialects(), ", "))
+	var names []string
+	for _, dialect := range Dialects() {
+		if dialect.Name() == name {
+			return dialect, nil
+		}
+		names = append(names, dialect.Name())
 	}
-	return dialects()[at], nil
+	return nil, fmt.Errorf("dialect %q: there are %s", name, strings.Join(names, ", "))
 }
 
 // run is one run under way: the world that was started for it, and how to take it down again.
@@ -88,7 +79,7 @@ type run struct {
 	engine     *fault.Engine
 	channel    *mockchannel.Channel
 	channelURL string
-	facts      sut.ChannelFacts
+	told       map[string]string // what the shop is told of the channel
 	sinks      map[string]string
 	child      *load.Child
 	journey    *load.Runner
@@ -214,21 +205,25 @@ func (r *run) startChannel(ctx context.Context) error {
 		return err
 	}
 	r.channelURL = "http://" + listener.Addr().String()
-	r.facts = sut.ChannelFacts{
-		Key:      "sk_" + hex.EncodeToString(secret()),
-		Secret:   "whsec_" + base64.StdEncoding.EncodeToString(secret()),
-		Merchant: merchantID,
-		Notify:   "http://" + r.links.Addr(linkChannelToShop) + r.plan.System.Channel.Callbacks,
+	merchant, err := dialect.Issue(merchantID, nil)
+	if err != nil {
+		return fmt.Errorf("make the shop's keys: %w", err)
 	}
+	use := r.plan.System.Channel
+	notify := "http://" + r.links.Addr(linkChannelToShop) + use.Callbacks
+	r.told = maps.Clone(merchant.Told)
+	r.told["merchant"], r.told["notify"] = merchant.ID, notify
 	r.channel = mockchannel.New(mockchannel.Config{
 		Clock:          r.clock,
 		Record:         r.recordChannel,
 		Faults:         r.engine.Channel(),
 		Dice:           dice.New(r.plan.Seed),
-		Merchants:      []mockchannel.Merchant{{ID: merchantID, APIKey: r.facts.Key, NotifySecret: r.facts.Secret}},
+		Merchants:      []mockchannel.Merchant{merchant},
 		Dialect:        dialect,
-		Retry:          durations(r.plan.System.Channel.Retry),
-		AttemptTimeout: time.Duration(r.plan.System.Channel.Timeout),
+		Endpoints:      []mockchannel.Endpoint{{ID: "shop", URL: notify, Secrets: []string{merchant.NotifySecret}, Events: use.Events, Version: use.Version}},
+		Retry:          durations(use.Retry),
+		Business:       &mockchannel.Business{Span: r.plan.Business.Span, In: r.plan.Business.In},
+		AttemptTimeout: time.Duration(use.Timeout),
 		RefundDelay:    refundDelay,
 		PayURL:         r.channelURL + "/pay",
 	})
@@ -283,7 +278,7 @@ func (r *run) startShop(ctx context.Context) error {
 	}
 	shop, err := sut.Start(ctx, sut.Config{
 		System: r.plan.System, SystemDir: r.plan.SystemDir, RunDir: r.dir, Clock: r.clock, Record: r.record,
-		Links: urls, Channel: r.facts, Sinks: r.sinks, Self: r.config.Self,
+		Links: urls, Channel: r.told, Sinks: r.sinks, Self: r.config.Self,
 	})
 	if err != nil {
 		return err
@@ -313,11 +308,4 @@ func durations(list []scenarios.Duration) []time.Duration {
 		all = append(all, time.Duration(d))
 	}
 	return all
-}
-
-// Keys are of this run only. They need no seed: nothing is decided by them.
-func secret() []byte {
-	key := make([]byte, 24)
-	_, _ = rand.Read(key) // never fails: crypto/rand ends the program first
-	return key
 }

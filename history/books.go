@@ -117,9 +117,10 @@ type OrderRow struct {
 	Reason   string     `json:"reason,omitempty"`
 }
 
-// PaymentRow is a payment as the shop believes it. Payment is the channel's id.
+// PaymentRow is a payment as the shop believes it. Payment is the channel's id, "" while the shop has not learnt it.
 type PaymentRow struct {
 	Payment  string `json:"payment"`
+	Number   string `json:"number,omitempty"` // the shop's own number for it, where the channel knows it by that and not by the order's
 	Order    string `json:"order"`
 	Minor    int64  `json:"minor"`
 	Currency string `json:"currency,omitempty"`

@@ -204,6 +204,7 @@ func (e *Event) fields(c *coder) {
 	c.number(&e.Count)
 	c.number((*int64)(&e.IntendedAt))
 	c.text(&e.Detail)
+	c.number((*int64)(&e.Signing))
 }
 
 func (i *Invocation) fields(c *coder) {

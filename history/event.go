@@ -1,5 +1,7 @@
 package history
 
+import "time"
+
 // Source says which part of the world an event happened in.
 type Source string
 
@@ -25,21 +27,27 @@ const (
 
 	// The channel's ledger: Order, Payment, Minor, Currency, State, Version; Ref where known. Each is recorded inside
 	// the payment's critical section, so Version orders them.
-	PaymentCreated   = "payment.created"
-	PaymentSucceeded = "payment.succeeded" // Minor: what was captured, which a ledger-true short capture makes less
-	PaymentFailed    = "payment.failed"    // an attempt was declined; the payment may still succeed
-	PaymentClosed    = "payment.closed"
-	RefundCreated    = "refund.created" // Refund: the channel's id; MerchantRefund: the shop's number; Minor
-	RefundSucceeded  = "refund.succeeded"
-	RefundFailed     = "refund.failed"
+	PaymentCreated    = "payment.created"
+	PaymentUpdated    = "payment.updated"    // by the merchant, before it was paid. Minor: what is asked for now
+	PaymentAuthorized = "payment.authorized" // Minor: what the payer's bank set aside; nothing is captured yet
+	PaymentSucceeded  = "payment.succeeded"  // Minor: what was captured, which a ledger-true short capture makes less
+	PaymentFailed     = "payment.failed"     // an attempt was declined; the payment may still succeed
+	PaymentClosed     = "payment.closed"
+	// Refund: the channel's id; MerchantRefund: the shop's number, "" where the provider acted by itself; Minor. A dispute
+	// is a refund that the payer's bank forced: Reason is ReasonDispute.
+	RefundCreated   = "refund.created"
+	RefundSucceeded = "refund.succeeded"
+	RefundFailed    = "refund.failed"
 
 	// A merchant's request to the channel, recorded when its answer left (or was lost on purpose). State: the operation
 	// (create, query, close, refund, refund-query, bill). Outcome: ok, refused (Reason: the channel's error code) or
-	// unknown (processed, and the answer lost). Status is the HTTP status. Fault: what interfered, if anything.
+	// unknown (processed, and the answer lost). Status is the HTTP status. Fault: what interfered, if anything. Signing: how
+	// long the channel took to sign the answer.
 	Request = "request"
 
 	// Deliveries: Notification, Order, Payment, Attempt (from 1), State: the message type (such as PaymentSucceeded),
-	// Forgery ("" if genuine), Minor and Currency as the message claims them.
+	// Forgery ("" if genuine), Minor and Currency as the message claims them; Key: the provider's own name of the message,
+	// where it has one. Signing: how long the channel took to sign it, which is over before it is sent.
 	DeliverySent     = "delivery.sent"
 	DeliveryAnswered = "delivery.answered" // Outcome: ok (acknowledged), refused, unknown; Status; Reason
 	DeliveryLost     = "delivery.lost"     // lost on purpose, before it was sent. Fault
@@ -89,6 +97,15 @@ const (
 	PhaseClose   = "close"
 )
 
+// Types of message beside the changes of the ledger.
+const (
+	PaymentDisputed = "payment.disputed" // a dispute has taken the money back
+	Note            = "note"             // tells no movement of money, or tells one beside the message that does
+)
+
+// ReasonDispute is the reason of a refund that is a dispute.
+const ReasonDispute = "dispute"
+
 // Forgeries: how a message that the channel's ledger does not justify differs from a genuine one.
 const (
 	ForgeryNoSignature   = "no-signature"
@@ -97,6 +114,7 @@ const (
 	ForgeryOtherOrder    = "other-order"    // authentic, but of another order than the address it is posted to
 	ForgeryWrongAmount   = "wrong-amount"   // authentic signature, an amount that the ledger does not have
 	ForgeryWrongCurrency = "wrong-currency"
+	ForgeryProbe         = "signature-probe" // the provider's own: wrongly signed on purpose, and the right one follows
 )
 
 // Event is one thing that happened. It is flat and mostly empty: a history is read by people, by grep and by the judge,
@@ -108,25 +126,26 @@ type Event struct {
 	Source Source `json:"source"`
 	Kind   string `json:"kind"`
 
-	Order          string  `json:"order,omitempty"`
-	Payment        string  `json:"payment,omitempty"`
-	Refund         string  `json:"refund,omitempty"`          // the channel's refund id
-	MerchantRefund string  `json:"merchant_refund,omitempty"` // the shop's refund number
-	Notification   string  `json:"notification,omitempty"`
-	Attempt        int     `json:"attempt,omitempty"`
-	Ref            string  `json:"ref,omitempty"`
-	Buyer          int     `json:"buyer,omitempty"`
-	Minor          int64   `json:"minor,omitempty"`
-	Currency       string  `json:"currency,omitempty"`
-	State          string  `json:"state,omitempty"`
-	Version        int64   `json:"version,omitempty"`
-	Outcome        Outcome `json:"outcome,omitempty"`
-	Status         int     `json:"status,omitempty"`
-	Reason         string  `json:"reason,omitempty"`
-	Forgery        string  `json:"forgery,omitempty"`
-	Fault          string  `json:"fault,omitempty"`
-	Key            string  `json:"key,omitempty"`
-	Count          int64   `json:"count,omitempty"`
-	IntendedAt     Time    `json:"intended_ns,omitempty"`
-	Detail         string  `json:"detail,omitempty"`
+	Order          string        `json:"order,omitempty"`
+	Payment        string        `json:"payment,omitempty"`
+	Refund         string        `json:"refund,omitempty"`          // the channel's refund id
+	MerchantRefund string        `json:"merchant_refund,omitempty"` // the shop's refund number
+	Notification   string        `json:"notification,omitempty"`
+	Attempt        int           `json:"attempt,omitempty"`
+	Ref            string        `json:"ref,omitempty"`
+	Buyer          int           `json:"buyer,omitempty"`
+	Minor          int64         `json:"minor,omitempty"`
+	Currency       string        `json:"currency,omitempty"`
+	State          string        `json:"state,omitempty"`
+	Version        int64         `json:"version,omitempty"`
+	Outcome        Outcome       `json:"outcome,omitempty"`
+	Status         int           `json:"status,omitempty"`
+	Reason         string        `json:"reason,omitempty"`
+	Forgery        string        `json:"forgery,omitempty"`
+	Fault          string        `json:"fault,omitempty"`
+	Key            string        `json:"key,omitempty"`
+	Count          int64         `json:"count,omitempty"`
+	IntendedAt     Time          `json:"intended_ns,omitempty"`
+	Detail         string        `json:"detail,omitempty"`
+	Signing        time.Duration `json:"signing_ns,omitempty"`
 }

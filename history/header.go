@@ -34,6 +34,7 @@ type Header struct {
 	Writers    []string      `json:"writers"` // each owes a segment with an end record
 	Sale       []Item        `json:"sale"`
 	WarmUpSKU  string        `json:"warm_up_sku,omitempty"` // not part of the sale, not judged
+	LeftOut    []LeftOut     `json:"left_out,omitempty"`    // optional faults that the provider cannot produce
 	Faults     []FaultFacts  `json:"faults"`                // message, link, node and payer faults alike
 	Floors     Floors        `json:"floors"`
 	Required   []string      `json:"required"`         // invariants that must be judged and exercised
@@ -58,6 +59,8 @@ type SystemFacts struct {
 	Sinks   []string `json:"sinks,omitempty"`
 	// Grants lists the kinds of side effect that every paid order must have exactly once.
 	Grants []string `json:"grants,omitempty"`
+	// NumberPerPayment: the channel knows payments by numbers of which an order may have several.
+	NumberPerPayment bool `json:"number_per_payment,omitempty"`
 }
 
 // Timers are the shop's own, as its system file declares them.
@@ -100,6 +103,12 @@ type FaultFacts struct {
 	Floor     int      `json:"floor"`   // fewer affected than this and the run proves nothing
 	Payer     bool     `json:"payer,omitempty"`
 	Exercises []string `json:"exercises"` // invariants it is there to exercise
+}
+
+// LeftOut is a fault that the scenario has and the run had not.
+type LeftOut struct {
+	Fault string `json:"fault"`
+	Why   string `json:"why"`
 }
 
 // Floors are the least that must have happened for a verdict to mean anything.

@@ -118,7 +118,7 @@ func lastDeath(run *Run) history.Time {
 // failedBefore says whether an earlier attempt of the same message was refused or left open.
 func failedBefore(story *Story, acknowledged *Delivery) bool {
 	for _, delivery := range story.Deliveries {
-		if delivery.Notification == acknowledged.Notification && delivery.Sent.At < acknowledged.Sent.At && delivery.Outcome() != history.OK {
+		if delivery.Notification == acknowledged.Notification && delivery.Forgery == "" && delivery.Sent.At < acknowledged.Sent.At && delivery.Outcome() != history.OK {
 			return true
 		}
 	}

@@ -51,8 +51,12 @@ func judgeForgedHasNoEffect(run *Run) Finding {
 }
 
 func acknowledgedForgery(delivery *Delivery) bool {
-	unauthenticated := delivery.Forgery == history.ForgeryNoSignature || delivery.Forgery == history.ForgeryWrongKey
-	return unauthenticated && delivery.Outcome() == history.OK
+	switch delivery.Forgery {
+	case history.ForgeryNoSignature, history.ForgeryWrongKey, history.ForgeryProbe:
+		return delivery.Outcome() == history.OK
+	default:
+		return false
+	}
 }
 
 func forgeryAcknowledged(story *Story, delivery *Delivery) Violation {

@@ -120,6 +120,7 @@ type index struct {
 	byRef     map[string]*Story // the first order of a reference; a double click may have made a second
 	byPayment map[string]*Payment
 	orderOf   map[string]string // payment → order
+	numbers   map[string]string // the number under which the channel knows a payment → order, where that is another
 	items     map[string]*history.Item
 	foreign   map[string]bool // orders of the warm-up and of the time before the run
 	warmRefs  map[string]bool
@@ -129,7 +130,7 @@ type index struct {
 func newIndex(run *Run) *index {
 	x := &index{
 		run: run, byOrder: map[string]*Story{}, byRef: map[string]*Story{}, byPayment: map[string]*Payment{},
-		orderOf: map[string]string{}, items: map[string]*history.Item{}, foreign: map[string]bool{},
+		orderOf: map[string]string{}, numbers: map[string]string{}, items: map[string]*history.Item{}, foreign: map[string]bool{},
 		warmRefs: map[string]bool{},
 	}
 	for i := range run.Header.Sale {
@@ -180,19 +181,39 @@ func (x *index) findNumbers() {
 			}
 		}
 	}
-	for _, event := range x.run.Events {
-		if event.Source == history.SourceChannel && event.Order != "" {
-			x.know(event.Order, event.Ref)
-			if event.Payment != "" {
-				x.orderOf[event.Payment] = event.Order
-			}
-		}
-	}
 	for i := range x.run.Readings {
 		for _, row := range x.run.Readings[i].Books.Orders {
 			x.know(row.Order, row.Ref)
 		}
+		for _, row := range x.run.Readings[i].Books.Payments {
+			if row.Number != "" && row.Number != row.Order && row.Order != "" {
+				x.numbers[row.Number] = row.Order
+			}
+		}
 	}
+	for _, event := range x.run.Events {
+		if event.Source == history.SourceChannel && event.Order != "" {
+			x.know(event.Order, event.Ref)
+			if event.Payment != "" {
+				x.orderOf[event.Payment] = x.orderNumber(event.Order, event.Ref)
+			}
+		}
+	}
+}
+
+// orderNumber is the shop's number of what the channel knows under a number. Some providers want a number of its own for
+// each payment: then the shop's payments tell whose it is, and where they were not read, the client reference does.
+func (x *index) orderNumber(number, ref string) string {
+	if order, known := x.numbers[number]; known {
+		return order
+	}
+	guess := x.run.Header.System.NumberPerPayment && len(x.numbers) == 0 && ref != ""
+	if _, known := x.byOrder[number]; !known && guess {
+		if story := x.byRef[ref]; story != nil && story.Order != "" {
+			return story.Order
+		}
+	}
+	return number
 }
 
 // know finds or begins the story of an order number. It answers nil for an order that is not part of the sale.
@@ -200,6 +221,7 @@ func (x *index) know(order, ref string) *Story {
 	if order == "" {
 		return x.unnumbered(ref)
 	}
+	order = x.orderNumber(order, ref)
 	story := x.byOrder[order]
 	if story == nil {
 		if x.foreign[order] || x.warmRefs[ref] {

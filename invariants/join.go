@@ -78,6 +78,8 @@ func (x *index) joinLedger(story *Story, event *history.Event, refunds map[strin
 		payment.FinalState = "failed"
 	case history.PaymentClosed:
 		payment.Closed, payment.FinalState = event, "closed"
+	case history.PaymentUpdated:
+		payment.Minor = event.Minor
 	case history.RefundCreated, history.RefundSucceeded, history.RefundFailed:
 		joinRefund(payment, event, refunds)
 	default:

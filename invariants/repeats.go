@@ -20,6 +20,9 @@ func refusesRepeats(run *Run) (Violation, bool) {
 	for _, story := range run.Stories {
 		acknowledged := map[string]history.Time{}
 		for _, delivery := range inAnswerOrder(story.Deliveries) {
+			if delivery.Forgery == history.ForgeryProbe { // which is to be refused, and has the id of the right one
+				continue
+			}
 			first, repeated := acknowledged[delivery.Notification]
 			repeated = repeated && first < delivery.Sent.At
 			switch {

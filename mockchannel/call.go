@@ -1,7 +1,10 @@
 package mockchannel
 
 import (
+	"cmp"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -15,6 +18,8 @@ type Call struct {
 	untrue  bool            // and one really was
 	awaits  bool            // its notifications are delivered before its answer leaves
 	caused  []*notification // those that this call caused
+	spoil   *Spoil          // bills are wrong
+	spoilt  bool            // and one really was
 	subject Subject         // of what was created or asked for
 }
 
@@ -26,7 +31,18 @@ func (call *Call) CreatePayment(request PaymentRequest) (Payment, error) {
 	if err := request.Validate(); err != nil {
 		return Payment{}, err
 	}
-	return call.channel.create(call, request), nil
+	made, _ := call.channel.create(call, request, false)
+	return made, nil
+}
+
+// CreateOnlyPayment creates the one payment of an order number, where the provider knows payments by it. If there is one
+// already, existed is true and that is the answer; whether the request was the same is for the dialect to say.
+func (call *Call) CreateOnlyPayment(request PaymentRequest) (payment Payment, existed bool, err error) {
+	if err := request.Validate(); err != nil {
+		return Payment{}, false, err
+	}
+	payment, existed = call.channel.create(call, request, true)
+	return payment, existed, nil
 }
 
 // Payment is one payment of the merchant.
@@ -56,81 +72,161 @@ func (call *Call) PaymentsOf(order string) []Payment {
 	return payments
 }
 
+// PaymentOf is the newest payment of an order.
+func (call *Call) PaymentOf(order string) (Payment, error) {
+	payments := call.PaymentsOf(order)
+	if len(payments) == 0 {
+		return Payment{}, errNoPayment()
+	}
+	return payments[len(payments)-1], nil
+}
+
+// Payments lists all payments of the merchant, newest first.
+func (call *Call) Payments() []Payment {
+	var payments []Payment
+	for _, p := range call.channel.payments.all() {
+		if p.now.Merchant != call.merchant.ID { // the merchant never changes
+			continue
+		}
+		if then, found := call.asOf(p); found {
+			payments = append(payments, then)
+		}
+	}
+	slices.SortFunc(payments, func(a, b Payment) int {
+		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return payments
+}
+
+// Update changes what is asked for, before it is paid: change may set Minor, Metadata, Details and Manual, and refuses
+// by an *Error. A changed amount is a change of the ledger.
+func (call *Call) Update(id string, change func(*Payment) error) (Payment, error) {
+	return call.alter(id, func(p *payment) error {
+		wanted := p.now
+		if err := change(&wanted); err != nil {
+			return err
+		}
+		if wanted.Minor != p.now.Minor {
+			if err := p.payable(); err != nil {
+				return err
+			}
+			call.channel.commit(p, history.PaymentUpdated, wanted.Minor, func() { p.now.Minor = wanted.Minor })
+		}
+		p.now.Metadata, p.now.Details, p.now.Manual = wanted.Metadata, wanted.Details, wanted.Manual
+		return nil
+	})
+}
+
+// Pay lets the payer pay within the merchant's own request, as a card that is charged by the server is. After a while if
+// after is positive: the payment is pending until then.
+func (call *Call) Pay(id string, after time.Duration) (Payment, error) {
+	return call.alter(id, func(p *payment) error {
+		switch err := p.payable(); {
+		case err != nil:
+			return err
+		case after > 0:
+			call.channel.begin(p)
+			call.channel.after(after, func() { _, _ = call.channel.Pay(id, "", 0) }) // refused if it was closed meanwhile
+		default:
+			call.channel.authorize(p, call)
+		}
+		return nil
+	})
+}
+
+// Begin marks that the payer has begun, within the merchant's own request.
+func (call *Call) Begin(id string) (Payment, error) {
+	return call.alter(id, func(p *payment) error {
+		if err := p.payable(); err != nil {
+			return err
+		}
+		call.channel.begin(p)
+		return nil
+	})
+}
+
+// Decline lets the payer's attempt fail within the merchant's own request.
+func (call *Call) Decline(id, reason string) (Payment, error) {
+	return call.alter(id, func(p *payment) error {
+		if err := p.payable(); err != nil {
+			return err
+		}
+		call.channel.decline(p, reason, call)
+		return nil
+	})
+}
+
+// Capture takes what the payer has authorized, or less.
+func (call *Call) Capture(id string, minor int64) (Payment, error) {
+	return call.alter(id, func(p *payment) error {
+		switch {
+		case p.now.State != Authorized:
+			return refuse(CodePaymentNotAuthorized, "there is nothing to capture: the payment is "+string(p.now.State))
+		case minor < 1 || minor > p.now.Minor:
+			return invalid("amount", "want at most what was authorized")
+		}
+		call.channel.capture(p, call, minor)
+		return nil
+	})
+}
+
 // Close closes a payment, so that it can no longer be paid. Closing twice is harmless.
-func (call *Call) Close(id string) (Payment, error) {
+func (call *Call) Close(id, reason string) (Payment, error) {
+	return call.alter(id, func(p *payment) error {
+		switch p.now.State {
+		case Succeeded:
+			return refuse(CodePaymentSucceeded, "the payment has been made and cannot be closed")
+		case Closed:
+		default:
+			call.channel.closePayment(p, reason, call)
+		}
+		return nil
+	})
+}
+
+// alter changes a payment of the merchant inside its critical section.
+func (call *Call) alter(id string, change func(*payment) error) (Payment, error) {
 	p, err := call.find(id)
 	if err != nil {
 		return Payment{}, err
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	switch p.now.State {
-	case Succeeded:
-		return p.now, refuse(CodePaymentSucceeded, "the payment has been made and cannot be closed")
-	case Closed:
-	default:
-		call.channel.closePayment(p, call)
-	}
-	return p.now, nil
+	err = change(p)
+	call.subject = p.subject()
+	return p.now, err
 }
 
-// RefundRequest asks for a part of a captured payment, or all of it, to be given back. Number is the merchant's own and
-// makes the request safe to repeat.
-type RefundRequest struct {
-	Payment string
-	Number  string
-	Minor   int64
+// see is another payment than the one whose lock is held.
+func (call *Call) see(p *payment) Payment {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	call.subject = p.subject()
+	return p.now
 }
 
-// Validate says what is wrong with a request, as an *Error, before anything is asked or changed.
-func (r RefundRequest) Validate() error {
-	switch {
-	case r.Payment == "":
-		return invalid("payment", "want a payment's id")
-	case !validNumber(r.Number):
-		return invalid("refund_no", "want 1 to 64 characters")
-	case r.Minor < 1 || r.Minor > largestMinor:
-		return invalid("amount_minor", "want 1 to 1000000000000")
-	}
-	return nil
-}
-
-// Refund accepts a refund; repeated says that it had been accepted before, under the same number and amount.
-func (call *Call) Refund(request RefundRequest) (refund Refund, repeated bool, err error) {
-	if err := request.Validate(); err != nil {
-		return Refund{}, false, err
-	}
-	p, err := call.find(request.Payment)
-	if err != nil {
-		return Refund{}, false, err
-	}
-	return call.channel.refund(call, p, request)
-}
-
-// RefundByNumber is a refund by the merchant's number.
-func (call *Call) RefundByNumber(number string) (Refund, error) {
-	r, found := call.channel.refunds.get(call.merchant.ID + "\x00" + number)
-	if !found {
-		return Refund{}, errNoRefund()
-	}
-	r.payment.mutex.Lock()
-	defer r.payment.mutex.Unlock()
-	call.subject = r.payment.subject()
-	if call.stale == nil {
-		return r.now, nil
-	}
-	if then, found := r.at(call.earlier()); found && !call.stale.NotFound {
-		call.untrue = call.untrue || then.State != r.now.State
-		return then, nil
-	}
-	call.untrue = true
-	return Refund{}, errNoRefund()
-}
-
-// Bill lists the merchant's captures and refunds, oldest first.
+// Bill lists the merchant's captures and refunds, oldest first, spoilt if a fault wants it so.
 func (call *Call) Bill() []BillLine {
-	return call.channel.ledger.bill(call.merchant.ID, call.channel.config.Clock)
+	lines := call.channel.ledger.bill(call.merchant.ID, call.channel.business)
+	if call.spoil != nil {
+		lines, call.spoilt = call.spoil.lines(lines)
+	}
+	return lines
 }
+
+// Business is business time at a moment of the run: that of all dates that a merchant is told.
+func (call *Call) Business(t history.Time) time.Time { return call.channel.business(t) }
+
+// Now is business time.
+func (call *Call) Now() time.Time { return call.channel.businessNow() }
+
+// Wall is the wall clock.
+func (call *Call) Wall() time.Time {
+	return call.channel.config.Clock.Wall(call.channel.config.Clock.Now())
+}
+
+// Identifier is a fresh identifier of the dialect's form.
+func (call *Call) Identifier(kind IdentifierKind) string { return call.channel.identifier(kind) }
 
 func (call *Call) find(id string) (*payment, error) {
 	p, found := call.channel.payments.get(id)
@@ -162,71 +258,6 @@ func (call *Call) earlier() history.Time {
 
 func errNoPayment() *Error { return refuse(CodePaymentNotFound, "there is no such payment") }
 func errNoRefund() *Error  { return refuse(CodeRefundNotFound, "there is no such refund") }
-
-// refund accepts a refund and sees to it that it is settled.
-func (c *Channel) refund(call *Call, p *payment, request RefundRequest) (Refund, bool, error) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	key := call.merchant.ID + "\x00" + request.Number
-	if earlier, found := c.refunds.get(key); found {
-		return earlier.repeat(p, request)
-	}
-	if p.now.State != Succeeded {
-		return Refund{}, false, refuse(CodePaymentNotSucceeded, "there is nothing to give back: the payment is "+string(p.now.State))
-	}
-	if request.Minor > p.now.Captured-p.now.Refunded-p.now.Refunding {
-		return Refund{}, false, refuse(CodeRefundExceeds, "more than was captured and not given back yet")
-	}
-	r := &refund{payment: p, now: Refund{
-		ID: c.identifier("ref"), Number: request.Number, Merchant: p.now.Merchant, Payment: p.now.ID, Order: p.now.Order,
-		Minor: request.Minor, Currency: p.now.Currency,
-	}}
-	if earlier, existed := c.refunds.getOrPut(key, r); existed { // by a request about another payment, just now
-		return earlier.repeat(p, request)
-	}
-	p.refunds = append(p.refunds, r)
-	c.commitRefund(r, history.RefundCreated, history.RefundPending, func() { p.now.Refunding += r.now.Minor })
-	c.ledger.book(p.now, r, entryRefund, r.now.Minor)
-	fails := c.changed(p, ChangeRefund, r.now.Minor, r).RefundFails
-	if c.config.RefundDelay <= 0 || call.awaits {
-		c.settle(r, fails, call)
-		return r.now, false, nil
-	}
-	c.after(c.config.RefundDelay, func() {
-		p.mutex.Lock()
-		defer p.mutex.Unlock()
-		c.settle(r, fails, nil)
-	})
-	return r.now, false, nil
-}
-
-// repeat answers a refund number that comes again. The lock of the payment that is asked about is held, so the refund is
-// read only if it is that payment's.
-func (r *refund) repeat(p *payment, request RefundRequest) (Refund, bool, error) {
-	if r.payment != p || r.now.Minor != request.Minor {
-		return Refund{}, false, refuse(CodeRefundMismatch, "the number belongs to a refund of another payment or amount")
-	}
-	return r.now, true, nil
-}
-
-// settle ends a pending refund. The lock is held.
-func (c *Channel) settle(r *refund, fails *RefundFails, call *Call) {
-	p := r.payment
-	if fails != nil {
-		r.now.Reason = fails.Reason
-		c.commitRefund(r, history.RefundFailed, history.RefundBroken, func() { p.now.Refunding -= r.now.Minor })
-		c.ledger.book(p.now, r, entryRefundReturned, r.now.Minor)
-		c.affected(fails.Fault, p.subject(), history.RefundFailed, "")
-		c.notify(p, history.RefundFailed, r, call)
-		return
-	}
-	c.commitRefund(r, history.RefundSucceeded, history.RefundDone, func() {
-		p.now.Refunding -= r.now.Minor
-		p.now.Refunded += r.now.Minor
-	})
-	c.ledger.book(p.now, r, entryRefundPaid, r.now.Minor)
-	c.notify(p, history.RefundSucceeded, r, call)
-}
 
 // nth counts the requests of one operation for one object.
 func (c *Channel) nth(request MerchantRequest) int {

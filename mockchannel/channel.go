@@ -14,11 +14,14 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
-// Merchant is one of the channel's customers, with the keys that the two sides share.
+// Merchant is one of the channel's customers, with what the two sides know of each other. A dialect issues it.
 type Merchant struct {
 	ID           string
-	APIKey       string // authenticates the merchant's requests
+	APIKey       string // by which its requests name it: a bearer key, an app id, a merchant number
 	NotifySecret string // signs the channel's notifications, in the dialect's own form
+	Keys         any    // what else the dialect needs, in its own form; never changed
+	// Told is what the merchant is given, by the names of Dialect.Credentials.
+	Told map[string]string
 }
 
 // Config is what a channel is made from.
@@ -30,7 +33,11 @@ type Config struct {
 	Merchants []Merchant
 	Dialect   Dialect
 	// Retry holds the waits after the first, second, … attempt of a notification. Nil means the dialect's own.
-	Retry          []time.Duration
+	Retry []time.Duration
+	// Business maps the run's time to business time, in which retry schedules that are not given, refunds, expiries and
+	// all dates of payments are. Nil means that the two are the same.
+	Business       *Business
+	Endpoints      []Endpoint    // of the first merchant, for dialects whose payments have no address of their own
 	AttemptTimeout time.Duration // of one delivery attempt; 0 means 10 s
 	RefundDelay    time.Duration // refunds are pending so long, then succeed; 0: at once
 	PayURL         string        // a payment's pay_url without its "/" and id; "" means "/pay"
@@ -52,7 +59,12 @@ type Channel struct {
 	refunds   table[*refund]
 	keys      table[*keyed]
 	asked     table[*atomic.Int64] // requests so far, by operation and object
+	refundIDs table[*refund]       // by the channel's own id
+	objects   table[Object]
+	endpoints map[string]*endpoints // by merchant; the map itself never changes
+	notices   table[Message]        // that have a name, by id, for merchants who ask what has happened
 	ledger    ledger
+	signers   signers
 	timers    *timers
 	couriers  *queue
 	paid      map[string]*paidOrders // by merchant; the map itself never changes
@@ -80,8 +92,11 @@ func New(config Config) *Channel {
 	if config.Faults == nil {
 		config.Faults = none{}
 	}
+	if config.Business == nil {
+		config.Business = &Business{}
+	}
 	if config.Retry == nil {
-		config.Retry = config.Dialect.Retry()
+		config.Retry = config.Business.compressAll(config.Dialect.Retry())
 	}
 	c := &Channel{
 		config:   config,
@@ -91,11 +106,18 @@ func New(config Config) *Channel {
 		paid:     map[string]*paidOrders{},
 		ended:    make(chan struct{}),
 		client:   newClient(config),
+		signers:  newSigners(),
+
+		endpoints: map[string]*endpoints{},
 	}
 	c.timers = newTimers(config.Clock)
 	for _, merchant := range config.Merchants {
 		c.byKey[merchant.APIKey] = merchant
 		c.paid[merchant.ID] = &paidOrders{}
+		c.endpoints[merchant.ID] = &endpoints{}
+	}
+	for _, endpoint := range config.Endpoints {
+		c.endpoints[config.Merchants[0].ID].add(endpoint)
 	}
 	return c
 }
@@ -176,10 +198,19 @@ func (c *Channel) faults() Faults {
 }
 
 // identifier is new, differs between runs, and does not tell the order of creation, as real ones do not.
-func (c *Channel) identifier(kind string) string {
-	n := strconv.FormatInt(c.serial.Add(1), 10)
-	return kind + "_" + strconv.FormatUint(c.config.Dice.Uint64(kind, c.run, n), 36)
+func (c *Channel) identifier(kind IdentifierKind) string {
+	n := c.serial.Add(1)
+	hash := c.config.Dice.Uint64(string(kind), c.run, strconv.FormatInt(n, 10))
+	if form, has := c.config.Dialect.(Identifier); has {
+		return form.Identify(kind, c.businessNow(), n, hash)
+	}
+	return string(kind) + "_" + strconv.FormatUint(hash, 36)
 }
+
+// business is business time at a moment of the run.
+func (c *Channel) business(t history.Time) time.Time { return c.config.Business.at(c.config.Clock, t) }
+
+func (c *Channel) businessNow() time.Time { return c.business(c.config.Clock.Now()) }
 
 // after runs a short task, which must not block, after a while. It is due until it has run.
 func (c *Channel) after(wait time.Duration, task func()) {

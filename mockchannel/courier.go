@@ -59,12 +59,17 @@ func newClient(config Config) *http.Client {
 
 // post makes one attempt and records it.
 func (c *Channel) post(ctx context.Context, d delivery) delivered {
-	envelope, err := c.config.Dialect.Encode(d.message, time.Now())
+	d.message.Attempt = d.attempt
+	var envelope Envelope
+	signing, err := c.signers.notification(func() (err error) {
+		envelope, err = c.config.Dialect.Encode(d.message, time.Now())
+		return err
+	})
 	answer := delivered{outcome: history.Refused, reason: "not encoded"}
 	if err != nil {
 		answer.detail = err.Error()
 	} else {
-		c.recordDelivery(d, history.Event{Kind: history.DeliverySent})
+		c.recordDelivery(d, history.Event{Kind: history.DeliverySent, Signing: signing})
 		answer = c.send(ctx, d, envelope)
 	}
 	c.recordDelivery(d, history.Event{
@@ -90,7 +95,7 @@ func (c *Channel) send(ctx context.Context, d delivery, envelope Envelope) deliv
 				written.run()
 			}
 		},
-	}), envelope.Method, d.message.Payment.NotifyURL, bytes.NewReader(envelope.Body))
+	}), envelope.Method, d.message.address(), bytes.NewReader(envelope.Body))
 	if err != nil {
 		return delivered{outcome: history.Refused, reason: "bad address", detail: err.Error()}
 	}
@@ -109,10 +114,11 @@ func (c *Channel) send(ctx context.Context, d delivery, envelope Envelope) deliv
 		answer.status = response.StatusCode
 		return answer
 	}
-	if c.config.Dialect.Acknowledged(response.StatusCode, body) {
-		return delivered{outcome: history.OK, status: response.StatusCode}
+	acknowledged, remark := c.config.Dialect.Acknowledged(response.StatusCode, body)
+	if acknowledged {
+		return delivered{outcome: history.OK, status: response.StatusCode, detail: remark}
 	}
-	return delivered{outcome: history.Refused, status: response.StatusCode, reason: "not acknowledged"}
+	return delivered{outcome: history.Refused, status: response.StatusCode, reason: "not acknowledged", detail: remark}
 }
 
 func broken(err error) delivered {
@@ -153,7 +159,7 @@ func (c *Channel) recordDelivery(d delivery, event history.Event) {
 	event.Source = history.SourceDelivery
 	event.Notification, event.Attempt, event.State, event.Forgery = d.message.ID, d.attempt, d.message.Type, d.message.Forgery
 	event.Order, event.Payment, event.Buyer = subject.Order, subject.Payment, subject.Ref.Buyer
-	event.Minor, event.Currency = d.minor, d.message.Payment.Currency
+	event.Minor, event.Currency, event.Key = d.minor, d.message.Payment.Currency, d.message.Event
 	if subject.Ref != (history.Ref{}) {
 		event.Ref = subject.Ref.String()
 	}

@@ -5,21 +5,23 @@ type Code string
 
 // The codes of refusals. A dialect translates them.
 const (
-	CodeInvalidRequest      Code = "invalid_request"
-	CodeUnauthorized        Code = "unauthorized"
-	CodeNotFound            Code = "not_found" // no such endpoint
-	CodePaymentNotFound     Code = "payment_not_found"
-	CodePaymentSucceeded    Code = "payment_succeeded"
-	CodePaymentClosed       Code = "payment_closed"
-	CodePaymentNotSucceeded Code = "payment_not_succeeded"
-	CodeRefundNotFound      Code = "refund_not_found"
-	CodeRefundExceeds       Code = "refund_exceeds_capture"
-	CodeRefundMismatch      Code = "refund_mismatch"
-	CodeIdempotencyMismatch Code = "idempotency_mismatch"
-	CodeIdempotencyInUse    Code = "idempotency_in_use"
-	CodeRateLimited         Code = "rate_limited"
-	CodeInternal            Code = "internal"
-	CodeUnavailable         Code = "unavailable"
+	CodeInvalidRequest       Code = "invalid_request"
+	CodeUnauthorized         Code = "unauthorized"
+	CodeNotFound             Code = "not_found" // no such endpoint
+	CodePaymentNotFound      Code = "payment_not_found"
+	CodePaymentSucceeded     Code = "payment_succeeded"
+	CodePaymentClosed        Code = "payment_closed"
+	CodePaymentNotSucceeded  Code = "payment_not_succeeded"
+	CodePaymentNotAuthorized Code = "payment_not_authorized"
+	CodePaymentMismatch      Code = "payment_mismatch" // the order number belongs to a payment that was asked for differently
+	CodeRefundNotFound       Code = "refund_not_found"
+	CodeRefundExceeds        Code = "refund_exceeds_capture"
+	CodeRefundMismatch       Code = "refund_mismatch"
+	CodeIdempotencyMismatch  Code = "idempotency_mismatch"
+	CodeIdempotencyInUse     Code = "idempotency_in_use"
+	CodeRateLimited          Code = "rate_limited"
+	CodeInternal             Code = "internal"
+	CodeUnavailable          Code = "unavailable"
 )
 
 // Error is a refusal.
@@ -27,6 +29,7 @@ type Error struct {
 	Code    Code
 	Message string // for people
 	Field   string // the member of the request that is at fault, "" if none is
+	Status  int    // the HTTP status that a fault wants, where the dialect has statuses; 0: the dialect's own
 }
 
 func (e *Error) Error() string {

@@ -62,6 +62,8 @@ type RequestFault struct {
 	Lose        *Lose        // processed, and the answer lost
 	Stale       *Stale       // a query is answered with what was true earlier
 	NotifyFirst *NotifyFirst // the notifications it causes are delivered before its own answer leaves
+	Missign     *Missign     // the answer carries a wrong signature
+	Spoil       *Spoil       // a bill is wrong
 }
 
 // Slow delays an answer.
@@ -105,6 +107,12 @@ type Stale struct {
 // NotifyFirst delivers the notifications that a request causes before the request is answered.
 type NotifyFirst struct{ Fault string }
 
+// Missign signs an answer wrongly. The request was processed.
+type Missign struct {
+	Fault string
+	Probe bool // as the provider does on purpose, where it does; otherwise by another key
+}
+
 // ChangeKind is a change of the ledger, or the moment before one.
 type ChangeKind string
 
@@ -112,7 +120,7 @@ type ChangeKind string
 const (
 	ChangeCreated ChangeKind = "created" // a payment was created: AutoPay, Extras
 	ChangeCapture ChangeKind = "capture" // a payment is about to be captured: CaptureMinor
-	ChangePaid    ChangeKind = "paid"    // a payment was captured: Extras
+	ChangePaid    ChangeKind = "paid"    // a payment was captured: GiveBack, Dispute, Extras
 	ChangeClosed  ChangeKind = "closed"  // a payment was closed: LateSuccess, Extras
 	ChangeRefund  ChangeKind = "refund"  // a refund was accepted: RefundFails, Extras
 )
@@ -131,6 +139,8 @@ type ChangeFault struct {
 	AutoPay     *AutoPay     // captured, and its notification delivered, before the create request is answered
 	LateSuccess *LateSuccess // a closed payment is captured after all
 	RefundFails *RefundFails // an accepted refund fails later
+	GiveBack    *GiveBack    // the provider refunds a captured payment by itself
+	Dispute     *Dispute     // the payer's bank takes a captured payment back
 	Extras      []Extra      // messages that the ledger does not justify
 }
 
@@ -155,6 +165,18 @@ type RefundFails struct {
 	Reason string
 }
 
+// GiveBack refunds all of a captured payment from the provider's own console.
+type GiveBack struct {
+	Fault string
+	After time.Duration
+}
+
+// Dispute takes all of a captured payment back.
+type Dispute struct {
+	Fault string
+	After time.Duration
+}
+
 // Extra is a message that no change of the ledger caused. It claims that the payment succeeded.
 type Extra struct {
 	Fault   string
@@ -173,7 +195,7 @@ type Extra struct {
 type Notice struct {
 	Subject
 	ID     string // constant over re-deliveries
-	Type   string // history.PaymentSucceeded, history.RefundFailed, …
+	Type   string // history.PaymentSucceeded, history.RefundFailed, …, history.Note
 	Refund string
 	Minor  int64
 }
@@ -184,6 +206,8 @@ type NoticeFault struct {
 	Delay      *Delay
 	Reorder    *Reorder
 	Duplicates []Duplicate
+	Probe      *Probe // a wrongly signed forerunner
+	Twin       *Twin  // the same change is told by a second message
 }
 
 // LoseNotice loses the first attempts of a notification, or all.
@@ -203,6 +227,15 @@ type Delay struct {
 type Reorder struct {
 	Fault  string
 	AtMost time.Duration
+}
+
+// Probe posts the notification once with a signature that is wrong on purpose, before the right one.
+type Probe struct{ Fault string }
+
+// Twin tells the same change by a second notification with an id of its own.
+type Twin struct {
+	Fault string
+	After time.Duration
 }
 
 // Duplicate delivers a notification again although nothing asked for it, even if it was acknowledged.

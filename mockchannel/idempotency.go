@@ -41,9 +41,9 @@ func (c *Channel) claim(request MerchantRequest, subject Subject) (mine *keyed, 
 }
 
 // keep remembers the answer, whether or not the merchant ever gets to see it. A server error is forgotten, and with it
-// the key, so that a retry is tried afresh.
+// the key, so that a retry is tried afresh, unless the provider keeps even those.
 func (c *Channel) keep(request MerchantRequest, mine *keyed, subject Subject, answer Answer) {
-	if answer.Status >= http.StatusInternalServerError {
+	if answer.Status >= http.StatusInternalServerError && !request.KeepsErrors {
 		c.keys.remove(request.key())
 		return
 	}

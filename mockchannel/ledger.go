@@ -117,7 +117,7 @@ type BillLine struct {
 }
 
 // bill derives the lines from the ledger: a refund's later entries tell what became of it.
-func (l *ledger) bill(merchant string, clock history.Clock) []BillLine {
+func (l *ledger) bill(merchant string, business func(history.Time) time.Time) []BillLine {
 	var lines []BillLine
 	for _, entries := range l.entries.all() {
 		if len(entries) == 0 || entries[0].payment.Merchant != merchant {
@@ -127,10 +127,10 @@ func (l *ledger) bill(merchant string, clock history.Clock) []BillLine {
 		for _, booked := range entries {
 			switch booked.kind {
 			case entryCapture:
-				lines = append(lines, billed("capture", booked, clock))
+				lines = append(lines, billed("capture", booked, business))
 			case entryRefund:
 				refunds[booked.refund.ID] = len(lines)
-				lines = append(lines, billed("refund", booked, clock))
+				lines = append(lines, billed("refund", booked, business))
 			case entryRefundPaid, entryRefundReturned:
 				lines[refunds[booked.refund.ID]].State = booked.refund.State
 			}
@@ -142,9 +142,9 @@ func (l *ledger) bill(merchant string, clock history.Clock) []BillLine {
 	return lines
 }
 
-func billed(kind string, booked entry, clock history.Clock) BillLine {
+func billed(kind string, booked entry, business func(history.Time) time.Time) BillLine {
 	line := BillLine{
-		Kind: kind, At: clock.Wall(booked.at), Payment: booked.payment.ID, Order: booked.payment.Order,
+		Kind: kind, At: business(booked.at), Payment: booked.payment.ID, Order: booked.payment.Order,
 		Refund: booked.refund.ID, Number: booked.refund.Number,
 		Minor: booked.postings[1].minor, Currency: booked.payment.Currency, State: string(Succeeded),
 	}

@@ -154,7 +154,7 @@ func (m *machine) Close(t *rapid.T) {
 	if expected == mockchannel.CodePaymentClosed {
 		expected = ""
 	}
-	_, err := m.call.Close(p.id)
+	_, err := m.call.Close(p.id, "")
 	p.step(t, err, expected, mockchannel.Closed)
 }
 

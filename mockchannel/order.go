@@ -30,16 +30,21 @@ func (c *Channel) order(merchant, number string) *order {
 	return o
 }
 
-// join adds a payment, and says the how-manieth it is and its key if the buyer is unknown. The payment's lock is held.
-func (o *order) join(p *payment, stranger func() string) (nth int, key string) {
+// join adds a payment, and tells it the how-manieth it is and its key if the buyer is unknown. If it is to be the only one
+// and there is one, join answers that and adds nothing. The payment's lock is held.
+func (o *order) join(p *payment, stranger func() string, only bool) (earlier *payment) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
+	if only && len(o.payments) > 0 {
+		return o.payments[len(o.payments)-1]
+	}
 	o.payments = append(o.payments, p)
 	if p.ref == (history.Ref{}) {
-		key = o.nextKey(stranger)
+		p.key = o.nextKey(stranger)
 		o.reserved = ""
 	}
-	return len(o.payments), key
+	p.nth = len(o.payments)
+	return nil
 }
 
 // next is the subject of a payment that is about to be created.

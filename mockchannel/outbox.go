@@ -3,7 +3,6 @@ package mockchannel
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -16,6 +15,7 @@ type notification struct {
 	notice  Notice
 	message Message
 	fault   NoticeFault
+	probed  bool          // the wrongly signed forerunner has been sent
 	tried   chan struct{} // closed when the first attempt has ended, however it did
 
 	mutex    sync.Mutex
@@ -28,22 +28,72 @@ type notification struct {
 	status   string   // for people
 }
 
-// notify puts a notification of what just happened into the outbox. The payment's lock is held. call is the request
-// that caused it, if one did.
+// notify announces what just happened to whoever wants to know it. The payment's lock is held. call is the request that
+// caused it, if one did.
 func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
-	n := &notification{
-		payment: p, place: p.order.number(), tried: make(chan struct{}),
-		notice: Notice{Subject: p.subject(), ID: c.identifier("ntf"), Type: kind},
-		message: Message{
-			Type: kind, At: c.config.Clock.Wall(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now,
-		},
-	}
-	n.message.ID = n.notice.ID
+	var then *Refund
 	if r != nil {
-		then := r.now
-		n.message.Refund, n.notice.Refund = &then, then.ID
+		copied := r.now
+		then = &copied
 	}
-	n.notice.Minor = n.message.Minor()
+	told := map[string]bool{} // by endpoint: it has the message of the change
+	for _, announcement := range c.announcements(kind, p.now, then) {
+		message := Message{
+			ID: c.identifier(IdentifyNotification), Type: kind, Event: announcement.Event, Change: kind,
+			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then,
+		}
+		if announcement.Event != "" {
+			c.notices.getOrPut(message.ID, message)
+		}
+		for _, endpoint := range c.addressees(p, announcement.Event) {
+			message.Endpoint = endpoint
+			message.Type = kind
+			if announcement.Note || told[message.address()] {
+				message.Type = history.Note
+			} else {
+				told[message.address()] = true
+			}
+			c.enqueue(p, message, call)
+		}
+	}
+}
+
+// announcements lists the messages of a change.
+func (c *Channel) announcements(kind string, p Payment, r *Refund) []Announcement {
+	if announcer, own := c.config.Dialect.(Announcer); own {
+		return announcer.Announce(kind, p, r)
+	}
+	switch kind {
+	case history.PaymentSucceeded, history.PaymentFailed, history.PaymentClosed, history.RefundSucceeded, history.RefundFailed:
+		return []Announcement{{}}
+	default:
+		return nil
+	}
+}
+
+// addressees are the endpoints that a message goes to; nil is the payment's own address. The lock is held.
+func (c *Channel) addressees(p *payment, event string) []*Endpoint {
+	if p.now.NotifyURL != "" {
+		return []*Endpoint{nil}
+	}
+	var wanting []*Endpoint
+	for _, endpoint := range c.endpoints[p.now.Merchant].all() {
+		if endpoint.wants(event) {
+			wanting = append(wanting, &endpoint)
+		}
+	}
+	return wanting
+}
+
+// enqueue puts a notification into the outbox. The payment's lock is held.
+func (c *Channel) enqueue(p *payment, message Message, call *Call) {
+	n := &notification{
+		payment: p, place: p.order.number(), tried: make(chan struct{}), message: message,
+		notice: Notice{Subject: p.subject(), ID: message.ID, Type: message.Type, Minor: message.Minor()},
+	}
+	if message.Refund != nil {
+		n.notice.Refund = message.Refund.ID
+	}
 	n.fault = c.faults().Notice(n.notice)
 	for _, duplicate := range n.fault.Duplicates {
 		for range duplicate.Count {
@@ -53,6 +103,9 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 		}
 	}
 	p.notifications = append(p.notifications, n)
+	if twin := n.fault.Twin; twin != nil {
+		c.twin(n, twin)
+	}
 	switch {
 	case call != nil && call.awaits: // whose answer waits for it
 		call.caused = append(call.caused, n)
@@ -63,6 +116,23 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 	default:
 		c.dispatch(0, func(ctx context.Context) { c.release(ctx, n) })
 	}
+}
+
+// twin tells the same change once more, under an id of its own. The payment's lock is held.
+func (c *Channel) twin(n *notification, fault *Twin) {
+	message := n.message
+	message.ID = c.identifier(IdentifyNotification)
+	if message.Event != "" {
+		c.notices.getOrPut(message.ID, message)
+	}
+	notice := n.notice
+	notice.ID = message.ID
+	second := &notification{
+		payment: n.payment, place: n.payment.order.number(), tried: make(chan struct{}), message: message, notice: notice,
+		effects: []string{fault.Fault},
+	}
+	n.payment.notifications = append(n.payment.notifications, second)
+	c.dispatch(fault.After, func(ctx context.Context) { c.try(ctx, second) })
 }
 
 // release makes the first attempt, unless the notification is to be overtaken by a later one first.
@@ -109,6 +179,7 @@ func (c *Channel) try(ctx context.Context, n *notification) {
 	case fault.Lose != nil:
 		c.loseAttempt(n, attempt, fault.Lose.Fault)
 	default:
+		c.probe(ctx, n)
 		var copies sync.WaitGroup
 		for _, duplicate := range n.takeBurst() {
 			copies.Go(func() { c.copy(ctx, n, duplicate) })
@@ -122,6 +193,18 @@ func (c *Channel) try(ctx context.Context, n *notification) {
 	}
 	c.again(n)
 	n.end(first, "")
+}
+
+// probe sends, once, the message with a signature that is wrong on purpose, and waits for the answer. The right one
+// follows, whatever that was.
+func (c *Channel) probe(ctx context.Context, n *notification) {
+	if n.fault.Probe == nil || n.probed {
+		return
+	}
+	n.probed = true // attempts of the schedule come one after the other
+	wrong := n.delivery(1, []string{n.fault.Probe.Fault})
+	wrong.message.Forgery, wrong.genuine = history.ForgeryProbe, nil
+	c.post(ctx, wrong)
 }
 
 // heard takes in how an attempt ended. An acknowledgement that is to be ignored is one all the same to those who wait
@@ -275,91 +358,4 @@ func (n *notification) wasPosted() bool {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
 	return n.posted
-}
-
-// forgeries starts the messages that no change of the ledger justifies. The payment's lock is held.
-func (c *Channel) forgeries(p *payment, extras []Extra) {
-	for _, extra := range extras {
-		id := c.identifier("ntf")
-		start := func() {
-			c.dispatch(0, func(ctx context.Context) { c.forge(ctx, p, extra, id, 1) })
-		}
-		if extra.OtherOrder {
-			whole := start
-			start = func() { c.paid[p.now.Merchant].once(p.order, whole) }
-		}
-		if extra.After <= 0 {
-			start()
-			continue
-		}
-		c.after(extra.After, start)
-	}
-}
-
-// forge sends a forged message, and again by the schedule until it was acknowledged or sent often enough.
-func (c *Channel) forge(ctx context.Context, p *payment, extra Extra, id string, attempt int) {
-	message := c.forgedMessage(p, extra)
-	message.ID = id
-	d := delivery{message: message, payment: p, attempt: attempt, minor: message.Minor()}
-	if attempt == 1 {
-		d.effects = []string{extra.Fault}
-	}
-	answer := c.post(ctx, d)
-	if answer.outcome == history.OK || attempt >= extra.Repeat {
-		return
-	}
-	wait := time.Duration(0)
-	if retry := c.config.Retry; len(retry) > 0 {
-		wait = retry[min(attempt, len(retry))-1]
-	}
-	c.dispatch(wait, func(ctx context.Context) { c.forge(ctx, p, extra, id, attempt+1) })
-}
-
-// forgedMessage claims that the payment succeeded, in the way that the forgery says.
-func (c *Channel) forgedMessage(p *payment, extra Extra) Message {
-	claimed := p.snapshot()
-	message := Message{
-		Type: history.PaymentSucceeded, At: c.config.Clock.Wall(c.config.Clock.Now()),
-		Merchant: c.merchant(claimed.Merchant), Forgery: extra.Forgery,
-	}
-	if extra.OtherOrder {
-		if other := c.paid[claimed.Merchant].otherThan(p.order); other != nil {
-			address := claimed.NotifyURL
-			claimed = other.snapshot()
-			claimed.NotifyURL = address
-		}
-	}
-	if claimed.State != Succeeded {
-		claimed.State, claimed.Captured, claimed.Version = Succeeded, claimed.Minor, claimed.Version+1
-	}
-	if extra.Minor != 0 {
-		claimed.Captured = extra.Minor
-	}
-	if extra.Currency != "" {
-		claimed.Currency = extra.Currency
-	}
-	if extra.Forgery == history.ForgeryOtherMerchant {
-		claimed.Merchant = c.otherMerchant(claimed.Merchant)
-	}
-	message.Payment = claimed
-	return message
-}
-
-func (c *Channel) merchant(id string) Merchant {
-	for _, merchant := range c.config.Merchants {
-		if merchant.ID == id {
-			return merchant
-		}
-	}
-	return Merchant{ID: id}
-}
-
-// otherMerchant is another merchant of the channel, or the id of one that could be.
-func (c *Channel) otherMerchant(id string) string {
-	for _, merchant := range c.config.Merchants {
-		if merchant.ID != id {
-			return merchant.ID
-		}
-	}
-	return id + "-other"
 }

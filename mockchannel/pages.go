@@ -30,14 +30,15 @@ func (c *Channel) servePayPage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the channel is shutting down", http.StatusServiceUnavailable)
 		return
 	}
-	p, found := c.payments.get(r.PathValue("id"))
-	if !found {
+	id, err := c.presented(r.PathValue("id"))
+	p, found := c.payments.get(id)
+	if err != nil || !found {
 		http.Error(w, "there is no such payment", http.StatusNotFound)
 		return
 	}
 	payment := p.snapshot()
 	showPage(w, "pay", map[string]any{
-		"Payment": payment, "Payable": payment.State != Succeeded && payment.State != Closed,
+		"Payment": payment, "Payable": payment.State != Succeeded && payment.State != Closed && payment.State != Authorized,
 	})
 }
 

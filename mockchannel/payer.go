@@ -17,7 +17,8 @@ const (
 )
 
 // PayerHandler serves the payer's side, which is the same in all dialects: GET /pay/{id} is a page, and POST /pay/{id}
-// the payer's act, as a form or as JSON, with the members action ("pay" or "decline"), after_ms and ref.
+// the payer's act, as a form or as JSON, with the members action ("pay" or "decline"), after_ms and ref. The id is the
+// payment's, or whatever else the shop hands its buyers in this dialect, escaped as one segment.
 func (c *Channel) PayerHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /pay/{id}", c.servePayPage)
@@ -38,12 +39,14 @@ func (c *Channel) serveAct(w http.ResponseWriter, r *http.Request) {
 		answerPayer(w, http.StatusBadRequest, invalidAct(err))
 		return
 	}
-	id, after := r.PathValue("id"), time.Duration(wanted.AfterMS)*time.Millisecond
+	id, err := c.presented(r.PathValue("id"))
+	after := time.Duration(wanted.AfterMS) * time.Millisecond
 	var payment Payment
-	switch wanted.Action {
-	case "pay":
+	switch {
+	case err != nil:
+	case wanted.Action == "pay":
 		payment, err = c.Pay(id, wanted.Ref, after)
-	case "decline":
+	case wanted.Action == "decline":
 		payment, err = c.Decline(id, wanted.Ref)
 	default:
 		err = invalid("action", `want "pay" or "decline"`)
@@ -59,6 +62,14 @@ func (c *Channel) serveAct(w http.ResponseWriter, r *http.Request) {
 	default:
 		answerPayer(w, http.StatusOK, map[string]any{"payment": payment.ID, "state": payment.State})
 	}
+}
+
+// presented finds the payment that a buyer was handed.
+func (c *Channel) presented(handed string) (id string, err error) {
+	if presenter, own := c.config.Dialect.(Presenter); own {
+		return presenter.Presented(c, handed)
+	}
+	return handed, nil
 }
 
 func decodeAct(r *http.Request, body io.ReadCloser) (act, error) {

@@ -28,31 +28,48 @@ type Payment struct {
 	NotifyURL string
 	PayURL    string
 	Metadata  map[string]string // shared: not to be changed
-	At        history.Time      // of this version
+	Details   any               // the dialect's own; shared: not to be changed
+	Begun     bool              // the payer has done something: opened the cashier, scanned the code
+	Manual    bool              // what the payer authorizes waits for the merchant to capture it
+	Expires   time.Time         // wall clock; the zero time is never
+	Reason    string            // why the last attempt failed, or why it was closed
+	CreatedAt history.Time
+	PaidAt    history.Time // of the capture; 0 before it
+	At        history.Time // of this version
 }
 
-// Refund is a refund as it was at one moment.
+// Refund is a refund as it was at one moment, or a dispute, which is a refund that the payer's bank has forced.
 type Refund struct {
-	ID       string
-	Number   string // the merchant's refund number
-	Merchant string
-	Payment  string
-	Order    string
-	Minor    int64
-	Currency string
-	State    string // history.RefundPending, RefundDone or RefundBroken
-	Reason   string // why it failed
-	At       history.Time
+	ID        string
+	Number    string // the merchant's refund number; "" where the provider acted by itself
+	Merchant  string
+	Payment   string
+	Order     string
+	Minor     int64
+	Currency  string
+	State     string            // history.RefundPending, RefundDone or RefundBroken
+	Reason    string            // why it failed, or history.ReasonDispute
+	Metadata  map[string]string // shared: not to be changed
+	Details   any               // the dialect's own; shared: not to be changed
+	CreatedAt history.Time
+	At        history.Time
 }
+
+// Dispute says whether it is a dispute.
+func (r Refund) Dispute() bool { return r.Reason == history.ReasonDispute }
 
 // PaymentRequest is what a merchant asks for. Limits: order 1 to 64 characters, 1 to 10¹² minor units, an ISO 4217
-// currency, an absolute http or https address.
+// currency, an absolute http or https address, or none where the merchant has endpoints.
 type PaymentRequest struct {
-	Order     string
+	Order     string // "" makes the payment's own id its order
 	Minor     int64
 	Currency  string
 	NotifyURL string
 	Metadata  map[string]string // "ref", if it is a client reference, tells whose order it is
+	Ref       string            // the client reference, where metadata is not the place for it
+	Details   any               // the dialect's own
+	Manual    bool              // the merchant captures what the payer authorizes
+	Expires   time.Time         // when it can no longer be paid; the zero time is never
 }
 
 const (
@@ -65,12 +82,13 @@ func (r PaymentRequest) Validate() error {
 	address, err := url.Parse(r.NotifyURL)
 	_, known := money.Exponent(r.Currency)
 	switch {
-	case !validNumber(r.Order):
+	case r.Order != "" && !validNumber(r.Order):
 		return invalid("order", "want 1 to 64 characters")
 	case r.Minor < 1 || r.Minor > largestMinor:
 		return invalid("amount_minor", "want 1 to 1000000000000")
 	case !known:
 		return invalid("currency", "want an ISO 4217 code")
+	case r.NotifyURL == "":
 	case err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https"):
 		return invalid("notify_url", "want an absolute http or https address")
 	}
@@ -161,29 +179,62 @@ func (r *refund) at(moment history.Time) (then Refund, found bool) {
 	return Refund{}, false
 }
 
-// create makes a payment of the call's merchant and publishes it. Wallets without a password capture it at once.
-func (c *Channel) create(call *Call, request PaymentRequest) Payment {
+// create makes a payment of the call's merchant and publishes it, unless it is to be its order's only one and there is
+// one. Wallets without a password capture it at once.
+func (c *Channel) create(call *Call, request PaymentRequest, only bool) (made Payment, existed bool) {
 	merchant := call.merchant
+	id := c.identifier(IdentifyPayment)
+	if request.Order == "" {
+		request.Order = id
+	}
 	o := c.order(merchant.ID, request.Order)
-	id := c.identifier("pay")
 	p := &payment{order: o, now: Payment{
 		ID: id, Merchant: merchant.ID, Order: request.Order, Minor: request.Minor, Currency: request.Currency,
 		State: Created, NotifyURL: request.NotifyURL, PayURL: c.config.PayURL + "/" + id,
-		Metadata: maps.Clone(request.Metadata),
+		Metadata: maps.Clone(request.Metadata), Details: request.Details, Manual: request.Manual, Expires: request.Expires,
 	}}
 	p.identify(request.Metadata["ref"])
+	p.identify(request.Ref)
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.nth, p.key = o.join(p, c.stranger)
+	if earlier := o.join(p, c.stranger, only); earlier != nil {
+		return call.see(earlier), true
+	}
 	c.payments.getOrPut(id, p)
-	c.commit(p, history.PaymentCreated, p.now.Minor, func() {})
+	c.commit(p, history.PaymentCreated, p.now.Minor, func() { p.now.CreatedAt = c.config.Clock.Now() })
+	c.notify(p, history.PaymentCreated, nil, call)
 	if auto := c.changed(p, ChangeCreated, p.now.Minor, nil).AutoPay; auto != nil {
 		call.awaits = true
-		c.capture(p, call)
+		c.capture(p, call, p.now.Minor)
 		c.affected(auto.Fault, p.subject(), string(OpCreate), "")
 	}
+	c.expire(p)
 	call.subject = p.subject()
-	return p.now
+	return p.now, false
+}
+
+// expire closes the payment when its time is over. The lock is held.
+func (c *Channel) expire(p *payment) {
+	if p.now.Expires.IsZero() {
+		return
+	}
+	wait := p.now.Expires.Sub(c.config.Clock.Wall(c.config.Clock.Now()))
+	// Nobody waits for it: it is no message, and what it ends is not to be awaited.
+	c.timers.add(c.config.Clock.Now().Add(max(0, wait)), func() {
+		p.mutex.Lock()
+		defer p.mutex.Unlock()
+		if p.payable() == nil {
+			c.closePayment(p, reasonExpired, nil)
+		}
+	})
+}
+
+const reasonExpired = "expired"
+
+// expired says that the payment was not paid in time, and has not been closed for it yet. The lock is held.
+func (p *payment) expired(c *Channel) bool {
+	open := p.now.State == Created || p.now.State == Pending || p.now.State == Failed
+	return open && !p.now.Expires.IsZero() && !c.config.Clock.Wall(c.config.Clock.Now()).Before(p.now.Expires)
 }
 
 // stranger numbers the payments of unknown buyers.
@@ -234,22 +285,53 @@ func (c *Channel) affected(fault string, subject Subject, key, notification stri
 	})
 }
 
+// authorize sets the money aside, or takes it at once where the merchant does not capture by itself. The lock is held.
+func (c *Channel) authorize(p *payment, call *Call) {
+	if !p.now.Manual {
+		c.capture(p, call, p.now.Minor)
+		return
+	}
+	c.commit(p, history.PaymentAuthorized, p.now.Minor, func() { p.now.State, p.now.Begun = Authorized, true })
+	c.notify(p, history.PaymentAuthorized, nil, call)
+}
+
 // capture takes the money. The lock is held.
-func (c *Channel) capture(p *payment, call *Call) {
-	fault := c.faults().Change(Change{Subject: p.subject(), Kind: ChangeCapture, Minor: p.now.Minor})
-	captured := p.now.Minor
+func (c *Channel) capture(p *payment, call *Call, minor int64) {
+	fault := c.faults().Change(Change{Subject: p.subject(), Kind: ChangeCapture, Minor: minor})
+	captured := minor
 	if fault.Capture != nil && fault.Capture.Minor > 0 {
 		captured = fault.Capture.Minor
 	}
-	c.commit(p, history.PaymentSucceeded, captured, func() { p.now.State, p.now.Captured = Succeeded, captured })
+	c.commit(p, history.PaymentSucceeded, captured, func() {
+		p.now.State, p.now.Captured, p.now.Begun, p.now.Reason = Succeeded, captured, true, ""
+		p.now.PaidAt = c.config.Clock.Now()
+	})
 	c.ledger.book(p.now, nil, entryCapture, captured)
-	if captured != p.now.Minor {
+	if captured != minor {
 		c.affected(fault.Capture.Fault, p.subject(), history.PaymentSucceeded, "")
 	}
 	c.notify(p, history.PaymentSucceeded, nil, call)
 	c.forgeries(p, fault.Extras)
-	c.changed(p, ChangePaid, captured, nil)
+	c.reverse(p, c.changed(p, ChangePaid, captured, nil))
 	c.paid[p.now.Merchant].add(p)
+}
+
+// reverse lets the provider give the money back by itself, if it is to. The lock is held.
+func (c *Channel) reverse(p *payment, fault ChangeFault) {
+	if back := fault.GiveBack; back != nil {
+		c.after(back.After, func() {
+			if _, err := c.GiveBack(p.now.ID, 0, ""); err == nil { // the id never changes
+				c.affected(back.Fault, p.peek(), history.RefundCreated, "")
+			}
+		})
+	}
+	if dispute := fault.Dispute; dispute != nil {
+		c.after(dispute.After, func() {
+			if _, err := c.GiveBack(p.now.ID, 0, history.ReasonDispute); err == nil {
+				c.affected(dispute.Fault, p.peek(), history.PaymentDisputed, "")
+			}
+		})
+	}
 }
 
 // changed asks what goes wrong with a change that was just made, and starts the extras. The lock is held.
@@ -264,8 +346,8 @@ func (c *Channel) changed(p *payment, kind ChangeKind, minor int64, r *refund) C
 }
 
 // closePayment closes a payment that was not captured. The lock is held.
-func (c *Channel) closePayment(p *payment, call *Call) {
-	c.commit(p, history.PaymentClosed, p.now.Minor, func() { p.now.State = Closed })
+func (c *Channel) closePayment(p *payment, reason string, call *Call) {
+	c.commit(p, history.PaymentClosed, p.now.Minor, func() { p.now.State, p.now.Reason = Closed, reason })
 	c.notify(p, history.PaymentClosed, nil, call)
 	late := c.changed(p, ChangeClosed, p.now.Minor, nil).LateSuccess
 	if late == nil {
@@ -274,7 +356,7 @@ func (c *Channel) closePayment(p *payment, call *Call) {
 	c.after(late.After, func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
-		c.capture(p, nil)
+		c.capture(p, nil, p.now.Minor)
 		c.affected(late.Fault, p.subject(), history.PaymentSucceeded, "")
 	})
 }
@@ -285,65 +367,19 @@ func (c *Channel) begin(p *payment) {
 		return
 	}
 	p.past = append(p.past, p.now)
-	p.now.State, p.now.At = Pending, c.config.Clock.Now()
+	p.now.State, p.now.Begun, p.now.At = Pending, true, c.config.Clock.Now()
 }
 
 // payable says why a payer cannot act on the payment, as an *Error. The lock is held.
 func (p *payment) payable() error {
 	switch p.now.State {
-	case Succeeded:
+	case Succeeded, Authorized:
 		return refuse(CodePaymentSucceeded, "the payment has been made")
 	case Closed:
 		return refuse(CodePaymentClosed, "the payment is closed")
 	default:
 		return nil
 	}
-}
-
-// Pay is the payer's act. It happens after a while if after is positive: the payment is pending then, and stays as it
-// is if it can no longer be paid when the time comes. ref, if it is a client reference, tells whose payment it is.
-func (c *Channel) Pay(id, ref string, after time.Duration) (Payment, error) {
-	return c.act(id, ref, func(p *payment) {
-		if after <= 0 {
-			c.capture(p, nil)
-			return
-		}
-		c.begin(p)
-		c.after(after, func() {
-			p.mutex.Lock()
-			defer p.mutex.Unlock()
-			if p.payable() == nil {
-				c.capture(p, nil)
-			}
-		})
-	})
-}
-
-// Decline is an attempt of the payer that failed. The payment may still succeed.
-func (c *Channel) Decline(id, ref string) (Payment, error) {
-	return c.act(id, ref, func(p *payment) {
-		c.commit(p, history.PaymentFailed, p.now.Minor, func() { p.now.State = Failed })
-		c.notify(p, history.PaymentFailed, nil, nil)
-	})
-}
-
-// act does what a payer does to a payment that can still be paid.
-func (c *Channel) act(id, ref string, do func(*payment)) (Payment, error) {
-	if c.over() {
-		return Payment{}, errOver()
-	}
-	p, found := c.payments.get(id)
-	if !found {
-		return Payment{}, refuse(CodePaymentNotFound, "there is no such payment")
-	}
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	p.identify(ref)
-	if err := p.payable(); err != nil {
-		return p.now, err
-	}
-	do(p)
-	return p.now, nil
 }
 
 func errOver() *Error { return refuse(CodeUnavailable, "the channel is shutting down") }

@@ -21,6 +21,8 @@ type MerchantRequest struct {
 	Ref       string // the client reference of OpCreate, if any
 	// IdempotencyKey may be "". Fingerprint is equal for equal requests.
 	IdempotencyKey, Fingerprint string
+	// KeepsErrors keeps an answer under its key even if it is a server error, so that a repeat gets the same again.
+	KeepsErrors bool
 	// Do processes the request and encodes its answer. It returns an *Error for a refusal.
 	Do func(*Call) (Answer, error)
 	// Refuse encodes a refusal.
@@ -74,6 +76,9 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 // Refuse answers a request that was not worth asking about: not authenticated, or not decoded.
 func (c *Channel) Refuse(w http.ResponseWriter, operation Operation, answer Answer, refusal *Error) {
 	outcome := history.Refused
+	if answer.Sign != nil {
+		_, _ = c.signers.answer(func() error { return answer.Sign(&answer, Signature{At: time.Now()}) }) // or it leaves unsigned
+	}
 	if err := write(w, answer); err != nil {
 		outcome = history.Unknown
 	}
@@ -99,6 +104,9 @@ type exchange struct {
 	answer  Answer
 	refusal *Error
 	struck  string // the fault that interfered last
+	signing time.Duration
+
+	unsigned string // why the answer could not be signed
 }
 
 // subjectOf finds out whose request it is, before it is processed.
@@ -133,6 +141,7 @@ func (c *Channel) subjectOf(request MerchantRequest) Subject {
 func (x *exchange) process() {
 	x.call.stale = x.fault.Stale
 	x.call.awaits = x.fault.NotifyFirst != nil
+	x.call.spoil = x.fault.Spoil
 	if x.request.IdempotencyKey == "" {
 		x.do()
 		return
@@ -183,10 +192,9 @@ func (x *exchange) slow(after bool) {
 // reject answers without processing.
 func (x *exchange) reject() {
 	reject := x.fault.Reject
-	x.refuse(refuse(Code(reject.Code), "refused on purpose"))
-	if reject.Status != 0 {
-		x.answer.Status = reject.Status
-	}
+	refusal := refuse(Code(reject.Code), "refused on purpose")
+	refusal.Status = reject.Status
+	x.refuse(refusal)
 	x.affected(reject.Fault)
 	x.send()
 }
@@ -216,6 +224,7 @@ func (x *exchange) awaitNotifications() {
 
 // send answers, and records that it did.
 func (x *exchange) send() {
+	x.sign()
 	err := write(x.w, x.answer)
 	outcome := history.OK
 	switch {
@@ -227,8 +236,34 @@ func (x *exchange) send() {
 	if x.call.untrue {
 		x.affected(x.fault.Stale.Fault)
 	}
+	if x.call.spoilt {
+		x.affected(x.fault.Spoil.Fault)
+	}
 	x.reached(StageResponseSent)
 	x.record(outcome)
+}
+
+// sign puts the provider's signature onto the answer, or a wrong one. An answer that cannot be signed leaves unsigned,
+// and the event says so.
+func (x *exchange) sign() {
+	if x.answer.Sign == nil {
+		return
+	}
+	signature := Signature{At: time.Now()}
+	if missign := x.fault.Missign; missign != nil {
+		signature.Forgery = history.ForgeryWrongKey
+		if missign.Probe {
+			signature.Forgery = history.ForgeryProbe
+		}
+	}
+	var err error
+	x.signing, err = x.channel.signers.answer(func() error { return x.answer.Sign(&x.answer, signature) })
+	switch {
+	case err != nil:
+		x.unsigned = "not signed: " + err.Error()
+	case x.fault.Missign != nil:
+		x.affected(x.fault.Missign.Fault)
+	}
 }
 
 func (x *exchange) record(outcome history.Outcome) {
@@ -240,7 +275,8 @@ func (x *exchange) record(outcome history.Outcome) {
 	event := history.Event{
 		Source: history.SourceChannel, Kind: history.Request, Order: subject.Order, Payment: subject.Payment,
 		MerchantRefund: x.request.Refund, Ref: ref, Buyer: subject.Ref.Buyer, State: string(x.request.Operation),
-		Attempt: x.attempt, Outcome: outcome, Status: x.answer.Status, Fault: x.struck,
+		Attempt: x.attempt, Outcome: outcome, Status: x.answer.Status, Fault: x.struck, Signing: x.signing,
+		Detail: x.unsigned,
 	}
 	if x.refusal != nil {
 		event.Reason = string(x.refusal.Code)
@@ -276,6 +312,7 @@ func (x *exchange) lose() {
 		lost := x.refusal
 		x.refuse(refuse(CodeInternal, "lost on purpose"))
 		x.refusal = lost
+		x.sign()
 		_ = write(x.w, x.answer) // whether it arrives is all the same
 		x.reached(StageResponseSent)
 	}
@@ -301,13 +338,21 @@ func (x *exchange) destroy(how LoseHow) bool {
 		_, _ = buffered.Write(x.answer.Body[:len(x.answer.Body)/2])
 		_ = buffered.Flush() // what is lost on the way was to be lost
 	case LoseByReset:
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // closing then resets; an error leaves an ordinary close
-		}
+		reset(conn)
 	default:
 	}
 	_ = conn.Close() // it is to be broken
 	return true
+}
+
+// reset lets the close of a connection reset it, under TLS too. An error leaves an ordinary close.
+func reset(conn net.Conn) {
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = wrapped.NetConn()
+	}
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
 }
 
 // hold keeps silent until the client has gone.

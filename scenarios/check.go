@@ -200,6 +200,12 @@ func (c *cross) fault(spec FaultSpec, kinds []Kind) {
 				spec.Kind, act, c.system.Name)
 		}
 	}
+	if err := kinds[found].impossible(spec, c.system); err != nil {
+		if !spec.Optional {
+			c.refused(spec, fmt.Errorf("%w; leave it out, or let it be `optional: true`", err))
+		}
+		return
+	}
 	if fits := kinds[found].Fits; fits != nil {
 		c.refused(spec, fits(spec))
 	}

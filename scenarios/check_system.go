@@ -8,9 +8,9 @@ import (
 )
 
 // checkSystem checks what the types and tags of a system cannot say.
-func checkSystem(s *System) Errors {
+func checkSystem(s *System, v Vocabulary) Errors {
 	c := &checker{source: s.source}
-	c.launch(s)
+	c.launch(s, slices.Concat(processNames(), credentialNames(s.Channel.Dialect, v.Dialects)))
 	if c.source == nil && len(s.Journeys) == 0 {
 		c.fail(at("journeys"), "journeys: the system has none: want at least one")
 	}
@@ -26,13 +26,13 @@ func checkSystem(s *System) Errors {
 	return c.errs
 }
 
-func (c *checker) launch(s *System) {
+func (c *checker) launch(s *System, names []string) {
 	process, external := s.Launch.Process, s.Launch.External
 	switch {
 	case process != nil && external != nil:
 		c.fail(at("launch", "external"), "launch: has both process and external: want one of them")
 	case process != nil:
-		c.process(process, sortedKeys(s.Sinks))
+		c.process(process, sortedKeys(s.Sinks), names)
 	case external != nil:
 		c.external(external.URL, s.Allow)
 	case c.source == nil: // of a file, the decoder has said so
@@ -40,13 +40,13 @@ func (c *checker) launch(s *System) {
 	}
 }
 
-func (c *checker) process(p *Process, sinks []string) {
+func (c *checker) process(p *Process, sinks, known []string) {
 	arguments := map[string][]string{"link": Links(), "sink": sinks}
 	for index, word := range p.Command {
-		c.template(at("launch", "process", "command", index), "command", word, processNames(), arguments)
+		c.template(at("launch", "process", "command", index), "command", word, known, arguments)
 	}
 	for _, name := range sortedKeys(p.Env) {
-		c.template(at("launch", "process", "env", name), name, p.Env[name], processNames(), arguments)
+		c.template(at("launch", "process", "env", name), name, p.Env[name], known, arguments)
 	}
 }
 

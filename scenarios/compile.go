@@ -32,7 +32,7 @@ func Compile(
 	if err != nil {
 		return Plan{}, err
 	}
-	if errs := append(checkScenario(scenario), checkSystem(system)...); len(errs) > 0 {
+	if errs := append(checkScenario(scenario), checkSystem(system, v)...); len(errs) > 0 {
 		return Plan{}, errs.asError()
 	}
 	steps, err := loadSteps(scenario, v)
@@ -84,6 +84,9 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 		Known:      scenario.Known,
 		Service:    scenario.Service,
 		GateBeyond: scenario.GateBeyond,
+		Business: Business{
+			Span: time.Duration(scenario.BusinessTime.Span), In: time.Duration(scenario.BusinessTime.In),
+		},
 	}
 	if system.source != nil {
 		plan.SystemDir = system.source.dir
@@ -91,7 +94,9 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 	plan.System.source = nil
 	plan.VUs = virtualUsers(steps, plan.Offered, patience)
 	var err error
-	if plan.Faults, err = planFaults(scenario.Faults, v.Faults, scenario.Expect.Affected); err != nil {
+	possible, leftOut := scenario.possible(system, v)
+	plan.LeftOut = leftOut
+	if plan.Faults, err = planFaults(possible, v.Faults, scenario.Expect.Affected); err != nil {
 		return Plan{}, err
 	}
 	if plan.Payers, err = planFaults(scenario.Payers, v.Payers, scenario.Expect.Affected); err != nil {
@@ -187,6 +192,28 @@ func virtualUsers(steps []LoadStep, offered int, patience time.Duration) int {
 		peak = max(peak, step.PerSecond)
 	}
 	return max(leastVUs, min(offered, int(math.Ceil(peak*patience.Seconds()))))
+}
+
+// possible parts the faults into those that the system's provider can produce and the optional ones that it cannot.
+// Others that it cannot have been refused.
+func (s *Scenario) possible(system *System, v Vocabulary) (faults []FaultSpec, leftOut []LeftOut) {
+	for _, spec := range s.Faults {
+		kind := v.Faults[slices.IndexFunc(v.Faults, func(k Kind) bool { return k.Name == spec.Kind })]
+		if err := kind.impossible(spec, system); err != nil && spec.Optional {
+			leftOut = append(leftOut, LeftOut{Fault: spec.ID, Why: err.Error()})
+			continue
+		}
+		faults = append(faults, spec)
+	}
+	return faults, leftOut
+}
+
+// impossible says why the system's provider could not produce the fault.
+func (k Kind) impossible(spec FaultSpec, system *System) error {
+	if k.Possible == nil {
+		return nil
+	}
+	return k.Possible(system.Channel.Dialect, spec.Params)
 }
 
 func planFaults(specs []FaultSpec, kinds []Kind, floors map[string]int) ([]Fault, error) {

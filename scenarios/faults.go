@@ -15,6 +15,8 @@ type common struct {
 	From  Duration `yaml:"from"`
 	For   Duration `yaml:"for"`
 	Until string   `yaml:"until"`
+
+	Optional bool `yaml:"optional"` // leave it out where the system's provider cannot produce it
 }
 
 // faults decodes `faults:`, a list of single-key maps, or `payers:`, a map from kind to parameters or a bare share.
@@ -76,6 +78,7 @@ func (d *decoder) fault(name string, at place, n *node, kinds []Kind, payers boo
 	d.parameters(n, kind, payers, &settings, spec.Params)
 	spec.ID, spec.Share, spec.Only, spec.When = settings.ID, settings.Share, settings.Only, settings.When
 	spec.From, spec.For, spec.Until = settings.From, settings.For, settings.Until
+	spec.Optional = settings.Optional
 	return []FaultSpec{spec}
 }
 
@@ -127,7 +130,7 @@ func commonKeys(kind Kind, payers bool) []string {
 		keys = append(keys, "share", "only")
 	}
 	if !payers {
-		keys = append(keys, "until")
+		keys = append(keys, "until", "optional")
 	}
 	return keys
 }

@@ -95,7 +95,7 @@ func decodeSystem(from *source, v Vocabulary) (*System, error) {
 	system := &System{source: from}
 	d := newDecoder(v)
 	d.structure(from.tree, "system", reflect.ValueOf(system).Elem(), nil)
-	errs := append(d.errs, checkSystem(system)...)
+	errs := append(d.errs, checkSystem(system, v)...)
 	if len(errs) > 0 {
 		return nil, errs.asError()
 	}

@@ -37,6 +37,21 @@ type Plan struct {
 	Known       []Known           `json:"known,omitempty"`
 	Service     []ServiceGoal     `json:"service,omitempty"`
 	GateBeyond  bool              `json:"gate_beyond,omitempty"`
+	Business    Business          `json:"business"`
+	LeftOut     []LeftOut         `json:"left_out,omitempty"` // optional faults that the system's provider cannot produce
+}
+
+// Business is how business time passes at the channel: so much of it in so much of the run. The zero value is the wall
+// clock.
+type Business struct {
+	Span time.Duration `json:"span_ns,omitempty"`
+	In   time.Duration `json:"in_ns,omitempty"`
+}
+
+// LeftOut is an optional fault that is not in the plan.
+type LeftOut struct {
+	Fault string `json:"fault"`
+	Why   string `json:"why"`
 }
 
 // LoadStep is a constant arrival rate for a while. k6's ramping executor blurs the intended start times, so a ramp is a

@@ -8,24 +8,32 @@ import (
 
 // Scenario is a scenario file.
 type Scenario struct {
-	Name        string            `yaml:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
-	Why         string            `yaml:"why"`
-	System      string            `yaml:"system" jsonschema:"required"` // a system file, relative to this one, or the name of a shipped one
-	Sale        Sale              `yaml:"sale" jsonschema:"required"`
-	Load        Load              `yaml:"load" jsonschema:"required"`
-	Payers      []FaultSpec       `yaml:"payers"`                       // written as a map: {abandon: 3%, pay-late: {share: 1%, around: expiry}}
-	Faults      []FaultSpec       `yaml:"faults"`                       // written as a list of single-key maps
-	Checkpoints []Duration        `yaml:"checkpoints"`                  // storm times at which the shop's books are read
-	Settle      Duration          `yaml:"settle" jsonschema:"required"` // longer than every timer of the system; the shop has so long to converge
-	Expect      Expect            `yaml:"expect"`
-	Invariants  []string          `yaml:"invariants"`                        // required; empty: those that the faults and payers exercise
-	Waive       map[string]string `yaml:"waive"`                             // invariant → why the scenario does without
-	ReviewCap   int               `yaml:"review-cap" jsonschema:"minimum=0"` // orders that may end in review
-	Known       []Known           `yaml:"known"`                             // reds that are shown and do not gate until their date
-	Service     []ServiceGoal     `yaml:"service"`                           // service levels that gate
-	GateBeyond  bool              `yaml:"gate-beyond"`                       // let a red gate that only a fault beyond any provider's contract brought about
+	Name         string            `yaml:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
+	Why          string            `yaml:"why"`
+	System       string            `yaml:"system" jsonschema:"required"` // a system file, relative to this one, or the name of a shipped one
+	Sale         Sale              `yaml:"sale" jsonschema:"required"`
+	Load         Load              `yaml:"load" jsonschema:"required"`
+	Payers       []FaultSpec       `yaml:"payers"`                       // written as a map: {abandon: 3%, pay-late: {share: 1%, around: expiry}}
+	Faults       []FaultSpec       `yaml:"faults"`                       // written as a list of single-key maps
+	Checkpoints  []Duration        `yaml:"checkpoints"`                  // storm times at which the shop's books are read
+	Settle       Duration          `yaml:"settle" jsonschema:"required"` // longer than every timer of the system; the shop has so long to converge
+	Expect       Expect            `yaml:"expect"`
+	Invariants   []string          `yaml:"invariants"`                        // required; empty: those that the faults and payers exercise
+	Waive        map[string]string `yaml:"waive"`                             // invariant → why the scenario does without
+	ReviewCap    int               `yaml:"review-cap" jsonschema:"minimum=0"` // orders that may end in review
+	Known        []Known           `yaml:"known"`                             // reds that are shown and do not gate until their date
+	Service      []ServiceGoal     `yaml:"service"`                           // service levels that gate
+	BusinessTime BusinessTime      `yaml:"business-time"`                     // compresses the provider's own schedules: {span: 24h, in: 30s}
+	GateBeyond   bool              `yaml:"gate-beyond"`                       // let a red gate that only a fault beyond any provider's contract brought about
 
 	source *source
+}
+
+// BusinessTime lets a long time pass at the channel in a short one. Retry schedules, refunds and all dates that the channel
+// tells follow it; the time of a signature never does.
+type BusinessTime struct {
+	Span Duration `yaml:"span" jsonschema:"required"` // so much business time
+	In   Duration `yaml:"in" jsonschema:"required"`   // in so much of the run
 }
 
 // Sale is what is sold.
@@ -52,16 +60,17 @@ type Load struct {
 
 // FaultSpec is one fault or payer fault as the file has it.
 type FaultSpec struct {
-	Kind   string
-	ID     string // the kind, unless `id:` says otherwise; unique in the scenario
-	Share  Share
-	Only   Only
-	When   string // the payment's state when the fault would strike; several with "|" between them
-	From   Duration
-	For    Duration // 0: until heal
-	Until  string   // "heal" (default) or "books": stays until the books were read
-	Params any      // the kind's own, decoded into what its Kind.New returned
-	Place  string   // file:line:column
+	Kind     string
+	ID       string // the kind, unless `id:` says otherwise; unique in the scenario
+	Share    Share
+	Only     Only
+	When     string // the payment's state when the fault would strike; several with "|" between them
+	From     Duration
+	For      Duration // 0: until heal
+	Until    string   // "heal" (default) or "books": stays until the books were read
+	Optional bool     // left out where the system's provider cannot produce it
+	Params   any      // the kind's own, decoded into what its Kind.New returned
+	Place    string   // file:line:column
 
 	at   place // of its name
 	node *node // its parameters

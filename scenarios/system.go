@@ -51,7 +51,9 @@ type Ready struct {
 type ChannelUse struct {
 	Dialect   string     `yaml:"dialect" json:"dialect" jsonschema:"required"`
 	Callbacks string     `yaml:"callbacks" json:"callbacks" jsonschema:"required,pattern=^/"` // path at the shop, told to it as {{ channel.notify }}
-	Retry     []Duration `yaml:"retry" json:"retry,omitempty"`                                // schedule after the first attempt; default: the dialect's, compressed
+	Retry     []Duration `yaml:"retry" json:"retry,omitempty"`                                // schedule after the first attempt; default: the dialect's, in business time
+	Events    []string   `yaml:"events" json:"events,omitempty"`                              // messages that the shop has subscribed to, where the provider names them; default: all
+	Version   string     `yaml:"version" json:"version,omitempty"`                            // of the provider's API in which the shop wants its messages, where it has versions
 	Timeout   Duration   `yaml:"timeout" json:"timeout,omitempty"`                            // of one delivery attempt
 }
 

@@ -7,7 +7,13 @@ type Vocabulary struct {
 	Invariants []string
 	Profiles   []Profile
 	Launchers  []string
-	Dialects   []string
+	Dialects   []Dialect
+}
+
+// Dialect is a way in which the channel can speak.
+type Dialect struct {
+	Name        string
+	Credentials []string // what a merchant is given: a system file names each as {{ channel.<name> }}
 }
 
 // Kind is one kind of fault.
@@ -24,6 +30,9 @@ type Kind struct {
 	// Fits refuses common keys that would narrow this kind to nothing, such as only.attempt where nothing is decided per
 	// attempt. Its error names the key; nil takes them all.
 	Fits func(FaultSpec) error
+	// Possible refuses parameters that the provider whose dialect a system speaks could not produce. Its error names the
+	// key, if one is at fault; nil takes them all.
+	Possible func(dialect string, params any) error
 	// Shareless kinds strike as a whole (links, nodes): `share` and `only` are errors.
 	Shareless bool
 }

@@ -96,7 +96,7 @@ func vocabulary() scenarios.Vocabulary {
 			{Name: "flash-sale", Doc: "A short rush.", Steps: flashSale},
 		},
 		Launchers: []string{"process", "external"},
-		Dialects:  []string{"standard"},
+		Dialects:  []scenarios.Dialect{{Name: "standard", Credentials: []string{"key", "secret"}}},
 	}
 }
 

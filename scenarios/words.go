@@ -61,8 +61,22 @@ func orderNames() []string { return []string{"quantity", "buyer", "ref"} }
 // processNames are what a process's command and environment may name; link and sink take an argument.
 func processNames() []string {
 	return []string{
-		"address", "port", "dir", "channel.key", "channel.secret", "channel.merchant", "channel.notify", "link", "sink",
+		"address", "port", "dir", "channel.merchant", "channel.notify", "channel.ca", "link", "sink",
 	}
+}
+
+// credentialNames are what they may name beside that in a dialect.
+func credentialNames(dialect string, dialects []Dialect) []string {
+	var all []string
+	for _, known := range dialects {
+		if known.Name != dialect {
+			continue
+		}
+		for _, name := range known.Credentials {
+			all = append(all, "channel."+name)
+		}
+	}
+	return all
 }
 
 // wordSet is what a field's keys or values must be among; nil allows any.
@@ -83,7 +97,7 @@ func words(v Vocabulary) map[string]wordSet {
 		"Scenario.invariants": {noun: "invariant", values: v.Invariants},
 		"Scenario.waive":      {noun: "invariant", keys: v.Invariants},
 		"Known.invariant":     {noun: "invariant", values: v.Invariants},
-		"ChannelUse.dialect":  {noun: "dialect", values: v.Dialects},
+		"ChannelUse.dialect":  {noun: "dialect", values: names(v.Dialects, dialectName)},
 		"System.states":       {noun: "order state", values: OrderStates()},
 		"System.probes":       {noun: "table", keys: Tables()},
 		"System.acts":         {noun: "act", keys: slices.Compact(acts)},
@@ -94,6 +108,8 @@ func words(v Vocabulary) map[string]wordSet {
 		"common.until":        {noun: "end", values: []string{UntilHeal, UntilBooks}},
 	}
 }
+
+func dialectName(d Dialect) string { return d.Name }
 
 func kindName(k Kind) string { return k.Name }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,13 +59,15 @@ func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, a
 	if err != nil {
 		return fmt.Errorf("%w: %w", errEnvironment, err)
 	}
-	merchant := mockchannel.Merchant{
-		ID:           "m-paystorm",
-		APIKey:       orElse(os.Getenv("CHANNEL_KEY"), "sk_paystorm"),
-		NotifySecret: orElse(os.Getenv("CHANNEL_SECRET"), "whsec_cGF5c3Rvcm0tcGF5c3Rvcm0tcGF5c3Rvcm0="),
+	merchant, err := dialect.Issue("m-paystorm", givenCredentials(dialect))
+	if err != nil {
+		return fmt.Errorf("%s: %w", dialect.Name(), err)
 	}
 	url := "http://" + listener.Addr().String()
-	fmt.Fprintf(s.err, "channel   %s (%s)\nmerchant  %s\nAPI key   %s\nsecret    %s\n", url, dialect.Name(), merchant.ID, merchant.APIKey, merchant.NotifySecret)
+	fmt.Fprintf(s.err, "channel %s (%s)\nmerchant %s\n", url, dialect.Name(), merchant.ID)
+	for _, name := range dialect.Credentials() {
+		fmt.Fprintf(s.err, "%s %s\n", name, merchant.Told[name])
+	}
 
 	clock := history.StartClock()
 	channel := mockchannel.New(mockchannel.Config{
@@ -105,9 +108,13 @@ func lines(out io.Writer, clock history.Clock) func(history.Event) {
 	}
 }
 
-func orElse(value, fallback string) string {
-	if value == "" {
-		return fallback
+// givenCredentials are those that the environment brings: CHANNEL_KEY is the credential "key".
+func givenCredentials(dialect mockchannel.Dialect) map[string]string {
+	given := map[string]string{}
+	for _, name := range dialect.Credentials() {
+		if value := os.Getenv("CHANNEL_" + strings.ToUpper(name)); value != "" {
+			given[name] = value
+		}
 	}
-	return value
+	return given
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,7 @@ func openFiles(users int) finding {
 // compiler looks for what the race detector needs.
 func compiler() finding {
 	f := finding{about: "C compiler"}
-	name := orElse(os.Getenv("CC"), "gcc")
+	name := cmp.Or(os.Getenv("CC"), "gcc")
 	path, err := exec.LookPath(name)
 	if err != nil {
 		f.wrong = fmt.Errorf("no %s: `make test` runs without the race detector, and nothing else needs one; install gcc, or set CC", name)

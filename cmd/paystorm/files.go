@@ -129,7 +129,8 @@ func listCommand() *cobra.Command {
 					fmt.Fprintf(table, "%s\t%s\t%s\n", invariant.ID, invariant.Name, invariant.Statement)
 				}
 			case "dialects":
-				for _, name := range harness.Dialects() {
+				for _, dialect := range harness.Dialects() {
+					name := dialect.Name()
 					fmt.Fprintln(table, name)
 				}
 			}

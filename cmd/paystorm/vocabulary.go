@@ -12,12 +12,15 @@ import (
 // vocabulary is everything that a scenario or system file may name. It is put together here because the packages that
 // own the parts do not know one another.
 func vocabulary() scenarios.Vocabulary {
-	faults, payers := fault.Vocabulary()
+	dialects := harness.Dialects()
+	faults, payers := fault.Vocabulary(dialects)
 	v := scenarios.Vocabulary{
 		Faults:   faults,
 		Payers:   payers,
 		Profiles: load.Profiles(),
-		Dialects: harness.Dialects(),
+	}
+	for _, dialect := range dialects {
+		v.Dialects = append(v.Dialects, scenarios.Dialect{Name: dialect.Name(), Credentials: dialect.Credentials()})
 	}
 	for _, launcher := range sut.Launchers() {
 		v.Launchers = append(v.Launchers, launcher.Name)

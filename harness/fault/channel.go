@@ -41,6 +41,8 @@ func (c channel) Request(request mockchannel.Request) mockchannel.RequestFault {
 		first(&all.Lose, one.Lose)
 		first(&all.Stale, one.Stale)
 		first(&all.NotifyFirst, one.NotifyFirst)
+		first(&all.Missign, one.Missign)
+		first(&all.Spoil, one.Spoil)
 	}
 	return all
 }
@@ -59,6 +61,8 @@ func (c channel) Change(change mockchannel.Change) mockchannel.ChangeFault {
 		first(&all.AutoPay, one.AutoPay)
 		first(&all.LateSuccess, one.LateSuccess)
 		first(&all.RefundFails, one.RefundFails)
+		first(&all.GiveBack, one.GiveBack)
+		first(&all.Dispute, one.Dispute)
 		all.Extras = append(all.Extras, one.Extras...)
 	}
 	return all
@@ -77,6 +81,8 @@ func (c channel) Notice(notice mockchannel.Notice) mockchannel.NoticeFault {
 		first(&all.Lose, one.Lose)
 		first(&all.Delay, one.Delay)
 		first(&all.Reorder, one.Reorder)
+		first(&all.Probe, one.Probe)
+		first(&all.Twin, one.Twin)
 		all.Duplicates = append(all.Duplicates, one.Duplicates...)
 	}
 	return all

@@ -140,6 +140,25 @@ func TestEffects(t *testing.T) {
 			RefundFails: &mockchannel.RefundFails{Fault: "f", Reason: "account_closed"},
 		}},
 		{"fail-refunds", `{}`, change(mockchannel.ChangeClosed), changeFault{}},
+
+		{"signature-probe", `{}`, notice(paid), noticeFault{Probe: &mockchannel.Probe{Fault: "f"}}},
+		{"twin-callbacks", `{"after":"5ms"}`, notice(paid), noticeFault{Twin: &mockchannel.Twin{Fault: "f", After: 5 * ms}}},
+		{"missign-responses", `{"probe":true}`, request(mockchannel.OpRefund), requestFault{
+			Missign: &mockchannel.Missign{Fault: "f", Probe: true},
+		}},
+		{"missign-responses", `{"operations":["create"]}`, request(mockchannel.OpRefund), requestFault{}},
+		{"spoil-bills", `{"how":["wrong-day"]}`, request(mockchannel.OpBill), requestFault{
+			Spoil: &mockchannel.Spoil{Fault: "f", How: mockchannel.SpoilDay},
+		}},
+		{"spoil-bills", `{}`, request(mockchannel.OpQuery), requestFault{}},
+		{"provider-refunds", `{"after":"1s"}`, change(mockchannel.ChangePaid), changeFault{
+			GiveBack: &mockchannel.GiveBack{Fault: "f", After: time.Second},
+		}},
+		{"provider-refunds", `{}`, change(mockchannel.ChangeClosed), changeFault{}},
+		{"dispute", `{"after":"1s"}`, change(mockchannel.ChangePaid), changeFault{
+			Dispute: &mockchannel.Dispute{Fault: "f", After: time.Second},
+		}},
+		{"dispute", `{}`, change(mockchannel.ChangeRefund), changeFault{}},
 	}
 	tested := map[string]bool{}
 	for _, test := range tests {

@@ -1,6 +1,8 @@
 package fault
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -43,6 +45,15 @@ func (f *forgeCallbacks) Check(scenarios.System) error {
 		return err
 	}
 	return oneOf("at", f.At, atCreated, atPaid)
+}
+
+func (f *forgeCallbacks) Needs(traits mockchannel.Traits) error {
+	for _, kind := range f.Kinds {
+		if slices.Contains(forgeries(), kind) && !slices.Contains(traits.Forgeries, kind) {
+			return fmt.Errorf("kinds: %s is not possible (possible: %s)", kind, listed(traits.Forgeries))
+		}
+	}
+	return nil
 }
 
 func (f *forgeCallbacks) Change(p Planned, change mockchannel.Change) mockchannel.ChangeFault {

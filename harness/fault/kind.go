@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/paystorm/paystorm/harness/link"
@@ -17,10 +18,12 @@ func All() []scenarios.Kind {
 		// Notifications on their way to the shop.
 		delayCallbacksKind(), duplicateCallbacksKind(), staleCallbacksKind(), loseCallbacksKind(),
 		reorderCallbacksKind(), ignoreAcksKind(), forgeCallbacksKind(), wrongAmountCallbacksKind(),
+		signatureProbeKind(), twinCallbacksKind(),
 		// The shop's requests to the channel.
 		rejectRequestsKind(), loseResponsesKind(), slowResponsesKind(), queryLagKind(), earlyCallbacksKind(),
+		missignResponsesKind(), spoilBillsKind(),
 		// The channel's ledger.
-		shortCaptureKind(), lateSuccessKind(), failRefundsKind(),
+		shortCaptureKind(), lateSuccessKind(), failRefundsKind(), providerRefundsKind(), disputeKind(),
 		// Links.
 		slowLinkKind(), cutLinkKind(), resetLinkKind(), timeoutLinkKind(), throttleLinkKind(), sliceLinkKind(),
 		limitLinkKind(),
@@ -32,11 +35,26 @@ func All() []scenarios.Kind {
 	}
 }
 
-// Vocabulary parts All into what may stand under `faults:` and what under `payers:`.
-func Vocabulary() (faults, payers []scenarios.Kind) {
+// Vocabulary parts All into what may stand under `faults:` and what under `payers:`, and says what of it is possible in
+// which of the dialects.
+func Vocabulary(dialects []mockchannel.Dialect) (faults, payers []scenarios.Kind) {
+	traits := map[string]mockchannel.Traits{}
+	for _, dialect := range dialects {
+		traits[dialect.Name()] = dialect.Traits()
+	}
 	for _, kind := range All() {
 		params := kind.New()
 		kind.Fits = func(spec scenarios.FaultSpec) error { return fits(params, spec.Only, spec.When) }
+		kind.Possible = func(dialect string, params any) error {
+			needs, picky := params.(Needs)
+			if !picky {
+				return nil
+			}
+			if err := needs.Needs(traits[dialect]); err != nil {
+				return fmt.Errorf("%w in the dialect %s", err, dialect)
+			}
+			return nil
+		}
 		if _, behaves := params.(Behaves); behaves {
 			payers = append(payers, kind)
 		} else {
@@ -88,6 +106,10 @@ type (
 	// Lasting faults know themselves how long they last; all others last for their window.
 	Lasting interface {
 		Lasts() time.Duration
+	}
+	// Needs refuses a provider that could not produce the fault. The error names the key that asks too much, if one does.
+	Needs interface {
+		Needs(mockchannel.Traits) error
 	}
 	// Behaves is a payer's misbehaviour.
 	Behaves interface {

@@ -70,7 +70,7 @@ func acts(params any) int {
 }
 
 func TestVocabularyPartsPayersFromFaults(t *testing.T) {
-	faults, payers := Vocabulary()
+	faults, payers := Vocabulary(nil)
 	if len(faults)+len(payers) != len(All()) || len(payers) != 9 {
 		t.Fatalf("%d faults and %d payers of %d kinds, want 9 payers", len(faults), len(payers), len(All()))
 	}

@@ -52,7 +52,7 @@ func TestBehaviours(t *testing.T) {
 			}
 		})
 	}
-	_, payers := Vocabulary()
+	_, payers := Vocabulary(nil)
 	for _, kind := range payers {
 		if !tested[kind.Name] {
 			t.Errorf("%s is not tested", kind.Name)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/standard"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -16,10 +18,10 @@ func TestShippedScenariosBuild(t *testing.T) {
 	}
 	v := scenarios.Vocabulary{
 		Launchers:  []string{"process", "external"},
-		Dialects:   []string{"standard"},
+		Dialects:   []scenarios.Dialect{{Name: "standard", Credentials: []string{"key", "secret"}}},
 		Invariants: []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "I13", "I14"},
 	}
-	v.Faults, v.Payers = Vocabulary()
+	v.Faults, v.Payers = Vocabulary([]mockchannel.Dialect{standard.New()})
 	for _, name := range []string{"flash-sale", "steady", "ramp"} {
 		v.Profiles = append(v.Profiles, scenarios.Profile{Name: name, Steps: func(l scenarios.Load) ([]scenarios.LoadStep, error) {
 			return []scenarios.LoadStep{{For: time.Duration(l.For), PerSecond: float64(l.Peak)}}, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -51,6 +52,13 @@ func (f *wrongAmountCallbacks) Check(scenarios.System) error {
 		}
 	}
 	return oneOf("at", f.At, atCreated, atPaid)
+}
+
+func (f *wrongAmountCallbacks) Needs(traits mockchannel.Traits) error {
+	if f.Currency != "" && !slices.Contains(traits.Forgeries, history.ForgeryWrongCurrency) {
+		return errors.New("currency: a message has none")
+	}
+	return nil
 }
 
 func (f *wrongAmountCallbacks) Change(p Planned, change mockchannel.Change) mockchannel.ChangeFault {

@@ -165,7 +165,7 @@ func start(t *testing.T, system scenarios.System) started {
 	shop, err := Start(t.Context(), Config{
 		System: system, SystemDir: dir, RunDir: dir, Clock: history.StartClock(), Record: recorded.record, Self: self,
 		Links:   map[string]string{"shop->channel": "http://127.0.0.1:1"},
-		Channel: ChannelFacts{Key: "key", Secret: "secret", Merchant: "m", Notify: "http://127.0.0.1:2/callbacks"},
+		Channel: map[string]string{"key": "key", "secret": "secret", "merchant": "m", "notify": "http://127.0.0.1:2/callbacks"},
 		Sinks:   map[string]string{"mail": "http://127.0.0.1:3/mail"},
 	})
 	if err != nil {

@@ -94,17 +94,17 @@ func templateValues(config Config, port int, dir string) scenarios.Values {
 			return "", fmt.Errorf("unknown %s: want one of %s", kind, strings.Join(slices.Sorted(maps.Keys(urls)), ", "))
 		}
 	}
-	return scenarios.Values{
-		"address":          net.JoinHostPort(listenHost, strconv.Itoa(port)),
-		"port":             strconv.Itoa(port),
-		"dir":              dir,
-		"channel.key":      config.Channel.Key,
-		"channel.secret":   config.Channel.Secret,
-		"channel.merchant": config.Channel.Merchant,
-		"channel.notify":   config.Channel.Notify,
-		"link":             lookUp("link", config.Links),
-		"sink":             lookUp("sink", config.Sinks),
+	values := scenarios.Values{
+		"address": net.JoinHostPort(listenHost, strconv.Itoa(port)),
+		"port":    strconv.Itoa(port),
+		"dir":     dir,
+		"link":    lookUp("link", config.Links),
+		"sink":    lookUp("sink", config.Sinks),
 	}
+	for name, told := range config.Channel {
+		values["channel."+name] = told
+	}
+	return values
 }
 
 // command fills in the command. A program given by a relative path lies beside the system file, wherever it runs.

@@ -23,17 +23,9 @@ type Config struct {
 	Clock     history.Clock
 	Record    func(history.Event)
 	Links     map[string]string // "shop->channel" → the http URL that the shop must use
-	Channel   ChannelFacts
+	Channel   map[string]string // what the shop is told of the channel, as {{ channel.<name> }}
 	Sinks     map[string]string // name → URL
 	Self      string            // path of our own binary, for the command "paystorm"
-}
-
-// ChannelFacts is what a merchant is given by the channel.
-type ChannelFacts struct {
-	Key      string // for requests to the channel
-	Secret   string // that notifications are signed with
-	Merchant string
-	Notify   string // URL that the shop gives to the channel for notifications
 }
 
 // Shop is the system under test.

@@ -1,7 +1,11 @@
 package standard
 
 import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,10 +21,53 @@ func New() mockchannel.Dialect { return dialect{} }
 
 func (dialect) Name() string { return "standard" }
 
+// Credentials are an API key and the secret that signs notifications.
+func (dialect) Credentials() []string { return []string{"key", "secret"} }
+
+// Issue takes both, or makes them.
+func (dialect) Issue(id string, given map[string]string) (mockchannel.Merchant, error) {
+	key, secret := given["key"], given["secret"]
+	if key == "" {
+		key = "sk_" + hex.EncodeToString(fresh())
+	}
+	if secret == "" {
+		secret = secretPrefix + base64.StdEncoding.EncodeToString(fresh())
+	}
+	if _, err := decodeSecret(secret); err != nil {
+		return mockchannel.Merchant{}, fmt.Errorf("secret: %w", err)
+	}
+	return mockchannel.Merchant{
+		ID: id, APIKey: key, NotifySecret: secret, Told: map[string]string{"key": key, "secret": secret},
+	}, nil
+}
+
+// fresh is a new key of 24 bytes, the least that Standard Webhooks allows.
+func fresh() []byte {
+	key := make([]byte, 24)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the program first
+	return key
+}
+
+// Traits: every kind of message, and every way of forging one.
+func (dialect) Traits() mockchannel.Traits {
+	return mockchannel.Traits{
+		Notifies: []string{
+			history.PaymentSucceeded, history.PaymentFailed, history.PaymentClosed, history.RefundSucceeded, history.RefundFailed,
+		},
+		Forgeries: []string{
+			history.ForgeryNoSignature, history.ForgeryWrongKey, history.ForgeryOtherMerchant, history.ForgeryOtherOrder,
+			history.ForgeryWrongAmount, history.ForgeryWrongCurrency,
+		},
+		TwinEvents: true,
+	}
+}
+
 func (dialect) PayerHandler(channel *mockchannel.Channel) http.Handler { return channel.PayerHandler() }
 
 // Acknowledged is true for any 2xx.
-func (dialect) Acknowledged(status int, _ []byte) bool { return status >= 200 && status < 300 }
+func (dialect) Acknowledged(status int, _ []byte) (ok bool, remark string) {
+	return status >= 200 && status < 300, ""
+}
 
 // Retry is the schedule that the Standard Webhooks specification suggests.
 func (dialect) Retry() []time.Duration {

@@ -94,7 +94,13 @@ func keyed(r *http.Request, body []byte, request mockchannel.MerchantRequest) (m
 
 func createPayment(r *http.Request, body []byte) (mockchannel.MerchantRequest, error) {
 	wanted, err := decodePayment(body)
-	if err == nil {
+	switch {
+	case err != nil:
+	case wanted.Order == "":
+		err = invalid("order", "want 1 to 64 characters")
+	case wanted.NotifyURL == "":
+		err = invalid("notify_url", "want an absolute http or https address")
+	default:
 		err = wanted.Validate()
 	}
 	if err != nil {
@@ -148,7 +154,7 @@ func closePayment(r *http.Request, body []byte) (mockchannel.MerchantRequest, er
 	return mockchannel.MerchantRequest{
 		Payment: id,
 		Do: func(call *mockchannel.Call) (mockchannel.Answer, error) {
-			payment, err := call.Close(id)
+			payment, err := call.Close(id, "")
 			return answerPayment(http.StatusOK, payment, err)
 		},
 	}, nil
@@ -156,7 +162,11 @@ func closePayment(r *http.Request, body []byte) (mockchannel.MerchantRequest, er
 
 func createRefund(r *http.Request, body []byte) (mockchannel.MerchantRequest, error) {
 	wanted, err := decodeRefund(body)
-	if err == nil {
+	switch {
+	case err != nil:
+	case wanted.Number == "":
+		err = invalid("refund_no", "want 1 to 64 characters")
+	default:
 		err = wanted.Validate()
 	}
 	if err != nil {

@@ -142,7 +142,7 @@ func TestEncode(t *testing.T) {
 
 func TestAcknowledged(t *testing.T) {
 	for status, want := range map[int]bool{199: false, 200: true, 204: true, 299: true, 301: false, 404: false, 500: false} {
-		if standard.New().Acknowledged(status, nil) != want {
+		if got, _ := standard.New().Acknowledged(status, nil); got != want {
 			t.Errorf("%d: want %v", status, want)
 		}
 	}

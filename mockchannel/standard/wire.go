@@ -87,7 +87,11 @@ func answer(status int, content any) mockchannel.Answer {
 func refuse(refusal *mockchannel.Error) mockchannel.Answer {
 	var content wireError
 	content.Error.Code, content.Error.Message, content.Error.Field = refusal.Code, refusal.Message, refusal.Field
-	return answer(statusOf(refusal.Code), content)
+	status := refusal.Status
+	if status == 0 {
+		status = statusOf(refusal.Code)
+	}
+	return answer(status, content)
 }
 
 func statusOf(code mockchannel.Code) int {

@@ -1,0 +1,90 @@
+package mockchannel
+
+import (
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// Pay is the payer's act. It happens after a while if after is positive: the payment is pending then, and stays as it
+// is if it can no longer be paid when the time comes. ref, if it is a client reference, tells whose payment it is.
+func (c *Channel) Pay(id, ref string, after time.Duration) (Payment, error) {
+	return c.act(id, ref, func(p *payment) {
+		if after <= 0 {
+			c.authorize(p, nil)
+			return
+		}
+		c.begin(p)
+		c.after(after, func() {
+			p.mutex.Lock()
+			defer p.mutex.Unlock()
+			if p.payable() == nil && !p.expired(c) {
+				c.authorize(p, nil)
+			}
+		})
+	})
+}
+
+// Decline is an attempt of the payer that failed. The payment may still succeed.
+func (c *Channel) Decline(id, ref string) (Payment, error) {
+	return c.act(id, ref, func(p *payment) { c.decline(p, "declined", nil) })
+}
+
+// Begin is the payer opening the cashier or scanning the code.
+func (c *Channel) Begin(id string) (Payment, error) {
+	return c.act(id, "", func(p *payment) {
+		if p.now.State == Created {
+			c.begin(p)
+		}
+	})
+}
+
+// Find is a payment, whoever asks.
+func (c *Channel) Find(id string) (Payment, bool) {
+	p, found := c.payments.get(id)
+	if !found {
+		return Payment{}, false
+	}
+	return p.snapshot(), true
+}
+
+// FindByOrder is the newest payment of a merchant's order, whoever asks.
+func (c *Channel) FindByOrder(merchant, order string) (Payment, bool) {
+	o, found := c.orders.get(merchant + "\x00" + order)
+	if !found {
+		return Payment{}, false
+	}
+	payments := o.list()
+	if len(payments) == 0 {
+		return Payment{}, false
+	}
+	return payments[len(payments)-1].snapshot(), true
+}
+
+// decline notes a failed attempt. The lock is held.
+func (c *Channel) decline(p *payment, reason string, call *Call) {
+	c.commit(p, history.PaymentFailed, p.now.Minor, func() { p.now.State, p.now.Begun, p.now.Reason = Failed, true, reason })
+	c.notify(p, history.PaymentFailed, nil, call)
+}
+
+// act does what a payer does to a payment that can still be paid.
+func (c *Channel) act(id, ref string, do func(*payment)) (Payment, error) {
+	if c.over() {
+		return Payment{}, errOver()
+	}
+	p, found := c.payments.get(id)
+	if !found {
+		return Payment{}, errNoPayment()
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.identify(ref)
+	if err := p.payable(); err != nil {
+		return p.now, err
+	}
+	if p.expired(c) {
+		return p.now, refuse(CodePaymentClosed, "the payment has expired")
+	}
+	do(p)
+	return p.now, nil
+}

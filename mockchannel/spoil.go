@@ -1,0 +1,69 @@
+package mockchannel
+
+import (
+	"slices"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// Spoil is a bill that differs from the ledger, in the ways in which real ones do.
+type Spoil struct {
+	Fault string
+	How   SpoilHow
+}
+
+// SpoilHow says what is wrong with a bill.
+type SpoilHow string
+
+// The ways of spoiling a bill. Each strikes the newest line that it can.
+const (
+	SpoilMissing SpoilHow = "row-missing"   // a capture is not there
+	SpoilExtra   SpoilHow = "row-too-many"  // a capture is there that nobody made
+	SpoilAmount  SpoilHow = "wrong-amount"  // one minor unit more
+	SpoilUnit    SpoilHow = "wrong-unit"    // every amount a hundred times too large
+	SpoilDay     SpoilHow = "wrong-day"     // a line stands on the day before
+	SpoilRefund  SpoilHow = "failed-refund" // a refund that failed stands there as if it had not
+)
+
+// lines is the bill as the merchant gets it, and whether it differs from the true one.
+func (s *Spoil) lines(lines []BillLine) (spoilt []BillLine, differs bool) {
+	spoilt = slices.Clone(lines)
+	last := lastOf(spoilt, func(line BillLine) bool { return line.Kind == "capture" })
+	if s.How == SpoilRefund {
+		last = lastOf(spoilt, func(line BillLine) bool { return line.State == history.RefundBroken })
+	}
+	if last < 0 {
+		return lines, false
+	}
+	switch line := &spoilt[last]; s.How {
+	case SpoilMissing:
+		spoilt = slices.Delete(spoilt, last, last+1)
+	case SpoilExtra:
+		extra := *line
+		extra.Payment, extra.Order = extra.Payment+"9", extra.Order+"9"
+		spoilt = append(spoilt, extra)
+	case SpoilAmount:
+		line.Minor++
+	case SpoilUnit:
+		for i := range spoilt {
+			spoilt[i].Minor *= 100
+		}
+	case SpoilDay:
+		line.At = line.At.Add(-24 * time.Hour)
+	case SpoilRefund:
+		line.State = history.RefundDone
+	default:
+		return lines, false
+	}
+	return spoilt, true
+}
+
+func lastOf(lines []BillLine, is func(BillLine) bool) int {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if is(lines[i]) {
+			return i
+		}
+	}
+	return -1
+}
