@@ -37,6 +37,11 @@ ifeq ($(RACE),)
 endif
 	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) ./...
 
+.PHONY: test-sdk
+test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 20
+	npm ci --prefix mockchannel/sdktest/node --no-audit --no-fund
+	$(GO) test -tags sdk -count 1 ./mockchannel/sdktest/...
+
 .PHONY: prove
 prove: build ## the correct shop under every scenario, and every known defect under its own
 	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)

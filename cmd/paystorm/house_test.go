@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"scenarios":            {"money"},
 	"mockchannel":          {"history", "dice", "money"},
 	"mockchannel/standard": {"mockchannel", "history", "dice", "money"},
+	"mockchannel/sdktest":  {},
 	"harness/ports":        {},
 	"harness/link":         {"history", "scenarios", "harness/ports"},
 	"harness/sut":          {"scenarios", "history", "money", "dice", "harness/ports"},
