@@ -54,7 +54,11 @@ func (c *Channel) serveAct(w http.ResponseWriter, r *http.Request) {
 	var refusal *Error
 	switch {
 	case errors.As(err, &refusal):
-		answerPayer(w, payerStatus(refusal.Code), payerError(refusal))
+		told := payerError(refusal)
+		if payment.ID != "" {
+			told["payment"] = payment.ID
+		}
+		answerPayer(w, payerStatus(refusal.Code), told)
 	case strings.Contains(r.Header.Get("Accept"), "text/html"): // a person at the page
 		http.Redirect(w, r, "/pay/"+payment.ID, http.StatusSeeOther)
 	case wanted.Action == "pay" && after > 0:

@@ -49,6 +49,7 @@ func (j *journey) payStep(ctx context.Context, s *step) error {
 	if err != nil {
 		return err
 	}
+	result.captured = nil // the channel's id is for the record: later steps speak to the shop in the shop's words
 	return j.accept(s, result)
 }
 
@@ -166,17 +167,22 @@ func (j *journey) payRequest(
 	return request, nil
 }
 
-// classifyPay reads the channel's answer to a payer, which is the same in every dialect.
+// classifyPay reads the channel's answer to a payer, which is the same in every dialect. It names the payment, which the
+// buyer may have been handed in other words: a QR text, an address.
 func classifyPay(action string, status int, body []byte) answer {
+	result := unknown(status, "status %d", status)
 	switch {
 	case action == actionDecline && status == http.StatusOK:
-		return answer{outcome: history.Refused, status: status, reason: reasonDeclined}
+		result = answer{outcome: history.Refused, status: status, reason: reasonDeclined}
 	case status == http.StatusOK, status == http.StatusAccepted:
-		return answer{outcome: history.OK, status: status}
+		result = answer{outcome: history.OK, status: status}
 	case status == http.StatusConflict:
 		if code := get(body, "error.code").String(); code != "" {
-			return answer{outcome: history.Refused, status: status, reason: code}
+			result = answer{outcome: history.Refused, status: status, reason: code}
 		}
 	}
-	return unknown(status, "status %d", status)
+	if id := get(body, "payment").String(); id != "" {
+		result.captured = map[string]string{capturePayment: id}
+	}
+	return result
 }

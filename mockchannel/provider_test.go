@@ -1,0 +1,325 @@
+package mockchannel_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/standard"
+)
+
+// named is the standard dialect with named messages: a success is told by two, a creation by a note.
+type named struct{ mockchannel.Dialect }
+
+func (named) Announce(kind string, _ mockchannel.Payment, _ *mockchannel.Refund) []mockchannel.Announcement {
+	switch kind {
+	case history.PaymentCreated:
+		return []mockchannel.Announcement{{Event: "intent.created", Note: true}}
+	case history.PaymentSucceeded:
+		return []mockchannel.Announcement{{Event: "intent.succeeded"}, {Event: "charge.succeeded"}}
+	case history.PaymentDisputed:
+		return []mockchannel.Announcement{{Event: "dispute.created"}}
+	default:
+		return nil
+	}
+}
+
+func ask(w *world) *mockchannel.Call { return w.channel.Call(merchant) }
+
+func asked(order string) mockchannel.PaymentRequest {
+	return mockchannel.PaymentRequest{Order: order, Minor: 1000, Currency: "CNY", Ref: "ps-r-b7-o1"}
+}
+
+// wantCode wants a refusal with a code.
+func wantCode(t *testing.T, err error, code mockchannel.Code) {
+	t.Helper()
+	var refusal *mockchannel.Error
+	if !errors.As(err, &refusal) || refusal.Code != code {
+		t.Errorf("got %v, want %s", err, code)
+	}
+}
+
+func TestEndpointsGetWhatTheySubscribedTo(t *testing.T) {
+	tests := []struct {
+		name   string
+		events []string
+		want   []string // types as the shop's messages are recorded, by name
+	}{
+		{"everything", nil, []string{"note intent.created", "payment.succeeded intent.succeeded", "note charge.succeeded"}},
+		{"the first", []string{"intent.succeeded"}, []string{"payment.succeeded intent.succeeded"}},
+		{"the second alone tells the change", []string{"charge.succeeded"}, []string{"payment.succeeded charge.succeeded"}},
+		{"nothing", []string{"refund.updated"}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, nil, func(c *mockchannel.Config) { c.Dialect = named{standard.New()} })
+			added := ask(w).AddEndpoint(mockchannel.Endpoint{URL: w.shop.URL + "/events", Events: test.events})
+			made, err := ask(w).CreatePayment(asked("o1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.channel.Pay(made.ID, "", 0); err != nil {
+				t.Fatal(err)
+			}
+			w.quiet()
+			var got []string
+			for _, event := range w.recorded(history.DeliverySent) {
+				got = append(got, event.State+" "+event.Key)
+			}
+			slices.Sort(got)
+			want := slices.Sorted(slices.Values(test.want))
+			if !slices.Equal(got, want) || len(w.received()) != len(want) {
+				t.Errorf("sent %q, received %d, want %q", got, len(w.received()), want)
+			}
+			messages := ask(w).Messages()
+			if len(messages) != 3 || messages[2].Event != "intent.created" {
+				t.Errorf("%d messages are kept, want all three, newest first: %+v", len(messages), messages)
+			}
+			if one, err := ask(w).Message(messages[0].ID); err != nil || one.Event != messages[0].Event {
+				t.Errorf("message %s: %+v, %v", messages[0].ID, one, err)
+			}
+			if _, err := ask(w).RemoveEndpoint(added.ID); err != nil || len(ask(w).Endpoints()) != 0 {
+				t.Errorf("remove: %v, left %v", err, ask(w).Endpoints())
+			}
+		})
+	}
+}
+
+func TestTheProviderGivesBack(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		fault        mockchannel.ChangeFault
+		event        string // of the notification
+	}{
+		{"refund", "", mockchannel.ChangeFault{GiveBack: &mockchannel.GiveBack{Fault: "f", After: time.Millisecond}}, history.RefundSucceeded},
+		{
+			"dispute", history.ReasonDispute,
+			mockchannel.ChangeFault{Dispute: &mockchannel.Dispute{Fault: "f", After: time.Millisecond}}, history.PaymentDisputed,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, onChange(mockchannel.ChangePaid, test.fault))
+			id := w.createAndPay("o1")
+			w.quiet()
+			p, _ := w.channel.Find(id)
+			if p.Refunded != 1000 {
+				t.Errorf("refunded %d, want all", p.Refunded)
+			}
+			done := w.recorded(history.RefundSucceeded)
+			if len(done) != 1 || done[0].MerchantRefund != "" || done[0].Refund == "" || done[0].Reason != test.reason {
+				t.Errorf("recorded %+v", done)
+			}
+			told := w.recorded(history.DeliverySent)
+			if test.name == "refund" && told[len(told)-1].State != test.event {
+				t.Errorf("told %+v", told)
+			}
+			if _, err := w.channel.GiveBack(id, 1, ""); err == nil {
+				t.Error("more was given back than was captured")
+			}
+			w.wantAffected(1)
+		})
+	}
+}
+
+func TestProbeComesBeforeTheRightOne(t *testing.T) {
+	w := newWorld(t, script{notice: func(mockchannel.Notice) mockchannel.NoticeFault {
+		return mockchannel.NoticeFault{Probe: &mockchannel.Probe{Fault: "f"}}
+	}})
+	w.replies(func(received) int { return http.StatusServiceUnavailable })
+	w.createAndPay("o1")
+	w.eventually("the probe, and four attempts", func() bool { return len(w.received()) == 5 })
+	w.quiet()
+	sent := w.recorded(history.DeliverySent)
+	if sent[0].Forgery != history.ForgeryProbe || sent[0].Notification != sent[1].Notification {
+		t.Errorf("the first is %+v, want a probe with the id of the right one", sent[0])
+	}
+	for _, event := range sent[1:] {
+		if event.Forgery != "" {
+			t.Errorf("%+v: want one probe, not one per attempt", event)
+		}
+	}
+	w.wantAffected(1)
+}
+
+func TestTwinHasAnIDOfItsOwn(t *testing.T) {
+	w := newWorld(t, script{notice: func(mockchannel.Notice) mockchannel.NoticeFault {
+		return mockchannel.NoticeFault{Twin: &mockchannel.Twin{Fault: "f", After: time.Millisecond}}
+	}})
+	w.createAndPay("o1")
+	w.quiet()
+	got := w.received()
+	if len(got) != 2 || got[0].Type != got[1].Type || got[0].Header.Get("webhook-id") == got[1].Header.Get("webhook-id") {
+		t.Fatalf("received %d: %v", len(got), types(got))
+	}
+	w.wantAffected(1)
+}
+
+func TestSpoiltBills(t *testing.T) {
+	tests := []struct {
+		how    mockchannel.SpoilHow
+		failed bool // a refund has failed
+		differ bool
+	}{
+		{mockchannel.SpoilMissing, false, true},
+		{mockchannel.SpoilExtra, false, true},
+		{mockchannel.SpoilAmount, false, true},
+		{mockchannel.SpoilUnit, false, true},
+		{mockchannel.SpoilDay, false, true},
+		{mockchannel.SpoilRefund, true, true},
+		{mockchannel.SpoilRefund, false, false},
+	}
+	for _, test := range tests {
+		t.Run(string(test.how), func(t *testing.T) {
+			spoils := false
+			w := newWorld(t, script{
+				request: func(q mockchannel.Request) mockchannel.RequestFault {
+					if !spoils || q.Operation != mockchannel.OpBill {
+						return mockchannel.RequestFault{}
+					}
+					return mockchannel.RequestFault{Spoil: &mockchannel.Spoil{Fault: "f", How: test.how}}
+				},
+				change: func(q mockchannel.Change) mockchannel.ChangeFault {
+					if !test.failed || q.Kind != mockchannel.ChangeRefund {
+						return mockchannel.ChangeFault{}
+					}
+					return mockchannel.ChangeFault{RefundFails: &mockchannel.RefundFails{Reason: "closed"}}
+				},
+			})
+			w.refund(w.createAndPay("o1"), "r1", 500)
+			w.createAndPay("o2")
+			right := w.do(http.MethodGet, "/v1/bill", "")
+			spoils = true
+			spoilt := w.do(http.MethodGet, "/v1/bill", "")
+			if differs := string(right.body) != string(spoilt.body); differs != test.differ {
+				t.Errorf("differs: %v\n%s\n%s", differs, right.body, spoilt.body)
+			}
+			if test.differ {
+				w.eventually("affected", func() bool { return len(w.recorded(history.FaultAffected)) == 1 })
+			} else if affected := w.recorded(history.FaultAffected); len(affected) > 0 {
+				t.Errorf("affected %+v", affected)
+			}
+		})
+	}
+}
+
+func TestMerchantCaptures(t *testing.T) {
+	w := newWorld(t, nil)
+	request := asked("o1")
+	request.Manual = true
+	made, err := ask(w).CreatePayment(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ask(w).Capture(made.ID, 1000)
+	wantCode(t, err, mockchannel.CodePaymentNotAuthorized)
+	if p, err := w.channel.Pay(made.ID, "", 0); err != nil || p.State != mockchannel.Authorized || p.Captured != 0 {
+		t.Fatalf("authorized: %+v, %v", p, err)
+	}
+	_, err = ask(w).Capture(made.ID, 1001)
+	wantCode(t, err, mockchannel.CodeInvalidRequest)
+	if p, err := ask(w).Capture(made.ID, 600); err != nil || p.State != mockchannel.Succeeded || p.Captured != 600 {
+		t.Fatalf("captured: %+v, %v", p, err)
+	}
+	_, err = ask(w).Close(made.ID, "")
+	wantCode(t, err, mockchannel.CodePaymentSucceeded)
+	if got := w.recorded(history.PaymentAuthorized); len(got) != 1 || got[0].Minor != 1000 {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+func TestUpdateChangesWhatIsAskedFor(t *testing.T) {
+	w := newWorld(t, nil)
+	made, err := ask(w).CreatePayment(asked("o1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	double := func(p *mockchannel.Payment) error {
+		p.Minor *= 2
+		return nil
+	}
+	if p, err := ask(w).Update(made.ID, double); err != nil || p.Minor != 2000 || p.Version != 2 {
+		t.Fatalf("updated: %+v, %v", p, err)
+	}
+	if p, err := w.channel.Pay(made.ID, "", 0); err != nil || p.Captured != 2000 {
+		t.Fatalf("paid: %+v, %v", p, err)
+	}
+	_, err = ask(w).Update(made.ID, double)
+	wantCode(t, err, mockchannel.CodePaymentSucceeded)
+	if got := w.recorded(history.PaymentUpdated); len(got) != 1 || got[0].Minor != 2000 {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+func TestOnlyOnePaymentPerNumber(t *testing.T) {
+	w := newWorld(t, nil)
+	ids := make([]string, 50)
+	var group sync.WaitGroup
+	for i := range ids {
+		group.Go(func() {
+			made, _, err := ask(w).CreateOnlyPayment(asked("o1"))
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = made.ID
+		})
+	}
+	group.Wait()
+	if distinct := slices.Compact(slices.Sorted(slices.Values(ids))); len(distinct) != 1 {
+		t.Errorf("%d payments of one number: %v", len(distinct), distinct)
+	}
+	if events := w.recorded(history.PaymentCreated); len(events) != 1 {
+		t.Errorf("%d were recorded", len(events))
+	}
+}
+
+func TestExpiryCloses(t *testing.T) {
+	w := newWorld(t, nil)
+	request := asked("o1")
+	request.NotifyURL = w.shop.URL + "/callback"
+	request.Expires = time.Now().Add(80 * time.Millisecond)
+	made, err := ask(w).CreatePayment(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.channel.Pay(made.ID, "", 150*time.Millisecond); err != nil { // begun in time, too late in the end
+		t.Fatal(err)
+	}
+	w.quiet()
+	p, _ := w.channel.Find(made.ID)
+	if p.State != mockchannel.Closed || p.Captured != 0 {
+		t.Errorf("the payment is %+v", p)
+	}
+	_, err = w.channel.Pay(made.ID, "", 0)
+	wantCode(t, err, mockchannel.CodePaymentClosed)
+}
+
+// TestBusinessTimeIsCompressed lets a day pass in a second: the provider's own schedule follows, and what the merchant is
+// told is business time.
+func TestBusinessTimeIsCompressed(t *testing.T) {
+	w := newWorld(t, nil, func(c *mockchannel.Config) {
+		c.Retry = nil // the dialect's own, which begins with 5 s and 5 min
+		c.Business = &mockchannel.Business{Span: 24 * time.Hour, In: time.Second}
+	})
+	w.replies(func(received) int { return http.StatusServiceUnavailable })
+	begin := time.Now()
+	w.createAndPay("o1")
+	w.eventually("three attempts", func() bool { return len(w.received()) >= 3 })
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("three attempts took %v", took)
+	}
+	lines := ask(w).Bill()
+	if ahead := lines[0].At.Sub(w.clock.Wall(0)); ahead < time.Minute {
+		t.Errorf("the bill is dated %v after the run's start", ahead)
+	}
+	signed, err := strconv.ParseInt(w.received()[0].Header.Get("webhook-timestamp"), 10, 64)
+	if away := time.Since(time.Unix(signed, 0)); err != nil || away < -time.Second || away > time.Minute {
+		t.Errorf("signed %v away from the wall clock: %v", away, err)
+	}
+}
