@@ -40,7 +40,7 @@ func (r *run) storm(ctx context.Context) error {
 	begin := r.clock.Now()
 	r.stormBegin.Store(int64(begin))
 	r.engine.Begin(begin)
-	if err := r.child.Open(begin); err != nil {
+	if err := r.child.Open(begin, r.given); err != nil {
 		return fmt.Errorf("opening the gate for the load: %w", err)
 	}
 	bounded, cancel := context.WithTimeout(ctx, r.plan.StormMax+drainWithin)

@@ -30,11 +30,12 @@ const closeWithin = 15 * time.Second
 // Config is what one run needs beside its plan.
 type Config struct {
 	Plan     scenarios.Plan
-	Out      string         // the folder in which the run directory is made
-	Self     string         // path of this binary, which runs itself as the load generator and as the embedded shop
-	Version  string         // of this build, as a shop's version where its system file names none
-	Commit   string         // likewise
-	Progress func(Progress) // called a few times a second; nil: nobody looks
+	Out      string            // the folder in which the run directory is made
+	Self     string            // path of this binary, which runs itself as the load generator and as the embedded shop
+	Version  string            // of this build, as a shop's version where its system file names none
+	Commit   string            // likewise
+	Secrets  scenarios.Secrets // what the system's templates name; they stay in memory
+	Progress func(Progress)    // called a few times a second; nil: nobody looks
 }
 
 // EnvironmentError says that the run could not be made: the machine, the harness or the shop's start is at fault, and

@@ -83,6 +83,7 @@ type run struct {
 	sinks      map[string]string
 	child      *load.Child
 	journey    *load.Runner
+	given      load.Given // what buyers need to know beside the plan
 	shop       sut.Shop
 
 	ledger     *ledger
@@ -119,7 +120,8 @@ func (r *run) start(ctx context.Context) error {
 		{"sinks", r.startSinks},
 		{"load generator", r.startLoad}, // it takes as long to get ready as the shop does
 		{"shop", r.startShop},
-		{"sale", func(ctx context.Context) error { return r.journey.Setup(ctx) }},
+		{"configure", r.configure},
+		{"sale", r.setUp},
 	})
 	if err != nil {
 		return err
@@ -127,15 +129,17 @@ func (r *run) start(ctx context.Context) error {
 	return r.read(ctx, history.ReadingBaseline)
 }
 
-// Probe starts a shop with what it needs around it and no load, and reads its books once. What it writes goes below out.
-func Probe(ctx context.Context, system scenarios.System, out, self string) (reading history.Reading, err error) {
-	r, err := open(Config{Plan: scenarios.Plan{Name: "probe", System: system}, Out: out, Self: self})
+// Probe starts a shop with what it needs around it and no load, and reads its books once. Of the plan, it needs no more
+// than a name and the system.
+func Probe(ctx context.Context, config Config) (reading history.Reading, err error) {
+	r, err := open(config)
 	if err != nil {
 		return history.Reading{}, &EnvironmentError{Phase: "preparing the run directory", Err: err}
 	}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	err = r.startParts(ctx, []part{
 		{"links", r.startLinks}, {"faults", r.startFaults}, {"channel", r.startChannel}, {"sinks", r.startSinks}, {"shop", r.startShop},
+		{"configure", r.configure},
 	})
 	if err != nil {
 		return history.Reading{}, &EnvironmentError{Phase: history.PhaseStart, Err: err}
@@ -278,7 +282,7 @@ func (r *run) startShop(ctx context.Context) error {
 	}
 	shop, err := sut.Start(ctx, sut.Config{
 		System: r.plan.System, SystemDir: r.plan.SystemDir, RunDir: r.dir, Clock: r.clock, Record: r.record,
-		Links: urls, Channel: r.told, Sinks: r.sinks, Self: r.config.Self,
+		Links: urls, Channel: r.told, Sinks: r.sinks, Self: r.config.Self, Secrets: r.config.Secrets,
 	})
 	if err != nil {
 		return err
@@ -291,6 +295,31 @@ func (r *run) startShop(ctx context.Context) error {
 		}
 	}
 	return shop.Ready(ctx)
+}
+
+// configure tells the shop what it is told over its own API, and remembers what it answered.
+func (r *run) configure(ctx context.Context) error {
+	values := r.config.Secrets.Values()
+	maps.Copy(values, r.shop.Values())
+	captured, err := load.Configure(ctx, r.plan.System, "http://"+r.links.Addr(linkClientToShop), values)
+	if err != nil {
+		return r.config.Secrets.Error(err)
+	}
+	r.shop.Learn(captured)
+	r.given = load.Given{Captured: captured, Secrets: r.config.Secrets}
+	return nil
+}
+
+// setUp puts the items on sale.
+func (r *run) setUp(ctx context.Context) error {
+	r.journey.Give(r.given)
+	items, err := r.journey.Setup(ctx)
+	if err != nil {
+		return r.config.Secrets.Error(err)
+	}
+	r.given.Items = items
+	r.journey.Give(r.given)
+	return nil
 }
 
 // nodes are the shop's processes as faults see them.

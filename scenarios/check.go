@@ -11,8 +11,10 @@ import (
 // checker collects what is wrong with values that decoded well. Its places come from the tree; for a value built in Go
 // there are none.
 type checker struct {
-	source *source
-	errs   Errors
+	source    *source
+	launched  []string            // names that templates may mention of what the shop is started with
+	arguments map[string][]string // names of templates that take an argument, and what it may be
+	errs      Errors
 }
 
 func (c *checker) fail(path []any, format string, args ...any) {

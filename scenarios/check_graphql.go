@@ -13,7 +13,7 @@ import (
 // graphQL checks a request to a GraphQL endpoint: that its document parses, has one operation, and is given exactly the
 // variables that it declares. What the shop's schema would say to it only the shop knows.
 func (c *checker) graphQL(path []any, g GraphQL, known []string) {
-	c.template(under(path, "path"), "path", g.Path, known, nil)
+	c.template(under(path, "path"), "path", g.Path, known)
 	for _, name := range sortedKeys(g.Variables) {
 		c.body(under(path, "variables", name), "variables", g.Variables[name], known)
 	}

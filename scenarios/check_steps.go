@@ -9,24 +9,27 @@ import (
 // identifier is what a capture may be called: a name that a template can mention.
 var identifier = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
-// steps checks set-up, journeys and acts, and that no template names what is not known yet at its step.
-func (c *checker) steps(s *System) {
-	known := itemNames()
+// steps checks set-up, journeys and acts, and that no template names what is not known yet at its step. configured is
+// what configure has captured by then.
+func (c *checker) steps(s *System, configured []string) {
+	before := slices.Concat(itemNames(), secretNames(), configured)
+	known := before
 	for index, step := range s.Setup {
 		path := at("setup", index, step.Name)
 		c.step(path, step, known)
 		if step.Payment != "" {
 			c.fail(under(path, "payment"), "payment: set-up pays nothing: want a request")
 		}
-		known = append(known, sortedKeys(step.Capture)...)
+		known = slices.Concat(known, sortedKeys(step.Capture))
 	}
+	before = known
 	var captured []string
 	for _, journey := range sortedKeys(s.Journeys) {
 		path := at("journeys", journey)
 		if len(s.Journeys[journey]) == 0 && (c.source == nil || c.emptyList(path)) {
 			c.fail(path, "%s: has no steps: want at least one", journey)
 		}
-		known := slices.Concat(itemNames(), orderNames())
+		known := slices.Concat(before, orderNames())
 		for index, step := range s.Journeys[journey] {
 			c.step(under(path, index, step.Name), step, known)
 			known = append(known, sortedKeys(step.Capture)...)
@@ -35,7 +38,7 @@ func (c *checker) steps(s *System) {
 	}
 	// An act happens inside some journey, and may name what that one captured.
 	for _, name := range sortedKeys(s.Acts) {
-		c.step(at("acts", name), s.Acts[name], slices.Concat(itemNames(), orderNames(), captured))
+		c.step(at("acts", name), s.Acts[name], slices.Concat(before, orderNames(), captured))
 	}
 }
 
@@ -56,7 +59,7 @@ func (c *checker) step(path []any, s Step, known []string) {
 	for _, verb := range stepVerbs(s) {
 		if verb.target != "" {
 			verbs = append(verbs, verb.name)
-			c.template(under(path, verb.name), verb.name, verb.target, known, nil)
+			c.template(under(path, verb.name), verb.name, verb.target, known)
 		}
 	}
 	if s.GraphQL != nil {
@@ -78,7 +81,7 @@ func (c *checker) step(path []any, s Step, known []string) {
 	}
 	c.body(under(path, "json"), "json", s.JSON, known)
 	for _, name := range sortedKeys(s.Header) {
-		c.template(under(path, "header", name), name, s.Header[name], known, nil)
+		c.template(under(path, "header", name), name, s.Header[name], known)
 	}
 	c.captures(path, s)
 	c.answers(path, s)
@@ -111,7 +114,7 @@ func (c *checker) onlyKeys(path []any, name string, allowed ...string) {
 func (c *checker) body(path []any, label string, value any, known []string) {
 	switch value := value.(type) {
 	case string:
-		c.template(path, label, value, known, nil)
+		c.template(path, label, value, known)
 	case map[string]any:
 		for _, key := range sortedKeys(value) {
 			c.body(under(path, key), label, value[key], known)
@@ -124,7 +127,7 @@ func (c *checker) body(path []any, label string, value any, known []string) {
 }
 
 func (c *checker) captures(path []any, s Step) {
-	taken := slices.Concat(itemNames(), orderNames())
+	taken := slices.Concat(itemNames(), orderNames(), secretNames(), pageNames(), processNames())
 	for _, name := range sortedKeys(s.Capture) {
 		where := under(path, "capture", name)
 		switch {
@@ -135,6 +138,7 @@ func (c *checker) captures(path []any, s Step) {
 		case s.Capture[name] == "":
 			c.fail(where, "capture: %s has no path in the answer: want one such as id", name)
 		}
+		c.jsonPath(where, "capture", s.Capture[name])
 	}
 }
 

@@ -1,16 +1,19 @@
 package scenarios
 
 import (
-	"net"
-	"net/url"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // checkSystem checks what the types and tags of a system cannot say.
 func checkSystem(s *System, v Vocabulary) Errors {
-	c := &checker{source: s.source}
-	c.launch(s, slices.Concat(processNames(), credentialNames(s.Channel.Dialect, v.Dialects)))
+	c := &checker{
+		source: s.source, launched: slices.Concat(processNames(), credentialNames(s.Channel.Dialect, v.Dialects)),
+		arguments: map[string][]string{"link": Links(), "sink": sortedKeys(s.Sinks)},
+	}
+	c.launch(s)
 	if c.source == nil && len(s.Journeys) == 0 {
 		c.fail(at("journeys"), "journeys: the system has none: want at least one")
 	}
@@ -19,70 +22,125 @@ func checkSystem(s *System, v Vocabulary) Errors {
 			c.fail(at("grants", index), "grants: %q is empty or there twice: want each kind of side effect once", grant)
 		}
 	}
-	c.steps(s)
-	for _, table := range sortedKeys(s.Probes) {
-		c.probe(table, s.Probes[table])
+	c.sinks(s)
+	configured := c.configure(s)
+	c.steps(s, configured)
+	for index, job := range s.Jobs {
+		path := at("jobs", index)
+		same := func(j Job) bool { return j.Name == job.Name && j.Name != "" }
+		if slices.ContainsFunc(s.Jobs[:index], same) {
+			c.fail(under(path, "name"), "name: there is a job %q already: want each once", job.Name)
+		}
+		known := slices.Concat(secretNames(), configured)
+		c.template(under(path, "post"), "post", job.Post, known)
+		for _, name := range sortedKeys(job.Header) {
+			c.template(under(path, "header", name), name, job.Header[name], known)
+		}
 	}
+	c.probes(s, configured)
+	c.targets(*s, nil)
 	return c.errs
 }
 
-func (c *checker) launch(s *System, names []string) {
+func (c *checker) launch(s *System) {
 	process, external := s.Launch.Process, s.Launch.External
 	switch {
 	case process != nil && external != nil:
 		c.fail(at("launch", "external"), "launch: has both process and external: want one of them")
 	case process != nil:
-		c.process(process, sortedKeys(s.Sinks), names)
-	case external != nil:
-		c.external(external.URL, s.Allow)
-	case c.source == nil: // of a file, the decoder has said so
+		c.process(process)
+	case external == nil && c.source == nil: // of a file, the decoder has said so
 		c.fail(at("launch"), "launch: says nothing: want process or external")
 	}
 }
 
-func (c *checker) process(p *Process, sinks, known []string) {
-	arguments := map[string][]string{"link": Links(), "sink": sinks}
-	for index, word := range p.Command {
-		c.template(at("launch", "process", "command", index), "command", word, known, arguments)
+func (c *checker) process(p *Process) {
+	path := at("launch", "process")
+	for index, word := range p.Command { // everybody on the machine can see a command: no secrets there
+		c.template(under(path, "command", index), "command", word, c.launched)
 	}
 	for _, name := range sortedKeys(p.Env) {
-		c.template(at("launch", "process", "env", name), name, p.Env[name], known, arguments)
+		c.template(under(path, "env", name), name, p.Env[name], slices.Concat(c.launched, secretNames()))
+	}
+	for _, name := range sortedKeys(p.Files) {
+		c.file(under(path, "files", name), name, p)
 	}
 }
 
-// external lets the harness reach nothing but this machine, unless the file names the host and says why.
-func (c *checker) external(target string, allow []Allow) {
-	path := at("launch", "external", "url")
-	parsed, err := url.Parse(target)
-	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" {
-		if target != "" {
-			c.fail(path, "url: %q is no address of a shop: want one such as http://127.0.0.1:8080", target)
-		}
+func (c *checker) file(path []any, name string, p *Process) {
+	switch text, template := c.has(under(path, "text")...), c.has(under(path, "template")...); {
+	case !filepath.IsLocal(filepath.FromSlash(name)):
+		c.fail(path, "files: %q is no path below the working directory: want one such as config/gateway.yaml", name)
+	case text && template:
+		c.fail(under(path, "template"), "%s: has both text and template: want one of them", name)
+	case !text && !template && c.isMap(path):
+		c.fail(path, "%s: says nothing: want text, or template, a file beside this one", name)
+	}
+	known := c.launched
+	if p.Dir != "" {
+		known = slices.Concat(known, secretNames())
+	} else if uses := secretsIn(p.Files[name].Text); len(uses) > 0 {
+		c.fail(path, "%s: would bring a secret, {{ %s %q }}, into the run directory: want it in env, or name a working directory of the shop's own, dir",
+			name, uses[0].Name, uses[0].Argument)
 		return
 	}
-	host := parsed.Hostname()
-	loopback := host == "localhost"
-	if ip := net.ParseIP(host); ip != nil {
-		loopback = ip.IsLoopback()
+	c.template(path, name, p.Files[name].Text, known)
+}
+
+// isMap says whether the file has a map there: what is none has been reported.
+func (c *checker) isMap(path []any) bool {
+	if c.source == nil {
+		return true
 	}
-	if !loopback && !slices.ContainsFunc(allow, func(a Allow) bool { return a.Host == host }) {
-		c.fail(path, "url: %s is not this machine: want a loopback address, or an entry in allow with the host and a reason", host)
+	found := c.source.tree.find(path...)
+	return found != nil && found.shape == shapeMapping
+}
+
+func (c *checker) sinks(s *System) {
+	for _, name := range sortedKeys(s.Sinks) {
+		c.jsonPath(at("sinks", name, "key"), "key", s.Sinks[name].Key)
+		c.jsonPath(at("sinks", name, "order"), "order", s.Sinks[name].Order)
 	}
 }
 
-// template checks that a string parses and that it mentions nothing but known names. arguments are the names that take
-// one, and what it may be.
-func (c *checker) template(path []any, label, text string, known []string, arguments map[string][]string) {
+// configure checks the steps that tell the shop of the channel, and returns what they capture.
+func (c *checker) configure(s *System) (captured []string) {
+	for index, step := range s.Configure {
+		path := at("configure", index, step.Name)
+		known := slices.Concat(c.launched, secretNames(), captured)
+		c.step(path, step, known)
+		if step.Payment != "" {
+			c.fail(under(path, "payment"), "payment: configuring pays nothing: want a request")
+		}
+		captured = append(captured, sortedKeys(step.Capture)...)
+	}
+	return captured
+}
+
+// jsonPath checks a path in a JSON answer. The library that reads it has no wrong paths, only ones that find nothing.
+func (c *checker) jsonPath(path []any, label, text string) {
+	if text != "" && !dotted.MatchString(text) && !strings.ContainsAny(text, `#@\`) {
+		c.fail(path, "%s: %q is no path in an answer: want keys and indexes with dots between them, such as data.items.0.id", label, text)
+	}
+}
+
+var dotted = regexp.MustCompile(`^[^.\s/$\[\]]+(\.[^.\s/$\[\]]+)*$`)
+
+// template checks that a string parses and that it mentions nothing but known names.
+func (c *checker) template(path []any, label, text string, known []string) {
 	parsed, err := ParseTemplate(text)
 	if err != nil {
 		c.fail(path, "%s: %s", label, err)
 		return
 	}
 	for _, use := range parsed.Uses() {
-		allowed, called := arguments[use.Name]
+		allowed, called := c.arguments[use.Name]
+		secret := slices.Contains(secretNames(), use.Name)
 		switch {
 		case !slices.Contains(known, use.Name):
 			c.fail(path, "%s: the template names %q, which is unknown here: %s", label, use.Name, choose(use.Name, known))
+		case secret && slices.Contains(known, use.Name):
+			c.secret(path, label, use)
 		case called && !use.Call:
 			c.fail(path, "%s: %s wants an argument: %s", label, use.Name, choose("", allowed))
 		case called && !slices.Contains(allowed, use.Argument):
@@ -93,26 +151,16 @@ func (c *checker) template(path []any, label, text string, known []string, argum
 	}
 }
 
-func (c *checker) probe(table string, p Probe) {
-	path := at("probes", table)
+// variable is what a variable of an environment may be called.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (c *checker) secret(path []any, label string, use Use) {
 	switch {
-	case p.SQLite != "" && p.HTTP != "":
-		c.fail(under(path, "http"), "%s: has both sqlite and http: want one of them", table)
-	case p.SQLite == "" && p.HTTP == "":
-		c.fail(path, "%s: says nothing to read: want sqlite with query, or http", table)
-	case p.SQLite != "" && strings.TrimSpace(p.Query) == "":
-		c.fail(path, "%s: missing key \"query\": want the SQL that reads the table", table)
-	case p.SQLite != "" && p.Rows != "":
-		c.fail(under(path, "rows"), "rows: belongs to http: want query")
-	case p.HTTP != "" && p.Query != "":
-		c.fail(under(path, "query"), "query: belongs to sqlite: want rows and fields")
-	case p.HTTP != "" && !strings.HasPrefix(p.HTTP, "/"):
-		c.fail(under(path, "http"), "http: %q is no path at the shop: want one such as /admin/%s", p.HTTP, table)
-	}
-	allowed := map[string][]string{"orders": OrderStates(), "refunds": RefundStates()}[table]
-	for _, state := range sortedKeys(p.States) {
-		if canonical := p.States[state]; allowed != nil && !slices.Contains(allowed, canonical) {
-			c.fail(under(path, "states", state), "states: unknown state %q of %s: %s", canonical, table, choose(canonical, allowed))
-		}
+	case !use.Call:
+		c.fail(path, "%s: %s wants an argument: the name of a variable, or of a file with the secret in it", label, use.Name)
+	case use.Name == nameEnv && !variable.MatchString(use.Argument):
+		c.fail(path, "%s: %q is no name of a variable: want one such as SHOP_DSN", label, use.Argument)
+	case use.Argument == "":
+		c.fail(path, "%s: file names none: want a path, absolute or from this file's folder", label)
 	}
 }

@@ -88,9 +88,7 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 			Span: time.Duration(scenario.BusinessTime.Span), In: time.Duration(scenario.BusinessTime.In),
 		},
 	}
-	if system.source != nil {
-		plan.SystemDir = system.source.dir
-	}
+	plan.SystemDir = system.Dir()
 	plan.System.source = nil
 	plan.VUs = virtualUsers(steps, plan.Offered, patience)
 	var err error

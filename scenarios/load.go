@@ -95,9 +95,40 @@ func decodeSystem(from *source, v Vocabulary) (*System, error) {
 	system := &System{source: from}
 	d := newDecoder(v)
 	d.structure(from.tree, "system", reflect.ValueOf(system).Elem(), nil)
-	errs := append(d.errs, checkSystem(system, v)...)
+	errs := append(d.errs, system.readTemplates()...)
+	errs = append(errs, checkSystem(system, v)...)
 	if len(errs) > 0 {
 		return nil, errs.asError()
 	}
 	return system, nil
+}
+
+// Dir is the folder of the system file, from which its own relative paths start; "" for a shipped one.
+func (s System) Dir() string {
+	if s.source == nil {
+		return ""
+	}
+	return s.source.dir
+}
+
+// readTemplates reads the templates of the shop's configuration files that stand in files of their own, so that the plan
+// holds them and its digest covers them.
+func (s *System) readTemplates() (errs Errors) {
+	if s.Launch.Process == nil {
+		return nil
+	}
+	for name, file := range s.Launch.Process.Files {
+		if file.Template == "" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(s.source.dir, filepath.FromSlash(file.Template)))
+		if err != nil {
+			at := s.source.at("launch", "process", "files", name, "template")
+			errs = append(errs, Error{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(
+				"template: %s: want a file, relative to this one", err)})
+		}
+		file.Text = string(text)
+		s.Launch.Process.Files[name] = file
+	}
+	return errs
 }

@@ -2,22 +2,25 @@ package scenarios
 
 // System is a system file: everything the harness needs to know about a shop.
 type System struct {
-	Name     string            `yaml:"name" json:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
-	Version  string            `yaml:"version" json:"version,omitempty"`
-	Launch   Launch            `yaml:"launch" json:"launch" jsonschema:"required"`
-	Ready    Ready             `yaml:"ready" json:"ready" jsonschema:"required"`
-	Channel  ChannelUse        `yaml:"channel" json:"channel" jsonschema:"required"`
-	Timers   Timers            `yaml:"timers" json:"timers"`
-	Legal    Legal             `yaml:"legal" json:"legal"`
-	Grants   []string          `yaml:"grants" json:"grants,omitempty"` // side effects that every paid order has exactly once
-	Sinks    map[string]Sink   `yaml:"sinks" json:"sinks,omitempty"`
-	Setup    []Step            `yaml:"setup" json:"setup,omitempty"`                   // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}
-	Jobs     []Job             `yaml:"jobs" json:"jobs,omitempty"`                     // run in settle and once more before the books are read
-	Journeys map[string][]Step `yaml:"journeys" json:"journeys" jsonschema:"required"` // the first is the default
-	Acts     map[string]Step   `yaml:"acts" json:"acts,omitempty"`                     // what payer faults need: cancel, refund, payment (another one)
-	States   map[string]string `yaml:"states" json:"states,omitempty"`                 // the shop's order state → the canonical one, for answers and probes
-	Probes   map[string]Probe  `yaml:"probes" json:"probes,omitempty"`                 // canonical table → how to read it
-	Allow    []Allow           `yaml:"allow" json:"allow,omitempty"`
+	Name    string          `yaml:"name" json:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
+	Version string          `yaml:"version" json:"version,omitempty"`
+	Launch  Launch          `yaml:"launch" json:"launch" jsonschema:"required"`
+	Ready   Ready           `yaml:"ready" json:"ready" jsonschema:"required"`
+	Channel ChannelUse      `yaml:"channel" json:"channel" jsonschema:"required"`
+	Timers  Timers          `yaml:"timers" json:"timers"`
+	Legal   Legal           `yaml:"legal" json:"legal"`
+	Grants  []string        `yaml:"grants" json:"grants,omitempty"` // side effects that every paid order has exactly once
+	Sinks   map[string]Sink `yaml:"sinks" json:"sinks,omitempty"`
+	// Once, when the shop is ready and before the sale is set up: how a shop that keeps its gateway in its database is told
+	// of the channel. Its templates may name what a process's may; everything after it, what it captured.
+	Configure []Step            `yaml:"configure" json:"configure,omitempty"`
+	Setup     []Step            `yaml:"setup" json:"setup,omitempty"`                   // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}; journeys may name what it captured of their item
+	Jobs      []Job             `yaml:"jobs" json:"jobs,omitempty"`                     // run in settle and once more before the books are read
+	Journeys  map[string][]Step `yaml:"journeys" json:"journeys" jsonschema:"required"` // the first is the default
+	Acts      map[string]Step   `yaml:"acts" json:"acts,omitempty"`                     // what payer faults need: cancel, refund, payment (another one)
+	States    map[string]string `yaml:"states" json:"states,omitempty"`                 // the shop's order state → the canonical one, for answers and probes
+	Probes    map[string]Probe  `yaml:"probes" json:"probes,omitempty"`                 // canonical table → how to read it
+	Allow     []Allow           `yaml:"allow" json:"allow,omitempty"`
 
 	source *source
 }
@@ -32,13 +35,20 @@ type Launch struct {
 type Process struct {
 	Command []string          `yaml:"command" json:"command" jsonschema:"required"` // "paystorm" is this binary
 	Env     map[string]string `yaml:"env" json:"env,omitempty"`
-	Dir     string            `yaml:"dir" json:"dir,omitempty"`   // working directory; default: a fresh one in the run directory
-	Stop    Duration          `yaml:"stop" json:"stop,omitempty"` // how long a SIGTERM may take before SIGKILL; default 5s
+	Files   map[string]File   `yaml:"files" json:"files,omitempty"` // path in the working directory → what is written there before the start, and removed after the end
+	Dir     string            `yaml:"dir" json:"dir,omitempty"`     // working directory; default: a fresh one in the run directory
+	Stop    Duration          `yaml:"stop" json:"stop,omitempty"`   // how long a SIGTERM may take before SIGKILL; default 5s
+}
+
+// File is a configuration file of the shop. Exactly one of its fields is set in a system file.
+type File struct {
+	Text     string `yaml:"text" json:"text,omitempty"`         // a template
+	Template string `yaml:"template" json:"template,omitempty"` // a file that holds the template, relative to the system file
 }
 
 // External is a shop that runs already.
 type External struct {
-	URL string `yaml:"url" json:"url" jsonschema:"required"` // loopback, unless allow names its host
+	URL string `yaml:"url" json:"url" jsonschema:"required"` // loopback, unless allow names its host; never with a password
 }
 
 // Ready is when the shop counts as up.
@@ -80,10 +90,11 @@ type Sink struct {
 	Order string `yaml:"order" json:"order" jsonschema:"required"` // path of the order number in the body
 }
 
-// Job is one of the shop's own jobs.
+// Job is one of the shop's own jobs. Post and Header are templates with env, file and what configure captured.
 type Job struct {
-	Name string `yaml:"name" json:"name" jsonschema:"required"`
-	Post string `yaml:"post" json:"post" jsonschema:"required,pattern=^/"`
+	Name   string            `yaml:"name" json:"name" jsonschema:"required"`
+	Post   string            `yaml:"post" json:"post" jsonschema:"required,pattern=^/"`
+	Header map[string]string `yaml:"header" json:"header,omitempty"`
 }
 
 // Step is one act of a journey. Strings in it are templates: {{ sku }}, {{ quantity }}, {{ buyer }}, {{ ref }} and
@@ -125,17 +136,32 @@ type Match struct {
 	Map    map[string]string `yaml:"map" json:"map,omitempty"`                   // the shop's reason → sold_out or limit
 }
 
-// Probe reads one canonical table: SQL on a file, or HTTP. Exactly one of SQLite and HTTP is set.
+// Probe reads one canonical table: by SQL, or from what the shop itself answers. Exactly one of Postgres, MySQL, SQLite,
+// HTTP and GraphQL is set. Addresses and headers are templates with env, file and what configure captured.
 type Probe struct {
-	SQLite string            `yaml:"sqlite" json:"sqlite,omitempty"` // file, relative to the process's directory
-	Query  string            `yaml:"query" json:"query,omitempty"`   // its columns are named as the table's JSON fields
-	HTTP   string            `yaml:"http" json:"http,omitempty"`     // path at the shop, answering JSON
-	Rows   string            `yaml:"rows" json:"rows,omitempty"`     // path of the array of rows in the answer
-	Fields map[string]string `yaml:"fields" json:"fields,omitempty"` // canonical field → path in a row; default: its own name
-	States map[string]string `yaml:"states" json:"states,omitempty"` // of this table, where it differs from the system's
+	Postgres string            `yaml:"postgres" json:"postgres,omitempty"` // address of the database, such as {{ env "SHOP_DSN" }}
+	MySQL    string            `yaml:"mysql" json:"mysql,omitempty"`       // likewise, of MySQL or MariaDB: user:password@tcp(host:port)/name
+	SQLite   string            `yaml:"sqlite" json:"sqlite,omitempty"`     // file, relative to the process's directory
+	Query    string            `yaml:"query" json:"query,omitempty"`       // SQL; its columns are named as the table's JSON fields
+	HTTP     string            `yaml:"http" json:"http,omitempty"`         // path at the shop, answering JSON; {{ page }}, {{ offset }} or {{ cursor }} where it has pages
+	GraphQL  *GraphQL          `yaml:"graphql" json:"graphql,omitempty"`   // likewise
+	Header   map[string]string `yaml:"header" json:"header,omitempty"`     // of HTTP and GraphQL
+	Rows     string            `yaml:"rows" json:"rows,omitempty"`         // path of the array of rows in the answer
+	Pages    Pages             `yaml:"pages" json:"pages,omitzero"`
+	Fields   map[string]string `yaml:"fields" json:"fields,omitempty"` // canonical field → path in a row; default: its own name
+	States   map[string]string `yaml:"states" json:"states,omitempty"` // of this table, where it differs from the system's
 }
 
-// Allow permits a target that is neither loopback nor a container of the run.
+// Pages says how the pages of a probe are turned. By {{ page }} and {{ offset }} they end with one that has no rows; by
+// {{ cursor }}, or by the address of the next page, with an answer that has none.
+type Pages struct {
+	First *int   `yaml:"first" json:"first,omitempty" jsonschema:"minimum=0"` // number of the first page; default 1
+	Next  string `yaml:"next" json:"next,omitempty"`                          // path in the answer of the next cursor, or of the next page's address
+	More  string `yaml:"more" json:"more,omitempty"`                          // path in the answer of whether there is another page
+	Most  int    `yaml:"most" json:"most,omitempty" jsonschema:"minimum=1"`   // pages; more are an error; default 1000
+}
+
+// Allow permits a target that is not this machine.
 type Allow struct {
 	Host   string `yaml:"host" json:"host" jsonschema:"required"`
 	Reason string `yaml:"reason" json:"reason" jsonschema:"required"`

@@ -9,8 +9,8 @@ import (
 	"text/template/parse"
 )
 
-// Values are what a template may name. A value is a string, a number, or, for names that take an argument such as
-// `link "shop->channel"`, a func(string) (string, error).
+// Values are what a template may name. A value is a string, a number, nil (in a body, null), or, for names that take an
+// argument such as `link "shop->channel"`, a func(string) (string, error).
 type Values map[string]any
 
 // Values are what templates of set-up and journeys may name of an item on sale: sku, stock, price ("4999.00"),
@@ -190,6 +190,7 @@ func (p part) value(values Values) (string, error) {
 	}
 	var text string
 	switch found := found.(type) {
+	case nil: // known, and there is none
 	case string:
 		text = found
 	case func(string) (string, error):
@@ -223,6 +224,12 @@ func Expand(text string, values Values) (string, error) {
 // isNumber says whether the template is one expression and nothing else, made a number.
 func (t *Template) isNumber() bool {
 	return len(t.parts) == 1 && slices.Contains(t.parts[0].filters, filterNumber)
+}
+
+// isNothing says whether the template is one expression and nothing else, and its value is that there is none.
+func (t *Template) isNothing(values Values) bool {
+	value, known := values[t.parts[0].name]
+	return len(t.parts) == 1 && known && value == nil
 }
 
 // Body is a JSON body whose strings are templates; a string that is one expression `| number` becomes a JSON number.
@@ -283,6 +290,9 @@ func (b *Body) Execute(values Values) ([]byte, error) {
 func fill(shape any, values Values) (any, error) {
 	switch shape := shape.(type) {
 	case *Template:
+		if shape.isNothing(values) {
+			return nil, nil
+		}
 		text, err := shape.Execute(values)
 		if err != nil || !shape.isNumber() {
 			return text, err

@@ -79,6 +79,9 @@ func credentialNames(dialect string, dialects []Dialect) []string {
 	return all
 }
 
+// secretNames may be named wherever a shop is told or asked something. Each takes an argument.
+func secretNames() []string { return []string{nameEnv, nameFile} }
+
 // wordSet is what a field's keys or values must be among; nil allows any.
 type wordSet struct {
 	noun         string

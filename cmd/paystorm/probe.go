@@ -14,7 +14,8 @@ import (
 )
 
 func probeCommand() *cobra.Command {
-	return &cobra.Command{
+	var leave leave
+	cmd := &cobra.Command{
 		Use:   "probe SYSTEM",
 		Short: "Start a shop, read its books once, and print them as canonical tables",
 		Long: "Start a shop as its system file says (or find the one that runs), read its books once, and print the canonical\n" +
@@ -30,6 +31,10 @@ func probeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			secrets, err := leave.take(*system, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("finding this binary: %w", err)
@@ -39,13 +44,17 @@ func probeCommand() *cobra.Command {
 				return fmt.Errorf("%w: %w", errEnvironment, err)
 			}
 			defer func() { _ = os.RemoveAll(out) }()
-			reading, err := harness.Probe(cmd.Context(), *system, out, self)
+			reading, err := harness.Probe(cmd.Context(), harness.Config{
+				Plan: scenarios.Plan{Name: "probe", System: *system, SystemDir: system.Dir()}, Out: out, Self: self, Secrets: secrets,
+			})
 			if err != nil {
 				return err
 			}
 			return printReading(cmd.OutOrStdout(), reading)
 		},
 	}
+	leave.register(cmd)
+	return cmd
 }
 
 // printReading prints the tables that were read, and fails if a probe did.

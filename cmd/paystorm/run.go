@@ -102,6 +102,7 @@ func (f *planFlags) plan(name string, seed int64) (scenarios.Plan, error) {
 
 func runCommand() *cobra.Command {
 	var flags planFlags
+	var leave leave
 	out := "runs"
 	cmd := &cobra.Command{
 		Use:   "run SCENARIO",
@@ -111,10 +112,11 @@ func runCommand() *cobra.Command {
   paystorm run my-sale.yaml --seeds 1..20 --out /tmp/runs`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSeeds(cmd.Context(), commandStreams(cmd), args[0], flags, out)
+			return runSeeds(cmd.Context(), commandStreams(cmd), args[0], flags, leave, out)
 		},
 	}
 	flags.register(cmd)
+	leave.register(cmd)
 	cmd.Flags().StringVar(&flags.seeds, "seeds", "", "several seeds, one run each: 1..20 or 3,5,8")
 	cmd.Flags().StringVar(&out, "out", out, "folder for run directories")
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
@@ -123,7 +125,7 @@ func runCommand() *cobra.Command {
 
 // runSeeds makes one run per seed. Every plan is compiled before the first run starts. The exit status is the worst one
 // met, where a proven violation outranks everything.
-func runSeeds(ctx context.Context, s streams, name string, flags planFlags, out string) error {
+func runSeeds(ctx context.Context, s streams, name string, flags planFlags, leave leave, out string) error {
 	seeds, err := flags.seedList()
 	if err != nil {
 		return err
@@ -136,9 +138,13 @@ func runSeeds(ctx context.Context, s streams, name string, flags planFlags, out 
 		}
 		plans = append(plans, plan)
 	}
+	secrets, err := leave.take(plans[0].System, s.err)
+	if err != nil {
+		return err
+	}
 	worst := exitPass
 	for _, plan := range plans {
-		if status := runOnce(ctx, s, plan, out); outranks(status, worst) {
+		if status := runOnce(ctx, s, plan, secrets, out); outranks(status, worst) {
 			worst = status
 		}
 		if ctx.Err() != nil {
@@ -158,7 +164,7 @@ func outranks(status, worst int) bool {
 }
 
 // runOnce makes one run, judges whatever history it left, and prints the verdict.
-func runOnce(ctx context.Context, s streams, plan scenarios.Plan, out string) int {
+func runOnce(ctx context.Context, s streams, plan scenarios.Plan, secrets scenarios.Secrets, out string) int {
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(s.err, color.RedString("paystorm:"), "finding this binary:", err)
@@ -167,7 +173,7 @@ func runOnce(ctx context.Context, s streams, plan scenarios.Plan, out string) in
 	version, commit := build()
 	screen := newScreen(s.err, plan)
 	dir, runErr := harness.Run(ctx, harness.Config{
-		Plan: plan, Out: out, Self: self, Version: version, Commit: commit, Progress: screen.show,
+		Plan: plan, Out: out, Self: self, Version: version, Commit: commit, Progress: screen.show, Secrets: secrets,
 	})
 	screen.close()
 	if runErr != nil {

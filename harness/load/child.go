@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -183,8 +182,12 @@ func (c *Child) Ready(ctx context.Context) error {
 var errNotReady = errors.New("nobody waits at the gate")
 
 // Open opens the gate: the storm begins at that moment of the run, or at once if it has passed.
-func (c *Child) Open(at history.Time) error {
-	if _, err := c.gate.WriteString(strconv.FormatInt(int64(at), 10) + "\n"); err != nil {
+func (c *Child) Open(at history.Time, given Given) error {
+	line, err := json.Marshal(Opening{At: at, Given: given})
+	if err == nil {
+		_, err = c.gate.Write(append(line, '\n'))
+	}
+	if err != nil {
 		return fmt.Errorf("load generator: opening its gate: %w", err)
 	}
 	return nil

@@ -16,7 +16,7 @@ const Writer = "load"
 
 // File descriptors that the child inherits.
 const (
-	GateFD     = 3 // the parent writes one line, the storm's time zero, when buyers may come
+	GateFD     = 3 // the parent writes one Opening, as a line of JSON, when buyers may come
 	ProgressFD = 4 // the child writes Progress, as lines of JSON
 )
 

@@ -49,6 +49,7 @@ type Runner struct {
 	journeys map[string][]*step
 	acts     map[string]*step
 	setup    []*step
+	given    Given
 	weights  []float64 // of the plan's journeys
 	warmedUp atomic.Int64
 }
@@ -111,7 +112,7 @@ const shareOfPairs = 0.1
 
 // journey is a buyer before the first step.
 func (r *Runner) journey(name string, buyer int, item scenarios.Item, quantity int64) *journey {
-	j := &journey{Runner: r, name: name, buyer: buyer, item: item, quantity: quantity, values: item.Values()}
+	j := &journey{Runner: r, name: name, buyer: buyer, item: item, quantity: quantity, values: r.given.values(item)}
 	j.values["quantity"] = quantity
 	// Unique to the run, because limits per buyer outlive it in a shop that was there before.
 	j.values["buyer"] = "ps-" + r.run + "-b" + strconv.Itoa(buyer)

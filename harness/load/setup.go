@@ -1,9 +1,11 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,40 +18,82 @@ import (
 // warmUpStock is how many units of the warm-up's own SKU there are: more than any warm-up buys.
 const warmUpStock = 1_000_000
 
-// Setup puts the items on sale, and the SKU of the warm-up, by the system's own set-up steps. It is no part of the sale
-// and not recorded.
-func (r *Runner) Setup(ctx context.Context) error {
-	for _, item := range append(slices.Clone(r.plan.Items), r.warmUpItem()) {
-		values := item.Values()
-		for _, s := range r.setup {
-			if err := r.setUp(ctx, s, values); err != nil {
-				return fmt.Errorf("set-up of %s: %s: %w", item.SKU, s.Name, err)
-			}
-		}
+// Configure makes the steps that tell a shop what it is told over its own API, and returns what they captured. values are
+// what the steps may name.
+func Configure(ctx context.Context, system scenarios.System, shopURL string, values scenarios.Values) (map[string]string, error) {
+	steps, err := parseSteps(system.Configure)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	r := &Runner{plan: scenarios.Plan{System: system}, shopURL: strings.TrimRight(shopURL, "/"), client: newClient()}
+	defer r.Close()
+	return r.prepare(ctx, steps, values)
 }
 
-func (r *Runner) setUp(ctx context.Context, s *step, values scenarios.Values) error {
+// Setup puts the items on sale, and the SKU of the warm-up, by the system's own set-up steps, and returns what they
+// captured of each. It is no part of the sale and not recorded.
+func (r *Runner) Setup(ctx context.Context) (map[string]map[string]string, error) {
+	captured := map[string]map[string]string{}
+	for _, item := range append(slices.Clone(r.plan.Items), r.warmUpItem()) {
+		var err error
+		if captured[item.SKU], err = r.prepare(ctx, r.setup, r.given.values(item)); err != nil {
+			return nil, fmt.Errorf("set-up of %s: %w", item.SKU, err)
+		}
+	}
+	return captured, nil
+}
+
+// Give tells the runner what its buyers need to know. It is called before there are any.
+func (r *Runner) Give(given Given) { r.given = given }
+
+// prepare makes steps in turn, all of which must succeed. What one captures, the next may name.
+func (r *Runner) prepare(ctx context.Context, steps []*step, values scenarios.Values) (map[string]string, error) {
+	captured := map[string]string{}
+	for _, s := range steps {
+		result, err := r.succeed(ctx, s, values)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		maps.Copy(captured, result.captured)
+		for name, value := range result.captured {
+			values[name] = value
+		}
+	}
+	return captured, nil
+}
+
+// succeed makes one step that must succeed.
+func (r *Runner) succeed(ctx context.Context, s *step, values scenarios.Values) (answer, error) {
 	limited, cancel := context.WithTimeout(ctx, s.within())
 	defer cancel()
 	request, err := s.request(limited, r.shopURL, values)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	result := r.do(ctx, request, func(status int, body []byte) answer {
-		return classify(&s.Step, r.plan.System.States, status, body)
+		classified := classify(&s.Step, r.plan.System.States, status, body)
+		if classified.outcome != history.OK {
+			classified.reason += ": the shop answered " + excerpt(body)
+		}
+		return classified
 	})
 	switch {
 	case result.cut:
-		return ctx.Err()
+		return answer{}, ctx.Err()
 	case result.outcome != history.OK:
-		return fmt.Errorf("%s (%s)", result.outcome, result.reason)
+		return answer{}, fmt.Errorf("%s (%s)", result.outcome, result.reason)
 	}
-	for name, value := range result.captured {
-		values[name] = value
+	return result, nil
+}
+
+// excerpt is as much of an answer as fits into an error.
+func excerpt(body []byte) string {
+	const most = 200
+	text := strings.TrimSpace(string(body))
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return nil
+	return cmp.Or(text, "nothing")
 }
 
 // warmUpItem costs what the first item costs, and everybody may have as many as they like.

@@ -14,7 +14,7 @@ import (
 
 func TestSetup(t *testing.T) {
 	m := newMarket(t)
-	if err := m.runner("buy", Payer{}).Setup(t.Context()); err != nil {
+	if _, err := m.runner("buy", Payer{}).Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{`POST /skus {"sku":"phone","stock":5}`, `POST /skus {"sku":"warm-up","stock":1000000}`}
@@ -25,8 +25,54 @@ func TestSetup(t *testing.T) {
 		t.Error("set-up is no part of the history")
 	}
 	m.routes["POST /skus"] = answering(500, "")
-	err := m.runner("buy", Payer{}).Setup(t.Context())
-	if err == nil || err.Error() != "set-up of phone: sku: unknown (status 500)" {
+	_, err := m.runner("buy", Payer{}).Setup(t.Context())
+	if err == nil || err.Error() != "set-up of phone: sku: unknown (status 500: the shop answered nothing)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What configures the shop and what sets an item up is known to the buyers of that item, and to no others.
+func TestConfigureAndSetup(t *testing.T) {
+	m := newMarket(t)
+	m.routes["POST /login"] = answering(200, `{"token":"t1"}`)
+	m.routes["POST /gateway"] = answering(200, `{}`)
+	m.routes["POST /skus"] = func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, `{"id":"id-of-%d"}`, len(body))
+	}
+	ok := scenarios.Match{Status: []int{200}}
+	system := scenarios.System{Configure: []scenarios.Step{
+		{Name: "login", Post: "/login", JSON: map[string]any{"password": `{{ env "ADMIN" }}`}, Capture: map[string]string{"token": "token"}, OK: ok},
+		{Name: "gateway", Post: "/gateway?token={{ token }}", JSON: map[string]any{"key": "{{ channel.key }}"}, OK: ok},
+	}}
+	values := scenarios.Secrets{Env: map[string]string{"ADMIN": "marked"}}.Values()
+	values["channel.key"] = "k1"
+	captured, err := Configure(t.Context(), system, m.shop.URL, values)
+	if err != nil || len(captured) != 1 || captured["token"] != "t1" {
+		t.Fatalf("got %v, %v", captured, err)
+	}
+	want := []string{`POST /login {"password":"marked"}`, `POST /gateway {"key":"k1"}`}
+	if !slices.Equal(m.hits, want) {
+		t.Errorf("got %q, want %q", m.hits, want)
+	}
+	r := m.runner("buy", Payer{}, func(p *scenarios.Plan) {
+		p.System.Setup = []scenarios.Step{
+			{Name: "sku", Post: "/skus", JSON: map[string]any{"sku": "{{ sku }} {{ token }}"}, Capture: map[string]string{"id": "id"}, OK: ok},
+			{Name: "again", Post: "/skus", JSON: map[string]any{"id": "{{ id }}"}, OK: ok},
+		}
+	})
+	r.Give(Given{Captured: captured})
+	items, err := r.Setup(t.Context())
+	if err != nil || items["phone"]["id"] != "id-of-18" || items["warm-up"]["id"] != "id-of-20" {
+		t.Fatalf("got %v, %v", items, err)
+	}
+	r.Give(Given{Captured: captured, Items: items})
+	buyer := r.journey("buy", 1, scenarios.Item{SKU: "phone"}, 1)
+	if buyer.values["id"] != "id-of-18" || buyer.values["token"] != "t1" {
+		t.Errorf("a buyer knows %v", buyer.values)
+	}
+	m.routes["POST /login"] = answering(403, `{"error":"who?"}`)
+	if _, err := Configure(t.Context(), system, m.shop.URL, values); err == nil || !strings.Contains(err.Error(), `login: unknown (status 403: the shop answered {"error":"who?"})`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,10 +3,7 @@ package sut
 import (
 	"context"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -26,38 +23,19 @@ func (d *door) Database() string {
 	return ""
 }
 
-func (d *door) file(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(d.dir, name)
-}
-
 // raw is a table as a probe answered it.
 type raw struct {
 	columns []string // canonical names
 	rows    [][]any
 }
 
-// Read reads the books once. All tables of one SQLite file come from one snapshot.
+// readWithin bounds one reading. A database that is locked, or a page that never comes, costs a reading and not the run.
+const readWithin = 30 * time.Second
+
+// Read reads the books once. All tables of one database come from one snapshot.
 func (d *door) Read(ctx context.Context, label string) (history.Reading, error) {
 	reading := history.Reading{Label: label, Begin: d.clock.Now()}
-	found := map[history.Table]raw{}
-	failed := map[history.Table]error{}
-	files := map[string][]history.Table{}
-	for _, table := range history.Tables() {
-		probe, declared := d.system.Probes[string(table)]
-		switch {
-		case !declared:
-		case probe.SQLite != "":
-			files[d.file(probe.SQLite)] = append(files[d.file(probe.SQLite)], table)
-		default:
-			found[table], failed[table] = d.readHTTP(ctx, table, probe)
-		}
-	}
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		d.readSQLite(ctx, file, files[file], found, failed)
-	}
+	found, failed := d.readAll(ctx)
 	reading.End = d.clock.Now()
 	if err := ctx.Err(); err != nil {
 		return history.Reading{}, fmt.Errorf("read the shop's books: %w", err)
@@ -72,12 +50,43 @@ func (d *door) Read(ctx context.Context, label string) (history.Reading, error) 
 			err = d.enter(&reading.Books, table, probe, found[table])
 		}
 		if err != nil {
-			reading.Errors = append(reading.Errors, fmt.Sprintf("%s: %v", table, err))
+			reading.Errors = append(reading.Errors, d.secrets.Redact(fmt.Sprintf("%s: %v", table, err)))
 			continue
 		}
 		reading.Tables = append(reading.Tables, table)
 	}
 	return reading, nil
+}
+
+// readAll asks every probe once, databases last and each in one go.
+func (d *door) readAll(ctx context.Context) (found map[history.Table]raw, failed map[history.Table]error) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	found, failed = map[history.Table]raw{}, map[history.Table]error{}
+	var databases []database
+	tables := map[database][]history.Table{}
+	for _, table := range history.Tables() {
+		probe, declared := d.system.Probes[string(table)]
+		switch {
+		case !declared:
+		case probe.HTTP != "" || probe.GraphQL != nil:
+			found[table], failed[table] = d.readPages(ctx, table, probe)
+		default:
+			from, err := d.databaseOf(probe)
+			if err != nil {
+				failed[table] = err
+				continue
+			}
+			if tables[from] == nil {
+				databases = append(databases, from)
+			}
+			tables[from] = append(tables[from], table)
+		}
+	}
+	for _, from := range databases {
+		d.readSQL(ctx, from, tables[from], found, failed)
+	}
+	return found, failed
 }
 
 // ReadAgreed reads until two readings in a row, without errors, are equal.
@@ -115,26 +124,10 @@ func (d *door) enter(books *history.Books, table history.Table, probe scenarios.
 		return into(&books.Stock, answer)
 	case history.TableOrders:
 		states := mapping{own: probe.States, shared: d.system.States, canonical: scenarios.OrderStates()}
-		var rows []history.OrderRow
-		err := into(&rows, answer)
-		if err == nil {
-			err = mapStates(rows, states, func(row *history.OrderRow) *string { return (*string)(&row.State) })
-		}
-		if err == nil {
-			books.Orders = rows
-		}
-		return err
+		return withStates(&books.Orders, answer, states, func(row *history.OrderRow) *string { return (*string)(&row.State) })
 	case history.TableRefunds:
 		states := mapping{own: probe.States, canonical: scenarios.RefundStates()}
-		var rows []history.RefundRow
-		err := into(&rows, answer)
-		if err == nil {
-			err = mapStates(rows, states, func(row *history.RefundRow) *string { return &row.State })
-		}
-		if err == nil {
-			books.Refunds = rows
-		}
-		return err
+		return withStates(&books.Refunds, answer, states, func(row *history.RefundRow) *string { return &row.State })
 	case history.TablePayments:
 		return into(&books.Payments, answer)
 	case history.TableGrants:

@@ -1,6 +1,7 @@
 package sut
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,16 +26,21 @@ const (
 
 // door is what every shop has, however it came to run: the way in past all links.
 type door struct {
-	system scenarios.System
-	base   *url.URL // of the shop itself
-	dir    string   // that the probes' files are relative to
-	clock  history.Clock
-	client *http.Client
+	system  scenarios.System
+	base    *url.URL // of the shop itself
+	dir     string   // that the probes' files are relative to
+	clock   history.Clock
+	client  *http.Client
+	facts   scenarios.Values // what the shop was started with
+	secrets scenarios.Secrets
+	learned map[string]string // what configure captured
 }
 
 func newDoor(config Config, base *url.URL, dir string) door {
+	port, _ := strconv.Atoi(base.Port()) // of an address without one, nothing that could name it
 	return door{
 		system: config.System, base: base, dir: dir, clock: config.Clock,
+		facts: templateValues(config, port, dir), secrets: config.Secrets,
 		client: &http.Client{
 			// A proxy from the environment, or a redirect, would lead elsewhere than to the shop. A connection kept alive
 			// would be one to a process that has been killed since.
@@ -87,22 +94,59 @@ func (d *door) ready(ctx context.Context, gone func() error) error {
 	}
 }
 
+// Values are what the steps that configure the shop may name.
+func (d *door) Values() scenarios.Values { return d.facts }
+
+// Learn keeps what those steps captured, for jobs and probes.
+func (d *door) Learn(captured map[string]string) { d.learned = captured }
+
+// values are what jobs and probes may name: a map of the caller's own.
+func (d *door) values() scenarios.Values {
+	values := d.secrets.Values()
+	for name, value := range d.learned {
+		values[name] = value
+	}
+	return values
+}
+
 // RunJob makes the shop run one of its own jobs.
 func (d *door) RunJob(ctx context.Context, job scenarios.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	if _, err := d.ask(ctx, http.MethodPost, job.Post); err != nil {
+	path, err := scenarios.Expand(job.Post, d.values())
+	if err != nil {
+		return fmt.Errorf("job %s: %w", job.Name, err)
+	}
+	header, err := expandAll(job.Header, d.values())
+	if err != nil {
+		return fmt.Errorf("job %s: %w", job.Name, err)
+	}
+	if _, err := d.send(ctx, http.MethodPost, d.at(path), header, nil); err != nil {
 		return fmt.Errorf("job %s: %w", job.Name, err)
 	}
 	return nil
 }
 
-// ask makes a request to the shop itself. Any answer but 2xx is an error.
-func (d *door) ask(ctx context.Context, method, path string) (body []byte, err error) {
-	target := strings.TrimSuffix(d.base.String(), "/") + path
-	request, err := http.NewRequestWithContext(ctx, method, target, nil)
+// at is a path of the shop itself.
+func (d *door) at(path string) string { return strings.TrimSuffix(d.base.String(), "/") + path }
+
+// ask makes a request without a body to the shop itself.
+func (d *door) ask(ctx context.Context, method, path string) ([]byte, error) {
+	return d.send(ctx, method, d.at(path), nil, nil)
+}
+
+// send makes a request. Any answer but 2xx is an error, and no error has a secret in it.
+func (d *door) send(ctx context.Context, method, target string, header map[string]string, content []byte) (body []byte, err error) {
+	defer func() { err = d.secrets.Error(err) }()
+	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(content))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, target, err)
+	}
+	if content != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
 	}
 	answer, err := d.client.Do(request)
 	if err != nil {

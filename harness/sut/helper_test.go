@@ -74,6 +74,10 @@ func playShop() {
 	})
 	serve.HandleFunc("POST /jobs/reconcile", func(w http.ResponseWriter, _ *http.Request) { fmt.Println("reconciled") })
 	serve.HandleFunc("GET /books", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(os.Getenv("BOOKS"))) })
+	serve.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) {
+		text, _ := os.ReadFile(os.Getenv("CONFIG"))
+		_, _ = w.Write(text)
+	})
 	serve.HandleFunc("GET /environment", func(w http.ResponseWriter, _ *http.Request) {
 		dir, _ := os.Getwd()
 		_ = json.NewEncoder(w).Encode(map[string]any{"env": os.Environ(), "dir": dir, "args": os.Args[2:]})

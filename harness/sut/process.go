@@ -2,6 +2,7 @@ package sut
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -27,7 +28,8 @@ const (
 // process is a shop that we start as a child process.
 type process struct {
 	door
-	node *node
+	node  *node
+	files files // that we wrote for it
 }
 
 func startProcess(ctx context.Context, config Config) (Shop, error) {
@@ -45,12 +47,16 @@ func startProcess(ctx context.Context, config Config) (Shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := environment(launch.Env, values)
+	env, err := environment(launch.Env, withSecrets(values, config.Secrets))
+	if err != nil {
+		return nil, err
+	}
+	files, err := writeFiles(dir, launch.Files, withSecrets(values, config.Secrets))
 	if err != nil {
 		return nil, err
 	}
 	address := net.JoinHostPort(listenHost, strconv.Itoa(port))
-	shop := &process{door: newDoor(config, &url.URL{Scheme: "http", Host: address}, dir)}
+	shop := &process{door: newDoor(config, &url.URL{Scheme: "http", Host: address}, dir), files: files}
 	shop.node = &node{
 		name: config.System.Name, argv: argv, env: env, dir: dir, runDir: config.RunDir,
 		stop: time.Duration(launch.Stop), record: config.Record, up: shop.ready,
@@ -59,7 +65,7 @@ func startProcess(ctx context.Context, config Config) (Shop, error) {
 		shop.node.stop = stopWithin
 	}
 	if err := shop.node.launch(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, files.remove())
 	}
 	return shop, nil
 }
@@ -105,6 +111,13 @@ func templateValues(config Config, port int, dir string) scenarios.Values {
 		values["channel."+name] = told
 	}
 	return values
+}
+
+// withSecrets are values that may stand in the shop's environment, and nowhere where others could read them.
+func withSecrets(values scenarios.Values, secrets scenarios.Secrets) scenarios.Values {
+	all := secrets.Values()
+	maps.Copy(all, values)
+	return all
 }
 
 // command fills in the command. A program given by a relative path lies beside the system file, wherever it runs.
@@ -158,7 +171,7 @@ func (p *process) Ready(ctx context.Context) error { return p.node.ready(ctx) }
 
 // Stop ends the process.
 func (p *process) Stop(ctx context.Context) error {
-	if err := p.node.shutdown(ctx); err != nil {
+	if err := errors.Join(p.node.shutdown(ctx), p.files.remove()); err != nil {
 		return fmt.Errorf("stop the shop: %w", err)
 	}
 	return nil

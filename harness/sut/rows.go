@@ -2,6 +2,7 @@ package sut
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -34,31 +35,77 @@ func columnsOf(table history.Table) []string {
 }
 
 // into sets rows to what a probe answered, sorted by their fields in order, of which the first are the key. A column
-// that is missing is zero; one that is not known is an error, because it is a misspelt one.
+// that is missing is zero; one that is not known is an error, because it is a misspelt one. Of values that do not fit,
+// each column is told once, so that a mapping comes right in few tries.
 func into[T any](rows *[]T, answer raw) error {
-	known := columns(reflect.TypeFor[T]())
-	fields := make([]int, len(answer.columns))
-	for i, column := range answer.columns {
-		if fields[i] = slices.Index(known, column); fields[i] < 0 {
-			return fmt.Errorf("unknown column %q: want one of %s", column, strings.Join(known, ", "))
-		}
-		if slices.Contains(answer.columns[:i], column) {
-			return fmt.Errorf("column %q is there twice", column)
-		}
+	fields, err := fieldsFor(reflect.TypeFor[T](), answer.columns)
+	if err != nil {
+		return err
 	}
 	var result []T
+	misfits := make([]misfit, len(fields))
 	for number, values := range answer.rows {
 		var row T
 		for i, value := range values {
 			if err := set(reflect.ValueOf(&row).Elem().Field(fields[i]), value); err != nil {
-				return fmt.Errorf("row %d, column %s: %w", number+1, answer.columns[i], err)
+				misfits[i].add(number+1, err)
 			}
 		}
 		result = append(result, row)
 	}
+	var faults []string
+	for i, misfit := range misfits {
+		if misfit.first != "" {
+			faults = append(faults, misfit.describe(answer.columns[i]))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.New(strings.Join(faults, "; "))
+	}
 	slices.SortFunc(result, func(a, b T) int { return compare(reflect.ValueOf(a), reflect.ValueOf(b)) })
 	*rows = result
 	return nil
+}
+
+// fieldsFor finds the field of each column.
+func fieldsFor(row reflect.Type, answered []string) ([]int, error) {
+	known := columns(row)
+	fields := make([]int, len(answered))
+	var faults []string
+	for i, column := range answered {
+		if fields[i] = slices.Index(known, column); fields[i] < 0 {
+			faults = append(faults, fmt.Sprintf("unknown column %q: want one of %s", column, strings.Join(known, ", ")))
+		}
+		if slices.Contains(answered[:i], column) {
+			faults = append(faults, fmt.Sprintf("column %q is there twice", column))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.New(strings.Join(faults, "; "))
+	}
+	return fields, nil
+}
+
+// misfit is what does not fit in one column.
+type misfit struct {
+	first string
+	more  int
+}
+
+func (m *misfit) add(row int, err error) {
+	if m.first != "" {
+		m.more++
+		return
+	}
+	m.first = fmt.Sprintf("row %d, column %%s: %v", row, err)
+}
+
+func (m *misfit) describe(column string) string {
+	text := strings.Replace(m.first, "%s", column, 1)
+	if m.more > 0 {
+		text += fmt.Sprintf(" (and %d rows like it)", m.more)
+	}
+	return text
 }
 
 // set puts a value from a database or from JSON into a field, which is a string or an int64. NULL is zero.
@@ -144,20 +191,51 @@ func (m mapping) of(state string) (string, bool) {
 	return state, len(m.own)+len(m.shared) == 0 && slices.Contains(m.canonical, state)
 }
 
-// mapStates maps the state of each row. What is mapped to nothing is an error that lists all of it.
-func mapStates[T any](rows []T, states mapping, state func(*T) *string) error {
-	unmapped := map[string]bool{}
-	for i := range rows {
-		field := state(&rows[i])
-		canonical, ok := states.of(*field)
-		if !ok {
-			unmapped[strconv.Quote(*field)] = true
-		}
-		*field = canonical
+func (m mapping) has(state string) bool {
+	_, ok := m.of(state)
+	return ok
+}
+
+// withStates sets rows whose states are mapped. What does not fit and what is mapped to nothing are told together.
+func withStates[T any](rows *[]T, answer raw, states mapping, state func(*T) *string) error {
+	var result []T
+	err := errors.Join(into(&result, answer), states.check(answer))
+	if err != nil {
+		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	if len(unmapped) > 0 {
-		return fmt.Errorf("the states %s are mapped to nothing: map them, under states, to %s",
-			strings.Join(slices.Sorted(maps.Keys(unmapped)), ", "), strings.Join(states.canonical, ", "))
+	for i := range result {
+		field := state(&result[i])
+		*field, _ = states.of(*field)
 	}
+	*rows = result
 	return nil
+}
+
+// check looks for states that are mapped to nothing. The error lists all of them, and what is mapped.
+func (m mapping) check(answer raw) error {
+	column := slices.Index(answer.columns, "state")
+	if column < 0 && len(answer.rows) > 0 {
+		return errors.New(`no column "state": want the row's state, as the shop calls it`)
+	}
+	unmapped := map[string]int{}
+	for _, row := range answer.rows {
+		if told := asText(row[column]); !m.has(told) {
+			unmapped[told]++
+		}
+	}
+	if len(unmapped) == 0 {
+		return nil
+	}
+	var seen, mapped []string
+	for _, state := range slices.Sorted(maps.Keys(unmapped)) {
+		seen = append(seen, fmt.Sprintf("%q (%d rows)", state, unmapped[state]))
+	}
+	all := map[string]string{}
+	maps.Copy(all, m.shared)
+	maps.Copy(all, m.own)
+	for _, state := range slices.Sorted(maps.Keys(all)) {
+		mapped = append(mapped, state+" → "+all[state])
+	}
+	return fmt.Errorf("the states %s are mapped to nothing: map them, under states, to %s (mapped so far: %s)",
+		strings.Join(seen, ", "), strings.Join(m.canonical, ", "), cmp.Or(strings.Join(mapped, ", "), "none"))
 }

@@ -25,6 +25,7 @@ type Config struct {
 	Links     map[string]string // "shop->channel" → the http URL that the shop must use
 	Channel   map[string]string // what the shop is told of the channel, as {{ channel.<name> }}
 	Sinks     map[string]string // name → URL
+	Secrets   scenarios.Secrets // what the system's templates name
 	Self      string            // path of our own binary, for the command "paystorm"
 }
 
@@ -40,6 +41,10 @@ type Shop interface {
 	Nodes() []Node
 	// Ready waits until the shop answers that it is up, for at most the time that the system file gives it.
 	Ready(context.Context) error
+	// Values are what the steps that configure the shop may name: its address and what it was started with.
+	Values() scenarios.Values
+	// Learn takes what those steps captured, which jobs and probes may name.
+	Learn(captured map[string]string)
 	// Read reads the books once. A probe that fails is in Reading.Errors; the error says that nothing could be tried.
 	Read(ctx context.Context, label string) (history.Reading, error)
 	// ReadAgreed reads the books at the given interval until two readings in a row are equal, or until the time is up:
@@ -79,8 +84,12 @@ func Launchers() []Launcher {
 	}
 }
 
-// Start starts the shop in the way that its system file names. It does not wait until the shop is ready.
+// Start starts the shop in the way that its system file names, or finds the one that runs. It does not wait until the shop
+// is ready. A system that leads beyond this machine without leave is refused, whoever calls.
 func Start(ctx context.Context, config Config) (Shop, error) {
+	if _, err := config.System.Targets(config.Secrets); err != nil {
+		return nil, fmt.Errorf("system %s: %w", config.System.Name, config.Secrets.Error(err))
+	}
 	for _, launcher := range Launchers() {
 		if launcher.wants(config.System.Launch) {
 			shop, err := launcher.start(ctx, config)

@@ -115,7 +115,7 @@ func (w *world) open(t testing.TB) {
 	if err := w.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Open(w.clock.Now()); err != nil {
+	if err := w.Open(w.clock.Now(), load.Given{}); err != nil {
 		t.Fatal(err)
 	}
 }

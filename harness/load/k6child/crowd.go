@@ -37,7 +37,7 @@ type crowd struct {
 
 // opening is what came through the gate.
 type opening struct {
-	at  history.Time
+	load.Opening
 	err error
 }
 
@@ -56,8 +56,9 @@ func (c *crowd) waitAtGate(ctx context.Context) error {
 		if opened.err != nil {
 			return opened.err
 		}
+		c.runner.Give(opened.Given)
 		select {
-		case <-time.After(opened.at.Sub(c.clock.Now())):
+		case <-time.After(opened.At.Sub(c.clock.Now())):
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

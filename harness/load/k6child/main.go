@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -100,8 +98,9 @@ func readGate(gate io.Reader) <-chan opening {
 			opened <- opening{err: errGateShut}
 			return
 		}
-		at, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-		opened <- opening{at: history.Time(at), err: err}
+		var told opening
+		told.err = json.Unmarshal([]byte(line), &told.Opening)
+		opened <- told
 	}()
 	return opened
 }

@@ -1,0 +1,34 @@
+package load
+
+import (
+	"maps"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+// Given is what buyers need to know beside the plan: it is known only once the shop is up, and no file of a run may hold
+// the secrets. It reaches the child through its gate.
+type Given struct {
+	Captured map[string]string            `json:"captured,omitempty"` // by the steps that configured the shop
+	Items    map[string]map[string]string `json:"items,omitempty"`    // SKU → what its set-up captured
+	Secrets  scenarios.Secrets            `json:"secrets"`
+}
+
+// Opening is what the parent says through the gate.
+type Opening struct {
+	At    history.Time `json:"at_ns"` // the storm's time zero
+	Given Given        `json:"given"`
+}
+
+// values are what templates may name of all this for an item. They are a map of the caller's own.
+func (g Given) values(item scenarios.Item) scenarios.Values {
+	values := g.Secrets.Values()
+	for _, captured := range []map[string]string{g.Captured, g.Items[item.SKU]} {
+		for name, value := range captured {
+			values[name] = value
+		}
+	}
+	maps.Copy(values, item.Values())
+	return values
+}
