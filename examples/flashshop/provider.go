@@ -92,6 +92,8 @@ type notification struct {
 	Order   string  // "" where the provider does not know it; the payment's number tells it then
 	Payment payment // its State is "" if that has not changed
 	Refund  *refund // of a message about a refund
+	// Disputed says that the payer wants the money back from the provider.
+	Disputed bool
 }
 
 // refusal is a definite no of the provider. Any other error of a call leaves it unknown whether the call took effect.

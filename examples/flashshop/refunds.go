@@ -24,7 +24,11 @@ const (
 
 	selectClaim  = `SELECT refund_no, order_id, payment_id, amount_minor, currency, state, reason, nth, accepted FROM refunds `
 	claimByNo    = selectClaim + `WHERE refund_no = ?`
-	claimOfOrder = selectClaim + `WHERE order_id = ? AND payment_id = ? ORDER BY nth DESC LIMIT 1`
+	claimOfOrder = selectClaim + `WHERE order_id = ? AND payment_id = ? AND reason <> '` + reasonProvider + `' ORDER BY nth DESC LIMIT 1`
+
+	// allIsBack says of a payment whether its refunds have given back all that it brought.
+	allIsBack = `(SELECT captured_minor <= COALESCE(
+		(SELECT SUM(amount_minor) FROM refunds WHERE payment_id = p.id AND state = 'DONE'), 0) FROM payments p WHERE id = ?)`
 )
 
 func scanClaim(rows *sql.Rows, c *claim) error {
@@ -90,7 +94,7 @@ func (s *shop) pursue(ctx context.Context, number string) error {
 		switch {
 		case asked == nil:
 			err = s.store.write(ctx, func(ctx context.Context, t tx) error {
-				return s.learnRefund(ctx, t, number, told.State)
+				return s.learnRefund(ctx, t, c.Number, told)
 			})
 		case errors.Is(asked, errUnrefundable):
 			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.giveUp(ctx, t, c) })
@@ -114,7 +118,7 @@ func (s *shop) ask(ctx context.Context, c claim) (refund, error) {
 	}
 	if c.Accepted {
 		told, err := s.provider.refundState(ctx, c.Number, p)
-		if !errors.Is(err, errUnknownRefund) {
+		if !errors.Is(err, errUnknownRefund) || c.Reason == reasonProvider {
 			return told, err
 		}
 	}
@@ -122,32 +126,40 @@ func (s *shop) ask(ctx context.Context, c claim) (refund, error) {
 }
 
 func (s *shop) postponeRefund(ctx context.Context, number string) error {
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
-		_, err := t.exec(ctx, `UPDATE refunds SET next_at = ? WHERE refund_no = ? AND state = 'PENDING'`,
-			s.now().Add(s.refundRetry).UnixMilli(), number)
-		return err
-	})
+	return s.store.write(ctx, func(ctx context.Context, t tx) error { return s.postpone(ctx, t, number) })
 }
 
-// learnRefund books how the provider says a refund stands. One that failed is issued again under a new number.
-func (s *shop) learnRefund(ctx context.Context, t tx, number, state string) error {
+func (s *shop) postpone(ctx context.Context, t tx, number string) error {
+	_, err := t.exec(ctx, `UPDATE refunds SET next_at = ? WHERE refund_no = ? AND state = 'PENDING'`,
+		s.now().Add(s.refundRetry).UnixMilli(), number)
+	return err
+}
+
+// learnRefund books how the provider says a refund stands. One that failed is issued again under a new number, unless it
+// was the provider's own idea.
+func (s *shop) learnRefund(ctx context.Context, t tx, number string, told refund) error {
 	c, found, err := one(ctx, t, scanClaim, claimByNo, number)
 	if err != nil || !found || c.State != pending {
 		return err
 	}
 	retryAt := s.now().Add(s.refundRetry).UnixMilli()
-	switch state {
+	switch told.State {
 	case refundSucceeded:
-		if _, err := t.exec(ctx, `UPDATE refunds SET state = 'DONE', accepted = 1, next_at = 0 WHERE refund_no = ?`, number); err != nil {
+		if _, err := t.exec(ctx, `UPDATE refunds SET state = 'DONE', accepted = 1, next_at = 0,
+			amount_minor = CASE amount_minor WHEN 0 THEN ? ELSE amount_minor END WHERE refund_no = ?`,
+			told.AmountMinor, number); err != nil {
 			return err
 		}
-		return s.settle(ctx, t, c.Order)
+		return s.settle(ctx, t, c)
 	case refundFailed:
 		if c.Nth >= maxRefunds {
 			return s.giveUp(ctx, t, c)
 		}
 		if _, err := t.exec(ctx, `UPDATE refunds SET state = 'FAILED', next_at = 0 WHERE refund_no = ?`, number); err != nil {
 			return err
+		}
+		if c.Reason == reasonProvider {
+			return nil
 		}
 		c.Nth++
 		return s.owe(ctx, t, c, retryAt)
@@ -157,14 +169,48 @@ func (s *shop) learnRefund(ctx context.Context, t tx, number, state string) erro
 	}
 }
 
-// settle makes an order REFUNDED when it owes nothing any more, and puts units that had been sold back on sale.
-func (s *shop) settle(ctx context.Context, t tx, id string) error {
+// hearOfRefund books a message about a refund. One whose number the shop never gave was started by the provider itself,
+// and is followed like any other; with some providers only a query tells its amount.
+func (s *shop) hearOfRefund(ctx context.Context, t tx, o order, p payment, told refund) error {
+	c, found, err := one(ctx, t, scanClaim, claimByNo, told.Number)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if _, known, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND state = 'succeeded'`, p.ID); err != nil {
+			return err
+		} else if !known {
+			return no(http.StatusConflict, "NOT_YET") // it is sent again, and by then the payment is known
+		}
+		if _, err := t.exec(ctx, `INSERT INTO refunds(refund_no, order_id, payment_id, amount_minor, currency, reason, accepted,
+			next_at) VALUES(?, ?, ?, ?, ?, ?, 1, ?)`,
+			told.Number, o.ID, p.ID, told.AmountMinor, o.Currency, reasonProvider, s.now().UnixMilli()); err != nil {
+			return err
+		}
+		c = claim{Order: o.ID, Minor: told.AmountMinor}
+	}
+	if c.Order != o.ID || c.Minor != told.AmountMinor {
+		return nil
+	}
+	return s.learnRefund(ctx, t, told.Number, told)
+}
+
+// settle is what a refund that has succeeded means for its order. One that owed it is REFUNDED when it owes nothing any
+// more. One that the provider has refunded unasked is REFUNDED if all of its money is back, and else a person's matter.
+// Units that had been sold go back on sale.
+func (s *shop) settle(ctx context.Context, t tx, c claim) error {
+	if c.Reason == reasonProvider {
+		if _, err := t.exec(ctx, `UPDATE orders SET reason = ?, state = CASE WHEN `+allIsBack+` THEN 'REFUNDING' ELSE 'REVIEW' END
+			WHERE id = ? AND state = 'PAID' AND payment_id = ?`, reasonProvider, c.Payment, c.Order, c.Payment); err != nil {
+			return err
+		}
+	}
 	changed, err := t.exec(ctx, `UPDATE orders SET state = 'REFUNDED' WHERE id = ? AND state = 'REFUNDING'
-		AND NOT EXISTS (SELECT 1 FROM refunds WHERE order_id = orders.id AND state = 'PENDING')`, id)
+		AND NOT EXISTS (SELECT 1 FROM refunds WHERE order_id = orders.id AND state = 'PENDING')`, c.Order)
 	if err != nil || changed == 0 {
 		return err
 	}
-	o, _, err := one(ctx, t, scanOrder, orderByID, id)
+	o, _, err := one(ctx, t, scanOrder, orderByID, c.Order)
 	if err != nil || o.Payment == "" {
 		return err
 	}
@@ -172,21 +218,28 @@ func (s *shop) settle(ctx context.Context, t tx, id string) error {
 	return err
 }
 
-// giveUp hands an order to a person whose money the provider will not give back. One that is still being closed waits
-// until it is: its units are held, and a person could do nothing about that.
+// giveUp ends a refund that the provider will not make. If that is because all is back already, there is nothing more to
+// do. Else a person gets the order, once it is not being closed any more: until then its units are held, and a person could
+// do nothing about that.
 func (s *shop) giveUp(ctx context.Context, t tx, c claim) error {
-	retryAt := s.now().Add(s.refundRetry).UnixMilli()
-	handed, err := t.exec(ctx, `UPDATE orders SET state = 'REVIEW', reason = ? WHERE id = ? AND state <> 'PENDING'`,
-		reasonRefund, c.Order)
+	_, back, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND `+allIsBack, c.Payment, c.Payment)
 	if err != nil {
 		return err
 	}
-	if handed == 0 {
-		_, err = t.exec(ctx, `UPDATE refunds SET next_at = ? WHERE refund_no = ?`, retryAt, c.Number)
+	if !back {
+		handed, err := t.exec(ctx, `UPDATE orders SET state = 'REVIEW', reason = CASE state WHEN 'REVIEW' THEN reason ELSE ? END
+			WHERE id = ? AND state <> 'PENDING'`, reasonRefund, c.Order)
+		if err != nil {
+			return err
+		}
+		if handed == 0 {
+			return s.postpone(ctx, t, c.Number)
+		}
+	}
+	if _, err = t.exec(ctx, `UPDATE refunds SET state = 'FAILED', next_at = 0 WHERE refund_no = ?`, c.Number); err != nil || !back {
 		return err
 	}
-	_, err = t.exec(ctx, `UPDATE refunds SET state = 'FAILED', next_at = 0 WHERE refund_no = ?`, c.Number)
-	return err
+	return s.settle(ctx, t, c)
 }
 
 // forget is what D16 does about a refund that was not answered.

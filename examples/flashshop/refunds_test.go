@@ -1,6 +1,7 @@
 package flashshop
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -141,4 +142,98 @@ func TestCreateTimeoutWithD16(t *testing.T) {
 			t.Errorf("%d payments open, want the one it has forgotten", open)
 		}
 	}
+}
+
+// A refund whose number the shop never gave: the provider, or a person at its console, has made it.
+func TestRefundThatTheProviderStarted(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name          string
+		amounts       []int64
+		state, reason string
+		sold          int64
+	}{
+		{"of all", []int64{10000}, refunded, reasonProvider, 0},
+		{"of a part", []int64{4000}, review, reasonProvider, 1},
+		{"of all in two parts: a person has it already", []int64{4000, 6000}, review, reasonProvider, 1},
+		{"of all, but it failed", []int64{0}, paid, "", 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, quick)
+			id, pay := o.paid()
+			for nth, minor := range row.amounts {
+				number, state := fmt.Sprint("console-", nth), refundSucceeded
+				if minor == 0 {
+					minor, state = 10000, refundFailed
+				}
+				o.channel.mu.Lock()
+				o.channel.refunds[number] = &standardRefund{ID: number, RefundNo: number, AmountMinor: minor, State: state}
+				o.channel.refunded[number] = pay
+				o.channel.mu.Unlock()
+				for range 2 {
+					if status := o.channel.deliver(o.channel.refundMessage(number, state)); status != http.StatusNoContent {
+						t.Errorf("answered %d", status)
+					}
+				}
+			}
+			o.wantState(id, row.state)
+			if _, answer := o.do(http.MethodGet, "/orders/"+id, nil); fmt.Sprint(answer["reason"]) != row.reason && row.reason != "" {
+				t.Errorf("reason %v", answer["reason"])
+			}
+			o.wantStock(stock-row.sold, 0, row.sold)
+			if n := o.number(`SELECT count(*) FROM refunds`); n != int64(len(row.amounts)) || o.channel.called(opRefund) != 0 {
+				t.Errorf("%d refunds in the books, %d asked for", n, o.channel.called(opRefund))
+			}
+			if row.state == paid { // and the buyer can still have it back
+				o.channel.ended = func(string, int) string { return refundSucceeded }
+				o.post("/orders/"+id+"/refunds", nil)
+				o.becomes(id, refunded)
+			}
+		})
+	}
+}
+
+// The provider refunds while the shop is about to: the shop's own refund is refused, and nothing is owed any more.
+func TestRefundThatIsDoneAlready(t *testing.T) {
+	t.Parallel()
+	o := open(t, quick)
+	id, pay := o.paid()
+	o.channel.goesWrong(func(op string, _ int) fault {
+		if op == opRefund {
+			return fault{refuse: http.StatusServiceUnavailable}
+		}
+		return fault{}
+	})
+	o.post("/orders/"+id+"/refunds", nil)
+	o.channel.mu.Lock()
+	o.channel.refunds["console"] = &standardRefund{ID: "console", RefundNo: "console", AmountMinor: 10000, State: refundSucceeded}
+	o.channel.refunded["console"] = pay
+	o.channel.mu.Unlock()
+	o.channel.deliver(o.channel.refundMessage("console", refundSucceeded))
+	o.wantState(id, refunding)
+	o.channel.goesWrong(nil)
+	o.becomes(id, refunded)
+	o.wantStock(stock, 0, 0)
+}
+
+// A refund of a payment that the shop does not know to be paid yet is told again.
+func TestRefundBeforeItsPayment(t *testing.T) {
+	t.Parallel()
+	o := open(t, settings{})
+	id, pay := o.order()
+	c := o.channel.take(pay, 0)
+	o.channel.mu.Lock()
+	o.channel.refunds["console"] = &standardRefund{ID: "console", RefundNo: "console", AmountMinor: 10000, State: refundSucceeded}
+	o.channel.refunded["console"] = pay
+	o.channel.mu.Unlock()
+	gone := o.channel.refundMessage("console", refundSucceeded)
+	if status := o.channel.deliver(gone); status != http.StatusConflict {
+		t.Errorf("answered %d before the payment is known, want 409", status)
+	}
+	o.channel.deliver(o.channel.message("payment.succeeded", c))
+	if status := o.channel.deliver(gone); status != http.StatusNoContent {
+		t.Errorf("answered %d", status)
+	}
+	o.wantState(id, refunded)
 }

@@ -74,4 +74,6 @@ const (
 	reasonBuyer     = "buyer"
 	reasonFailed    = "payment_failed"
 	reasonRefund    = "refund_failed"
+	reasonProvider  = "refunded_by_provider"
+	reasonDispute   = "dispute"
 )
