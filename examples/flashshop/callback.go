@@ -42,6 +42,9 @@ func (s *shop) read(w http.ResponseWriter, r *http.Request) (notification, error
 	if err != nil {
 		return n, err
 	}
+	if n.Payment.ID == "" { // authentic, and about something else
+		return n, nil
+	}
 	if n.Order == "" {
 		if n.Order, err = s.orderOf(r.Context(), n.Payment.ID); err != nil {
 			return n, err
@@ -65,6 +68,9 @@ func (s *shop) orderOf(ctx context.Context, payment string) (string, error) {
 
 // apply books a notification in one transaction. One that was applied before is acknowledged and changes nothing.
 func (s *shop) apply(ctx context.Context, n notification) error {
+	if n.Payment.ID == "" {
+		return nil
+	}
 	if s.defects.has("D02") {
 		return s.checkThenAct(ctx, n)
 	}
@@ -81,13 +87,12 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 	if !found {
 		return no(http.StatusNotFound, "UNKNOWN_ORDER")
 	}
-	if owner, found, err := one(ctx, t, value[string], `SELECT order_id FROM payments WHERE id = ?`, n.Payment.ID); err != nil {
+	if tied, err := tied(ctx, t, o.ID, n.Payment.ID); err != nil {
 		return err
-	} else if found && owner != o.ID {
-		if s.defects.has("D11") && o.State == pending { // whose payment it is was never asked
-			return s.pay(ctx, t, o, n.Payment)
-		}
+	} else if !tied && !s.defects.has("D11") {
 		return no(http.StatusUnprocessableEntity, "NOT_OURS")
+	} else if !tied && o.State == pending { // D11
+		return s.pay(ctx, t, o, n.Payment)
 	}
 	outcome := "applied"
 	right := n.Payment.CapturedMinor == o.Amount && n.Payment.Currency == o.Currency || s.defects.has("D10")
@@ -112,6 +117,16 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 	}
 	n.Payment.AmountMinor = o.Amount
 	return s.actOnPayment(ctx, t, o, n.Payment)
+}
+
+// tied says whether the payment is one that was made for the order: the shop knows it, or waits for the answer that will
+// tell of it.
+func tied(ctx context.Context, t tx, order, payment string) (bool, error) {
+	tied, _, err := one(ctx, t, value[bool], `SELECT CASE WHEN EXISTS (SELECT 1 FROM payments WHERE id = ?)
+		THEN EXISTS (SELECT 1 FROM payments WHERE id = ? AND order_id = ?)
+		ELSE EXISTS (SELECT 1 FROM attempts WHERE order_id = ? AND (idempotency_key = ? OR state <> 'DONE')) END`,
+		payment, payment, order, order, payment)
+	return tied, err
 }
 
 func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error {

@@ -1,9 +1,8 @@
 package flashshop
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 const (
@@ -43,9 +40,10 @@ type fault struct {
 
 type charge struct{ standardPayment }
 
-// fakeChannel speaks the standard dialect's merchant API. A test pays at it, and says what goes wrong.
+// fakeChannel is a payment provider, in the tongue of one. A test pays at it, and says what goes wrong.
 type fakeChannel struct {
 	t      testing.TB
+	tongue tongue
 	server *httptest.Server
 
 	mu       sync.Mutex
@@ -53,7 +51,7 @@ type fakeChannel struct {
 	seq      int
 	charges  []*charge
 	keys     map[string]string // idempotency key → payment id, or refund number
-	bodies   map[string]string
+	drafts   map[string]string // idempotency key → what it is bound to
 	refunds  map[string]*standardRefund
 	refunded map[string]string // refund number → payment id
 	calls    map[string]int    // how often each operation was asked for
@@ -63,19 +61,29 @@ type fakeChannel struct {
 	mails    []string
 }
 
-func newFakeChannel(t testing.TB) *fakeChannel {
+// tongue is how a provider speaks. The fake behind it knows only what all have in common.
+type tongue interface {
+	// configure sets what a shop of this provider needs in its environment.
+	configure(f *fakeChannel, env map[string]string)
+	routes(f *fakeChannel, mux *http.ServeMux)
+	// fail answers a request that was refused before it was processed, or with one of the fake's codes.
+	fail(w http.ResponseWriter, status int, code string)
+	// callback is the request that tells the shop of a message, signed under the message's secret.
+	callback(f *fakeChannel, m message) (*http.Request, error)
+	// addressed says whether a message is posted to the address of its order.
+	addressed() bool
+	// acknowledged says whether the shop has accepted a message.
+	acknowledged(status int, body string) bool
+}
+
+func newFakeChannel(t testing.TB, speaks tongue) *fakeChannel {
 	t.Helper()
 	f := &fakeChannel{
-		t: t, keys: map[string]string{}, bodies: map[string]string{}, refunds: map[string]*standardRefund{},
+		t: t, tongue: speaks, keys: map[string]string{}, drafts: map[string]string{}, refunds: map[string]*standardRefund{},
 		refunded: map[string]string{}, calls: map[string]int{},
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/payments", f.route(opCreate, f.create))
-	mux.HandleFunc("GET /v1/payments", f.route(opList, f.list))
-	mux.HandleFunc("GET /v1/payments/{id}", f.route(opQuery, f.query))
-	mux.HandleFunc("POST /v1/payments/{id}/close", f.route(opClose, f.close))
-	mux.HandleFunc("POST /v1/refunds", f.route(opRefund, f.refund))
-	mux.HandleFunc("GET /v1/refunds/{no}", f.route(opRefundQuery, f.queryRefund))
+	speaks.routes(f, mux)
 	mux.HandleFunc("POST /mail", func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		f.mu.Lock()
@@ -87,15 +95,6 @@ func newFakeChannel(t testing.TB) *fakeChannel {
 	return f
 }
 
-type reply struct {
-	status int
-	body   any
-}
-
-func wrong(status int, code string) reply {
-	return reply{status, map[string]any{"error": map[string]string{"code": code, "message": code}}}
-}
-
 // goesWrong scripts what goes wrong from now on; nil is nothing.
 func (f *fakeChannel) goesWrong(script func(op string, nth int) fault) {
 	f.mu.Lock()
@@ -103,68 +102,61 @@ func (f *fakeChannel) goesWrong(script func(op string, nth int) fault) {
 	f.script = script
 }
 
-func (f *fakeChannel) route(op string, work func(*http.Request, []byte, fault) reply) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		f.mu.Lock()
-		f.calls[op]++
-		var bad fault
-		if f.script != nil {
-			bad = f.script(op, f.calls[op])
-		}
-		f.mu.Unlock()
-		if bad.refuse != 0 {
-			f.answer(w, wrong(bad.refuse, "unavailable"))
-			return
-		}
-		out := work(r, body, bad)
-		switch {
-		case bad.hang:
-			<-r.Context().Done()
-		case bad.lose:
-			panic(http.ErrAbortHandler)
-		default:
-			f.answer(w, out)
-		}
+// serve answers a request by what work makes of it: an answer, or the fake's code for why not.
+func (f *fakeChannel) serve(w http.ResponseWriter, r *http.Request, op string, work func(fault) (answer func(), code string)) {
+	f.mu.Lock()
+	f.calls[op]++
+	var bad fault
+	if f.script != nil {
+		bad = f.script(op, f.calls[op])
+	}
+	f.mu.Unlock()
+	if bad.refuse != 0 {
+		f.tongue.fail(w, bad.refuse, "unavailable")
+		return
+	}
+	answer, code := work(bad)
+	switch {
+	case bad.hang:
+		<-r.Context().Done()
+	case bad.lose:
+		panic(http.ErrAbortHandler)
+	case code != "":
+		f.tongue.fail(w, codes[code], code)
+	default:
+		answer()
 	}
 }
 
-func (f *fakeChannel) answer(w http.ResponseWriter, out reply) {
-	w.WriteHeader(out.status)
-	_ = json.NewEncoder(w).Encode(out.body)
+// codes are the fake's reasons for a definite no, with their HTTP status where that has a meaning.
+var codes = map[string]int{
+	"invalid_request": http.StatusBadRequest, "idempotency_mismatch": http.StatusConflict,
+	"payment_not_found": http.StatusNotFound, "payment_succeeded": http.StatusConflict,
+	"payment_not_succeeded": http.StatusConflict, "refund_exceeds_capture": http.StatusConflict,
+	"refund_not_found": http.StatusNotFound,
 }
 
-func (f *fakeChannel) create(r *http.Request, body []byte, _ fault) reply {
-	var in struct {
-		Order     string `json:"order"`
-		Amount    int64  `json:"amount_minor"`
-		Currency  string `json:"currency"`
-		NotifyURL string `json:"notify_url"`
-	}
-	if err := json.Unmarshal(body, &in); err != nil || in.NotifyURL != shopName+"/callbacks/standard/"+in.Order {
-		return wrong(http.StatusBadRequest, "invalid_request")
-	}
-	key := r.Header.Get("Idempotency-Key")
+// create makes a payment, once for each key. It is known by id, or by a number of the fake's.
+func (f *fakeChannel) create(key, bound, id string, p standardPayment) (standardPayment, string) {
 	f.mu.Lock()
 	if id, ok := f.keys[key]; ok {
 		defer f.mu.Unlock()
-		if f.bodies[key] != string(body) {
-			return wrong(http.StatusConflict, "idempotency_mismatch")
+		if f.drafts[key] != bound {
+			return standardPayment{}, "idempotency_mismatch"
 		}
-		return reply{http.StatusCreated, f.charge(id).standardPayment}
+		return f.charge(id).standardPayment, ""
 	}
 	f.seq++
-	id := fmt.Sprintf("pay-%d", f.seq)
-	c := &charge{standardPayment{
-		ID: id, Order: in.Order, AmountMinor: in.Amount, Currency: in.Currency, State: "created", PayURL: "/pay/" + id,
-	}}
-	f.charges, f.keys[key], f.bodies[key] = append(f.charges, c), id, string(body)
+	p.ID, p.State = cmp.Or(id, fmt.Sprintf("pay-%d", f.seq)), "created"
+	p.PayURL = "/pay/" + p.ID
+	c := &charge{p}
+	f.charges, f.keys[key], f.drafts[key] = append(f.charges, c), p.ID, bound
 	early, copied := f.early, *c
 	f.mu.Unlock()
 	if early != nil {
 		early(copied)
 	}
-	return reply{http.StatusCreated, copied.standardPayment}
+	return p, ""
 }
 
 func (f *fakeChannel) charge(id string) *charge {
@@ -176,82 +168,85 @@ func (f *fakeChannel) charge(id string) *charge {
 	return nil
 }
 
-func (f *fakeChannel) list(r *http.Request, _ []byte, bad fault) reply {
+// list finds the payments of an order; a stale list is empty.
+func (f *fakeChannel) list(order string, bad fault) []standardPayment {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	found := []standardPayment{}
 	for _, c := range f.charges {
-		if c.Order == r.URL.Query().Get("order") && !bad.stale {
+		if c.Order == order && !bad.stale {
 			found = append(found, c.standardPayment)
 		}
 	}
-	return reply{http.StatusOK, map[string]any{"payments": found}}
+	return found
 }
 
-func (f *fakeChannel) query(r *http.Request, _ []byte, bad fault) reply {
+// query finds a payment; a stale one is not found.
+func (f *fakeChannel) query(id string, bad fault) (standardPayment, string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := f.charge(r.PathValue("id"))
+	c := f.charge(id)
 	if c == nil || bad.stale {
-		return wrong(http.StatusNotFound, "payment_not_found")
+		return standardPayment{}, "payment_not_found"
 	}
-	return reply{http.StatusOK, c.standardPayment}
+	return c.standardPayment, ""
 }
 
-func (f *fakeChannel) close(r *http.Request, _ []byte, _ fault) reply {
+func (f *fakeChannel) close(id string) (standardPayment, string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := f.charge(r.PathValue("id"))
+	c := f.charge(id)
 	switch {
 	case c == nil:
-		return wrong(http.StatusNotFound, "payment_not_found")
+		return standardPayment{}, "payment_not_found"
 	case c.State == paymentSucceeded:
-		return wrong(http.StatusConflict, "payment_succeeded")
+		return standardPayment{}, "payment_succeeded"
 	}
 	c.State = paymentClosed
-	return reply{http.StatusOK, c.standardPayment}
+	return c.standardPayment, ""
 }
 
-func (f *fakeChannel) refund(_ *http.Request, body []byte, _ fault) reply {
-	var in struct {
-		Payment  string `json:"payment"`
-		RefundNo string `json:"refund_no"`
-		Amount   int64  `json:"amount_minor"`
-	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return wrong(http.StatusBadRequest, "invalid_request")
-	}
+// refund makes a refund, once for each number. A provider says pending first.
+func (f *fakeChannel) refund(number, payment string, minor int64) (standardRefund, string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known := f.refunds[in.RefundNo]; known != nil {
-		return reply{http.StatusOK, *known}
+	if known := f.refunds[number]; known != nil {
+		return *known, ""
 	}
-	c := f.charge(in.Payment)
+	c := f.charge(payment)
 	switch {
 	case c == nil:
-		return wrong(http.StatusNotFound, "payment_not_found")
+		return standardRefund{}, "payment_not_found"
 	case c.State != paymentSucceeded:
-		return wrong(http.StatusConflict, "payment_not_succeeded")
-	case f.backLocked(in.Payment)+in.Amount > c.CapturedMinor:
-		return wrong(http.StatusConflict, "refund_exceeds_capture")
+		return standardRefund{}, "payment_not_succeeded"
+	case f.backLocked(payment)+minor > c.CapturedMinor:
+		return standardRefund{}, "refund_exceeds_capture"
 	}
-	made := &standardRefund{ID: "re-" + in.RefundNo, RefundNo: in.RefundNo, AmountMinor: in.Amount, State: "pending"}
-	f.refunds[in.RefundNo], f.refunded[in.RefundNo] = made, in.Payment
+	made := &standardRefund{ID: "re-" + number, RefundNo: number, AmountMinor: minor, State: "pending"}
+	f.refunds[number], f.refunded[number] = made, payment
 	told := *made
 	if f.ended != nil {
-		made.State = f.ended(in.RefundNo, len(f.refunds))
+		made.State = f.ended(number, len(f.refunds))
 	}
-	return reply{http.StatusCreated, told} // a provider says pending first
+	return told, ""
 }
 
-func (f *fakeChannel) queryRefund(r *http.Request, _ []byte, bad fault) reply {
+func (f *fakeChannel) queryRefund(number string, bad fault) (standardRefund, string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	known := f.refunds[r.PathValue("no")]
+	known := f.refunds[number]
 	if known == nil || bad.stale {
-		return wrong(http.StatusNotFound, "refund_not_found")
+		return standardRefund{}, "refund_not_found"
 	}
-	return reply{http.StatusOK, *known}
+	return *known, ""
+}
+
+// console refunds a payment as a person at the provider would: the shop has not asked for it.
+func (f *fakeChannel) console(number, payment string, minor int64, state string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refunds[number] = &standardRefund{ID: number, RefundNo: number, AmountMinor: minor, State: state}
+	f.refunded[number] = payment
 }
 
 // backLocked is what a payment's refunds give back or have given back.
@@ -316,6 +311,7 @@ type message struct {
 	n       standardMessage
 	address string // the order whose address it is posted to
 	secret  string // "" does not sign
+	version string // of Stripe's API, if another than its library's
 }
 
 func (f *fakeChannel) message(kind string, c charge) message {
@@ -338,43 +334,36 @@ func (f *fakeChannel) refundMessage(number, state string) message {
 	return m
 }
 
-// deliver posts a message to the shop and returns the status, 0 if there was no answer.
+// deliver posts a message to the shop. It returns 204 if the shop has accepted it in the provider's words, else the
+// status, 0 if there was no answer.
 func (f *fakeChannel) deliver(m message) int {
-	body, err := json.Marshal(map[string]any{"type": m.n.Type, "timestamp": time.Now().Format(time.RFC3339), "data": m.n.Data})
-	if err != nil {
-		f.t.Error(err)
-	}
-	f.mu.Lock()
-	url := f.shop + "/callbacks/standard/" + m.address
-	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	req, err := f.tongue.callback(f, m)
 	if err != nil {
 		f.t.Error(err)
 		return 0
 	}
-	if m.secret != "" {
-		hook, err := standardwebhooks.NewWebhook(m.secret)
-		if err != nil {
-			f.t.Error(err)
-			return 0
-		}
-		now := time.Now()
-		signature, err := hook.Sign(m.id, now, body)
-		if err != nil {
-			f.t.Error(err)
-		}
-		req.Header.Set("webhook-id", m.id)
-		req.Header.Set("webhook-timestamp", fmt.Sprint(now.Unix()))
-		req.Header.Set("webhook-signature", signature)
-	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return 0
 	}
-	_ = resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0
+	}
+	if f.tongue.acknowledged(resp.StatusCode, string(body)) {
+		return http.StatusNoContent
+	}
 	return resp.StatusCode
+}
+
+// address is where the shop is really to be found.
+func (f *fakeChannel) address(path string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shop + path
 }
 
 // pay captures a payment and delivers the good news.

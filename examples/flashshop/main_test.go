@@ -2,6 +2,7 @@ package flashshop
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -64,24 +65,49 @@ var (
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
 	env := map[string]string{
-		"ADDR": "127.0.0.1:0", "DB": db, "CHANNEL_URL": f.server.URL, "CHANNEL_KEY": "key", "CALLBACK_SECRET": testSecret,
-		"MERCHANT": testMerchant, "CALLBACK_URL": shopName + "/callbacks/standard", "QUERY_AFTER": "10m", "REFUND_RETRY": "10m",
-		"CHANNEL_TIMEOUT": "600ms", "MAIL_URL": f.server.URL + "/mail",
+		"ADDR": "127.0.0.1:0", "DB": db, "QUERY_AFTER": "10m", "REFUND_RETRY": "10m", "CHANNEL_TIMEOUT": "600ms",
+		"MAIL_URL": f.server.URL + "/mail",
 	}
 	for _, set := range sets {
 		for name, value := range set {
 			env[name] = value
 		}
 	}
+	f.tongue.configure(f, env)
+	env["CALLBACK_URL"] = shopName + "/callbacks/" + cmp.Or(env["PROVIDER"], "standard")
 	return env
 }
 
 const stock = 20 // of phone-x
 
-// open starts a shop with 20 units of phone-x at 100.00 CNY, and stops it when the test ends.
+// open starts a shop of the standard provider with 20 units of phone-x at 100.00 CNY, and stops it when the test ends.
 func open(t testing.TB, sets ...settings) *outlet {
 	t.Helper()
-	o := &outlet{t: t, channel: newFakeChannel(t), db: filepath.Join(t.TempDir(), "shop.db")}
+	return openAt(t, standardTongue{}, sets...)
+}
+
+// everywhere runs a test with a shop of each provider.
+func everywhere(t *testing.T, test func(t *testing.T, open opener)) {
+	t.Helper()
+	t.Parallel()
+	for name, speaks := range map[string]func() tongue{
+		"standard": func() tongue { return standardTongue{} },
+		"stripe":   func() tongue { return &stripeTongue{used: map[string]bool{}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(t testing.TB, sets ...settings) *outlet {
+				t.Helper()
+				return openAt(t, speaks(), sets...)
+			})
+		})
+	}
+}
+
+type opener func(t testing.TB, sets ...settings) *outlet
+
+func openAt(t testing.TB, speaks tongue, sets ...settings) *outlet {
+	t.Helper()
+	o := &outlet{t: t, channel: newFakeChannel(t, speaks), db: filepath.Join(t.TempDir(), "shop.db")}
 	env := environment(o.channel, o.db, sets...)
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()

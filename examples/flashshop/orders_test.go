@@ -10,23 +10,24 @@ import (
 )
 
 func TestOrderIsPaidOnce(t *testing.T) {
-	t.Parallel()
-	o := open(t)
-	id, pay := o.order()
-	o.wantState(id, pending)
-	o.wantStock(stock-1, 1, 0)
-	o.channel.take(pay, 0)
-	for range 3 { // sequential duplicates
-		if status := o.channel.deliver(o.channel.message("payment.succeeded", o.channel.take(pay, 0))); status != http.StatusNoContent {
-			t.Fatalf("callback: %d", status)
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t)
+		id, pay := o.order()
+		o.wantState(id, pending)
+		o.wantStock(stock-1, 1, 0)
+		o.channel.take(pay, 0)
+		for range 3 { // sequential duplicates
+			if status := o.channel.deliver(o.channel.message("payment.succeeded", o.channel.take(pay, 0))); status != http.StatusNoContent {
+				t.Fatalf("callback: %d", status)
+			}
 		}
-	}
-	o.wantState(id, paid)
-	o.audit("phone-x", stock)
-	eventually(t, "one mail", func() bool {
-		o.channel.mu.Lock()
-		defer o.channel.mu.Unlock()
-		return len(o.channel.mails) == 1 && strings.Contains(o.channel.mails[0], `"key":"order-confirmation:`+id+`"`)
+		o.wantState(id, paid)
+		o.audit("phone-x", stock)
+		eventually(t, "one mail", func() bool {
+			o.channel.mu.Lock()
+			defer o.channel.mu.Unlock()
+			return len(o.channel.mails) == 1 && strings.Contains(o.channel.mails[0], `"key":"order-confirmation:`+id+`"`)
+		})
 	})
 }
 
@@ -89,80 +90,83 @@ func TestDoubleClickGetsOneOrderAndOnePayment(t *testing.T) {
 }
 
 func TestLostAnswersMakeOnePayment(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		name   string
-		fault  fault
-		times  int
-		status int
-	}{
-		{"one lost by timeout", fault{hang: true}, 1, http.StatusCreated},
-		{"one lost by reset", fault{lose: true}, 1, http.StatusCreated},
-		{"one refused before it was processed", fault{refuse: 503}, 1, http.StatusCreated},
-		{"all tries lost", fault{hang: true}, 4, http.StatusAccepted},
-		{"all tries refused", fault{refuse: 503}, 4, http.StatusAccepted},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			o := open(t, quick, curt)
-			o.channel.goesWrong(func(op string, nth int) fault {
-				if op == opCreate && nth <= row.times {
-					return row.fault
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name   string
+			fault  fault
+			times  int
+			status int
+		}{
+			{"one lost by timeout", fault{hang: true}, 1, http.StatusCreated},
+			{"one lost by reset", fault{lose: true}, 1, http.StatusCreated},
+			{"one refused before it was processed", fault{refuse: 503}, 1, http.StatusCreated},
+			{"all tries lost", fault{hang: true}, 4, http.StatusAccepted},
+			{"all tries refused", fault{refuse: 503}, 4, http.StatusAccepted},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick, curt)
+				o.channel.goesWrong(func(op string, nth int) fault {
+					if op == opCreate && nth <= row.times {
+						return row.fault
+					}
+					return fault{}
+				})
+				status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1})
+				if status != row.status {
+					t.Fatalf("POST /orders: %d %v, want %d", status, answer, row.status)
 				}
-				return fault{}
+				id := answer["id"].(string)
+				eventually(t, "a payment", func() bool {
+					_, answer = o.do(http.MethodGet, "/orders/"+id, nil)
+					return answer["payment_id"] != ""
+				})
+				if n := len(o.channel.charges); n != 1 {
+					t.Errorf("%d payments at the channel, want 1", n)
+				}
+				o.channel.pay(answer["payment_id"].(string))
+				o.wantState(id, paid)
+				o.settles()
+				o.audit("phone-x", stock)
 			})
-			status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1})
-			if status != row.status {
-				t.Fatalf("POST /orders: %d %v, want %d", status, answer, row.status)
-			}
-			id := answer["id"].(string)
-			eventually(t, "a payment", func() bool {
-				_, answer = o.do(http.MethodGet, "/orders/"+id, nil)
-				return answer["payment_id"] != ""
-			})
-			if n := len(o.channel.charges); n != 1 {
-				t.Errorf("%d payments at the channel, want 1", n)
-			}
-			o.channel.pay(answer["payment_id"].(string))
-			o.wantState(id, paid)
-			o.settles()
-			o.audit("phone-x", stock)
-		})
-	}
+		}
+	})
 }
 
 func TestDefiniteRefusalEndsTheAttempt(t *testing.T) {
-	t.Parallel()
-	o := open(t, quick, settings{"ORDER_EXPIRY": "600ms"})
-	o.channel.goesWrong(func(op string, _ int) fault {
-		if op == opCreate {
-			return fault{refuse: http.StatusBadRequest}
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, quick, settings{"ORDER_EXPIRY": "600ms"})
+		o.channel.goesWrong(func(op string, _ int) fault {
+			if op == opCreate {
+				return fault{refuse: http.StatusBadRequest}
+			}
+			return fault{}
+		})
+		status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1})
+		if status != http.StatusAccepted {
+			t.Fatalf("POST /orders: %d %v", status, answer)
 		}
-		return fault{}
+		o.becomes(answer["id"].(string), closed)
+		o.wantStock(stock, 0, 0)
 	})
-	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1})
-	if status != http.StatusAccepted {
-		t.Fatalf("POST /orders: %d %v", status, answer)
-	}
-	o.becomes(answer["id"].(string), closed)
-	o.wantStock(stock, 0, 0)
 }
 
 func TestCallbackBeforeTheAnswer(t *testing.T) {
-	t.Parallel()
-	o := open(t, quick)
-	o.channel.early = func(c charge) {
-		if status := o.channel.pay(c.ID); status != http.StatusNoContent {
-			t.Errorf("early callback: %d", status)
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, quick)
+		o.channel.early = func(c charge) {
+			if status := o.channel.pay(c.ID); status != http.StatusNoContent {
+				t.Errorf("early callback: %d", status)
+			}
 		}
-	}
-	id, pay := o.order()
-	o.wantState(id, paid)
-	o.settles()
-	o.audit("phone-x", stock)
-	if _, answer := o.do(http.MethodGet, "/orders/"+id, nil); answer["payment_id"] != pay || pay == "" {
-		t.Errorf("payment %q, want %q", answer["payment_id"], pay)
-	}
+		id, pay := o.order()
+		o.wantState(id, paid)
+		o.settles()
+		o.audit("phone-x", stock)
+		if _, answer := o.do(http.MethodGet, "/orders/"+id, nil); answer["payment_id"] != pay || pay == "" {
+			t.Errorf("payment %q, want %q", answer["payment_id"], pay)
+		}
+	})
 }
 
 func TestLockedDatabase(t *testing.T) {

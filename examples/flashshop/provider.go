@@ -37,6 +37,7 @@ type provider interface {
 func providers() map[string]func(*variables, config, *http.Client) provider {
 	return map[string]func(*variables, config, *http.Client) provider{
 		"standard": newStandard,
+		"stripe":   newStripe,
 	}
 }
 

@@ -9,42 +9,43 @@ import (
 )
 
 func TestParallelRefundsAreOne(t *testing.T) {
-	t.Parallel()
-	o := open(t, quick)
-	id, _ := o.paid()
-	numbers := make([]string, 8)
-	var all sync.WaitGroup
-	for i := range numbers {
-		all.Go(func() {
-			status, answer := o.post("/orders/"+id+"/refunds", nil)
-			if status != http.StatusAccepted {
-				t.Errorf("refund: %d %v", status, answer)
-			}
-			numbers[i], _ = answer["refund_no"].(string)
-		})
-	}
-	all.Wait()
-	if len(slices.Compact(numbers)) != 1 || numbers[0] == "" {
-		t.Errorf("refund numbers %v, want one", numbers)
-	}
-	eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
-	o.wantState(id, refunding)
-	for _, number := range o.channel.endRefunds("succeeded") {
-		for range 2 {
-			if status := o.channel.deliver(o.channel.refundMessage(number, "succeeded")); status != http.StatusNoContent {
-				t.Errorf("refund callback: %d", status)
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, quick)
+		id, _ := o.paid()
+		numbers := make([]string, 8)
+		var all sync.WaitGroup
+		for i := range numbers {
+			all.Go(func() {
+				status, answer := o.post("/orders/"+id+"/refunds", nil)
+				if status != http.StatusAccepted {
+					t.Errorf("refund: %d %v", status, answer)
+				}
+				numbers[i], _ = answer["refund_no"].(string)
+			})
+		}
+		all.Wait()
+		if len(slices.Compact(numbers)) != 1 || numbers[0] == "" {
+			t.Errorf("refund numbers %v, want one", numbers)
+		}
+		eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
+		o.wantState(id, refunding)
+		for _, number := range o.channel.endRefunds("succeeded") {
+			for range 2 {
+				if status := o.channel.deliver(o.channel.refundMessage(number, "succeeded")); status != http.StatusNoContent {
+					t.Errorf("refund callback: %d", status)
+				}
 			}
 		}
-	}
-	o.wantState(id, refunded)
-	o.settles()
-	if net, _ := o.channel.net(id); net != 0 || len(o.channel.refunds) != 1 {
-		t.Errorf("the channel keeps %d after %d refunds", net, len(o.channel.refunds))
-	}
-	o.wantStock(stock, 0, 0)
-	if status, answer := o.post("/orders/"+id+"/refunds", nil); status != http.StatusAccepted || answer["state"] != "DONE" {
-		t.Errorf("asked again: %d %v", status, answer)
-	}
+		o.wantState(id, refunded)
+		o.settles()
+		if net, _ := o.channel.net(id); net != 0 || len(o.channel.refunds) != 1 {
+			t.Errorf("the channel keeps %d after %d refunds", net, len(o.channel.refunds))
+		}
+		o.wantStock(stock, 0, 0)
+		if status, answer := o.post("/orders/"+id+"/refunds", nil); status != http.StatusAccepted || answer["state"] != "DONE" {
+			t.Errorf("asked again: %d %v", status, answer)
+		}
+	})
 }
 
 func TestRefundNeedsAPaidOrder(t *testing.T) {
@@ -60,72 +61,74 @@ func TestRefundNeedsAPaidOrder(t *testing.T) {
 }
 
 func TestRefundWhoseAnswersAreLost(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		name, defect, want string
-		fault              fault
-		net                int64
-	}{
-		{"lost by timeout", "", refunded, fault{hang: true}, 0},
-		{"lost by reset", "", refunded, fault{lose: true}, 0},
-		{"refused before it was processed", "", refunded, fault{refuse: 500}, 0},
-		{"D16 takes it for a failure", "D16", paid, fault{hang: true}, 0},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			o := open(t, quick, curt, settings{"DEFECTS": row.defect})
-			o.channel.ended = func(string, int) string { return "succeeded" }
-			id, _ := o.paid()
-			o.channel.goesWrong(func(op string, nth int) fault {
-				if op == opRefund && nth < 3 || op == opRefundQuery && nth == 1 {
-					return row.fault
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name, defect, want string
+			fault              fault
+			net                int64
+		}{
+			{"lost by timeout", "", refunded, fault{hang: true}, 0},
+			{"lost by reset", "", refunded, fault{lose: true}, 0},
+			{"refused before it was processed", "", refunded, fault{refuse: 500}, 0},
+			{"D16 takes it for a failure", "D16", paid, fault{hang: true}, 0},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick, curt, settings{"DEFECTS": row.defect})
+				o.channel.ended = func(string, int) string { return "succeeded" }
+				id, _ := o.paid()
+				o.channel.goesWrong(func(op string, nth int) fault {
+					if op == opRefund && nth < 3 || op == opRefundQuery && nth == 1 {
+						return row.fault
+					}
+					return fault{stale: op == opRefundQuery && nth == 2}
+				})
+				o.post("/orders/"+id+"/refunds", nil)
+				eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
+				o.settles()
+				o.wantState(id, row.want)
+				if net, _ := o.channel.net(id); net != row.net || len(o.channel.refunds) > 1 {
+					t.Errorf("the channel keeps %d after %d refunds, want %d", net, len(o.channel.refunds), row.net)
 				}
-				return fault{stale: op == opRefundQuery && nth == 2}
+				if row.defect == "D16" { // and what is said later is ignored
+					for number := range o.channel.refunds {
+						o.channel.deliver(o.channel.refundMessage(number, "succeeded"))
+					}
+					o.wantState(id, paid)
+				}
 			})
-			o.post("/orders/"+id+"/refunds", nil)
-			eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
-			o.settles()
-			o.wantState(id, row.want)
-			if net, _ := o.channel.net(id); net != row.net || len(o.channel.refunds) > 1 {
-				t.Errorf("the channel keeps %d after %d refunds, want %d", net, len(o.channel.refunds), row.net)
-			}
-			if row.defect == "D16" { // and what is said later is ignored
-				for number := range o.channel.refunds {
-					o.channel.deliver(o.channel.refundMessage(number, "succeeded"))
-				}
-				o.wantState(id, paid)
-			}
-		})
-	}
+		}
+	})
 }
 
 func TestRefundThatFails(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		name  string
-		fails int
-		want  string
-	}{
-		{"once: issued again under a new number", 1, refunded},
-		{"always: a person looks at it", 9, review},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			o := open(t, quick)
-			o.channel.ended = func(_ string, nth int) string {
-				if nth <= row.fails {
-					return "failed"
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name  string
+			fails int
+			want  string
+		}{
+			{"once: issued again under a new number", 1, refunded},
+			{"always: a person looks at it", 9, review},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick)
+				o.channel.ended = func(_ string, nth int) string {
+					if nth <= row.fails {
+						return "failed"
+					}
+					return "succeeded"
 				}
-				return "succeeded"
-			}
-			id, _ := o.paid()
-			o.post("/orders/"+id+"/refunds", nil)
-			o.becomes(id, row.want)
-			if got, want := len(o.channel.refunds), min(row.fails+1, maxRefunds); got != want {
-				t.Errorf("%d refunds at the channel, want %d", got, want)
-			}
-		})
-	}
+				id, _ := o.paid()
+				o.post("/orders/"+id+"/refunds", nil)
+				o.becomes(id, row.want)
+				if got, want := len(o.channel.refunds), min(row.fails+1, maxRefunds); got != want {
+					t.Errorf("%d refunds at the channel, want %d", got, want)
+				}
+			})
+		}
+	})
 }
 
 func TestCreateTimeoutWithD16(t *testing.T) {
@@ -146,94 +149,88 @@ func TestCreateTimeoutWithD16(t *testing.T) {
 
 // A refund whose number the shop never gave: the provider, or a person at its console, has made it.
 func TestRefundThatTheProviderStarted(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		name          string
-		amounts       []int64
-		state, reason string
-		sold          int64
-	}{
-		{"of all", []int64{10000}, refunded, reasonProvider, 0},
-		{"of a part", []int64{4000}, review, reasonProvider, 1},
-		{"of all in two parts: a person has it already", []int64{4000, 6000}, review, reasonProvider, 1},
-		{"of all, but it failed", []int64{0}, paid, "", 1},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			o := open(t, quick)
-			id, pay := o.paid()
-			for nth, minor := range row.amounts {
-				number, state := fmt.Sprint("console-", nth), refundSucceeded
-				if minor == 0 {
-					minor, state = 10000, refundFailed
-				}
-				o.channel.mu.Lock()
-				o.channel.refunds[number] = &standardRefund{ID: number, RefundNo: number, AmountMinor: minor, State: state}
-				o.channel.refunded[number] = pay
-				o.channel.mu.Unlock()
-				for range 2 {
-					if status := o.channel.deliver(o.channel.refundMessage(number, state)); status != http.StatusNoContent {
-						t.Errorf("answered %d", status)
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name          string
+			amounts       []int64
+			state, reason string
+			sold          int64
+		}{
+			{"of all", []int64{10000}, refunded, reasonProvider, 0},
+			{"of a part", []int64{4000}, review, reasonProvider, 1},
+			{"of all in two parts: a person has it already", []int64{4000, 6000}, review, reasonProvider, 1},
+			{"of all, but it failed", []int64{0}, paid, "", 1},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick)
+				id, pay := o.paid()
+				for nth, minor := range row.amounts {
+					number, state := fmt.Sprint("console-", nth), refundSucceeded
+					if minor == 0 {
+						minor, state = 10000, refundFailed
+					}
+					o.channel.console(number, pay, minor, state)
+					for range 2 {
+						if status := o.channel.deliver(o.channel.refundMessage(number, state)); status != http.StatusNoContent {
+							t.Errorf("answered %d", status)
+						}
 					}
 				}
-			}
-			o.wantState(id, row.state)
-			if _, answer := o.do(http.MethodGet, "/orders/"+id, nil); fmt.Sprint(answer["reason"]) != row.reason && row.reason != "" {
-				t.Errorf("reason %v", answer["reason"])
-			}
-			o.wantStock(stock-row.sold, 0, row.sold)
-			if n := o.number(`SELECT count(*) FROM refunds`); n != int64(len(row.amounts)) || o.channel.called(opRefund) != 0 {
-				t.Errorf("%d refunds in the books, %d asked for", n, o.channel.called(opRefund))
-			}
-			if row.state == paid { // and the buyer can still have it back
-				o.channel.ended = func(string, int) string { return refundSucceeded }
-				o.post("/orders/"+id+"/refunds", nil)
-				o.becomes(id, refunded)
-			}
-		})
-	}
+				o.wantState(id, row.state)
+				if _, answer := o.do(http.MethodGet, "/orders/"+id, nil); fmt.Sprint(answer["reason"]) != row.reason && row.reason != "" {
+					t.Errorf("reason %v", answer["reason"])
+				}
+				o.wantStock(stock-row.sold, 0, row.sold)
+				if n := o.number(`SELECT count(*) FROM refunds`); n != int64(len(row.amounts)) || o.channel.called(opRefund) != 0 {
+					t.Errorf("%d refunds in the books, %d asked for", n, o.channel.called(opRefund))
+				}
+				if row.state == paid { // and the buyer can still have it back
+					o.channel.ended = func(string, int) string { return refundSucceeded }
+					o.post("/orders/"+id+"/refunds", nil)
+					o.becomes(id, refunded)
+				}
+			})
+		}
+	})
 }
 
 // The provider refunds while the shop is about to: the shop's own refund is refused, and nothing is owed any more.
 func TestRefundThatIsDoneAlready(t *testing.T) {
-	t.Parallel()
-	o := open(t, quick)
-	id, pay := o.paid()
-	o.channel.goesWrong(func(op string, _ int) fault {
-		if op == opRefund {
-			return fault{refuse: http.StatusServiceUnavailable}
-		}
-		return fault{}
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, quick)
+		id, pay := o.paid()
+		o.channel.goesWrong(func(op string, _ int) fault {
+			if op == opRefund {
+				return fault{refuse: http.StatusServiceUnavailable}
+			}
+			return fault{}
+		})
+		o.post("/orders/"+id+"/refunds", nil)
+		o.channel.console("console", pay, 10000, refundSucceeded)
+		o.channel.deliver(o.channel.refundMessage("console", refundSucceeded))
+		o.wantState(id, refunding)
+		o.channel.goesWrong(nil)
+		o.becomes(id, refunded)
+		o.wantStock(stock, 0, 0)
 	})
-	o.post("/orders/"+id+"/refunds", nil)
-	o.channel.mu.Lock()
-	o.channel.refunds["console"] = &standardRefund{ID: "console", RefundNo: "console", AmountMinor: 10000, State: refundSucceeded}
-	o.channel.refunded["console"] = pay
-	o.channel.mu.Unlock()
-	o.channel.deliver(o.channel.refundMessage("console", refundSucceeded))
-	o.wantState(id, refunding)
-	o.channel.goesWrong(nil)
-	o.becomes(id, refunded)
-	o.wantStock(stock, 0, 0)
 }
 
 // A refund of a payment that the shop does not know to be paid yet is told again.
 func TestRefundBeforeItsPayment(t *testing.T) {
-	t.Parallel()
-	o := open(t, settings{})
-	id, pay := o.order()
-	c := o.channel.take(pay, 0)
-	o.channel.mu.Lock()
-	o.channel.refunds["console"] = &standardRefund{ID: "console", RefundNo: "console", AmountMinor: 10000, State: refundSucceeded}
-	o.channel.refunded["console"] = pay
-	o.channel.mu.Unlock()
-	gone := o.channel.refundMessage("console", refundSucceeded)
-	if status := o.channel.deliver(gone); status != http.StatusConflict {
-		t.Errorf("answered %d before the payment is known, want 409", status)
-	}
-	o.channel.deliver(o.channel.message("payment.succeeded", c))
-	if status := o.channel.deliver(gone); status != http.StatusNoContent {
-		t.Errorf("answered %d", status)
-	}
-	o.wantState(id, refunded)
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, settings{})
+		id, pay := o.order()
+		c := o.channel.take(pay, 0)
+		o.channel.console("console", pay, 10000, refundSucceeded)
+		gone := o.channel.refundMessage("console", refundSucceeded)
+		if status := o.channel.deliver(gone); status != http.StatusConflict {
+			t.Errorf("answered %d before the payment is known, want 409", status)
+		}
+		o.channel.deliver(o.channel.message("payment.succeeded", c))
+		if status := o.channel.deliver(gone); status != http.StatusNoContent {
+			t.Errorf("answered %d", status)
+		}
+		o.wantState(id, refunded)
+	})
 }
