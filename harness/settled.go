@@ -72,9 +72,10 @@ func (l *ledger) agrees(reading history.Reading) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen := 0
-	for _, row := range reading.Books.Orders {
-		if l.before[row.Order] {
-			continue
+	rows := reading.Books.Orders
+	for i, row := range rows {
+		if another := i > 0 && rows[i-1].Order == row.Order; another || l.before[row.Order] {
+			continue // one more line of the same order, or an order of before
 		}
 		b := l.orders[row.Order]
 		if b == nil {

@@ -22,6 +22,9 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 	}{
 		{"nothing happened", nil, nil, true},
 		{"paid and paid", []history.Event{paid}, row(history.OrderPaid), true},
+		{"paid and paid, in two lines", []history.Event{paid}, []history.OrderRow{
+			{Order: "o1", SKU: "a", Minor: 100, State: history.OrderPaid}, {Order: "o1", SKU: "b", Minor: 100, State: history.OrderPaid},
+		}, true},
 		{"paid and pending", []history.Event{paid}, row(history.OrderPending), false},
 		{"paid and closed", []history.Event{paid}, row(history.OrderClosed), false},
 		{"paid and unknown to the shop", []history.Event{paid}, nil, false},

@@ -104,7 +104,8 @@ type StockRow struct {
 	WrittenOff int64  `json:"written_off,omitempty"`
 }
 
-// OrderRow is one order. Order is the number under which the channel knows it.
+// OrderRow is one order, or one line of it: an order of several SKUs has a row for each, which differ in SKU and Quantity
+// and in nothing else. Order is the number under which the channel knows it.
 type OrderRow struct {
 	Order    string     `json:"order"`
 	Ref      string     `json:"ref,omitempty"`

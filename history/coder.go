@@ -221,6 +221,7 @@ func (i *Invocation) fields(c *coder) {
 	c.text(&i.Phase)
 	c.text(&i.Fault)
 	c.operation(&i.Op)
+	c.lines(&i.More)
 }
 
 func (a *Answer) fields(c *coder) {
@@ -231,6 +232,21 @@ func (a *Answer) fields(c *coder) {
 	c.text(&a.State)
 	c.small(&a.Status)
 	c.operation(&a.Op)
+}
+
+// lines stand one after the other, a SKU and its units, after their number. A damaged number ends with the payload.
+func (c *coder) lines(lines *[]Line) {
+	count := int64(len(*lines))
+	c.number(&count)
+	for left := count; left > 0 && !c.broken; left-- {
+		if c.writing {
+			line := (*lines)[count-left]
+			c.writeText(line.SKU)
+			c.out = binary.AppendVarint(c.out, line.Quantity)
+			continue
+		}
+		*lines = append(*lines, Line{SKU: c.readText(), Quantity: c.varint()})
+	}
 }
 
 func (c *coder) operation(value *uint64) {

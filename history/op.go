@@ -33,12 +33,35 @@ type Invocation struct {
 	Payment  string `json:"payment,omitempty"` // the channel's payment id, where the client knows it
 	SKU      string `json:"sku,omitempty"`
 	Quantity int64  `json:"quantity,omitempty"`
+	More     []Line `json:"more,omitempty"`  // the other SKUs of the same order
 	Minor    int64  `json:"minor,omitempty"` // what the client expects to pay, or pays, in minor units
 	Currency string `json:"currency,omitempty"`
 	Phase    string `json:"phase,omitempty"` // PhaseWarmUp or PhaseStorm
 	Fault    string `json:"fault,omitempty"` // the payer fault that made the client do this, if any
 	Intended Time   `json:"intended_ns"`     // when the load model wanted it; 0 if it follows from an earlier answer
 	Called   Time   `json:"called_ns"`
+}
+
+// Line is one SKU of an order, and how many units of it.
+type Line struct {
+	SKU      string `json:"sku"`
+	Quantity int64  `json:"quantity"`
+}
+
+// Lines is all that was asked for, one line at least. Where nobody said how many, it was one unit.
+func (i Invocation) Lines() []Line {
+	return append([]Line{{SKU: i.SKU, Quantity: max(1, i.Quantity)}}, i.More...)
+}
+
+// Units is how many units of the SKU were asked for.
+func (i Invocation) Units(sku string) int64 {
+	units := int64(0)
+	for _, line := range i.Lines() {
+		if line.SKU == sku {
+			units += line.Quantity
+		}
+	}
+	return units
 }
 
 // Answer is what came back for an Invocation.

@@ -68,7 +68,7 @@ func checkPrefix(t *testing.T, where int, part, whole *History) {
 		}
 	}
 	for i := range part.Ops {
-		if part.Ops[i] != whole.Ops[i] && part.Ops[i].Returned != 0 {
+		if !reflect.DeepEqual(part.Ops[i], whole.Ops[i]) && part.Ops[i].Returned != 0 {
 			t.Fatalf("byte %d: op %+v, want %+v", where, part.Ops[i], whole.Ops[i])
 		}
 	}

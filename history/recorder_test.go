@@ -99,6 +99,9 @@ func record(t *rapid.T, recorder *Recorder) *History {
 			want.Events = append(want.Events, event)
 		case "invoke":
 			invocation := rapid.Make[Invocation]().Draw(t, "invocation")
+			if len(invocation.More) == 0 {
+				invocation.More = nil // none is none
+			}
 			invocation.Op, invocation.Called = recorder.NextOp(), when.Draw(t, "called")
 			recorder.Invoke(invocation)
 			want.Ops = append(want.Ops, Op{Writer: "w", Seq: seq, Invocation: invocation, Outcome: Unknown})

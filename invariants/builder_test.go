@@ -182,6 +182,9 @@ func (b *builder) history() *history.History {
 	for _, o := range b.orders {
 		if o.finalRow != nil {
 			b.final.Books.Orders = append(b.final.Books.Orders, *o.finalRow)
+			for _, line := range o.rows(o.finalRow.State)[1:] {
+				b.final.Books.Orders = append(b.final.Books.Orders, line)
+			}
 		}
 	}
 	if !b.cut && !b.interrupted {

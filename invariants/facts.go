@@ -36,8 +36,69 @@ func (s *Story) sku() string {
 	return ""
 }
 
-// Quantity is the number of units ordered; 1 where nobody says otherwise.
+// Lines is what was ordered, by SKU: as the books have it, else as the buyer asked for it.
+func (s *Story) Lines() []history.Line {
+	booked, asked := s.Booked, []history.Line(nil)
+	if len(booked) == 0 && len(s.Earlier) > 0 {
+		booked = s.Earlier[len(s.Earlier)-1].Booked
+	}
+	for i := range s.Ops {
+		if s.Ops[i].Kind == history.OpOrder {
+			asked = s.Ops[i].Lines()
+			break
+		}
+	}
+	switch {
+	case len(booked) > 1, len(booked) == 1 && booked[0].SKU != "" && len(asked) > 1:
+		return booked
+	case len(asked) > 1:
+		return asked
+	}
+	only := history.Line{SKU: s.sku(), Quantity: s.units()}
+	if s.Item != nil {
+		only.SKU = s.Item.SKU
+	}
+	return []history.Line{only}
+}
+
+// Units is how many units of one SKU were ordered.
+func (s *Story) Units(sku string) int64 { return unitsOf(s.Lines(), sku) }
+
+func unitsOf(lines []history.Line, sku string) int64 {
+	units := int64(0)
+	for _, line := range lines {
+		if line.SKU == sku {
+			units += max(1, line.Quantity)
+		}
+	}
+	return units
+}
+
+// Quantity is the number of units ordered, of whatever SKU.
 func (s *Story) Quantity() int64 {
+	units := int64(0)
+	for _, line := range s.Lines() {
+		units += max(1, line.Quantity)
+	}
+	return units
+}
+
+// listed is what the order costs by the sale's own list, nothing if some of it is not on it.
+func (s *Story) listed() money.Amount {
+	var sum money.Amount
+	for _, line := range s.Lines() {
+		item := s.onSale[line.SKU]
+		if item == nil || sum.Currency != "" && sum.Currency != item.Price.Currency {
+			return money.Amount{}
+		}
+		sum.Minor += item.Price.Minor * max(1, line.Quantity)
+		sum.Currency = item.Price.Currency
+	}
+	return sum
+}
+
+// units is the number of units of an order of one SKU; 1 where nobody says otherwise.
+func (s *Story) units() int64 {
 	if s.Row != nil && s.Row.Quantity > 0 {
 		return s.Row.Quantity
 	}
@@ -56,10 +117,7 @@ func (s *Story) Quantity() int64 {
 
 // Due is what the order costs: what its row says, else what the channel was asked for, else the list price.
 func (s *Story) Due() money.Amount {
-	var due money.Amount
-	if s.Item != nil {
-		due = money.Amount{Minor: s.Item.Price.Minor * s.Quantity(), Currency: s.Item.Price.Currency}
-	}
+	due := s.listed()
 	if len(s.Payments) > 0 {
 		due = money.Amount{Minor: s.Payments[0].Minor, Currency: s.Payments[0].Currency}
 	}

@@ -227,7 +227,7 @@ func (x *index) know(order, ref string) *Story {
 		if x.foreign[order] || x.warmRefs[ref] {
 			return nil
 		}
-		story = &Story{Order: order}
+		story = &Story{Order: order, onSale: x.items}
 		x.byOrder[order] = story
 		x.all = append(x.all, story)
 	}
@@ -251,7 +251,7 @@ func (x *index) unnumbered(ref string) *Story {
 	if story := x.byRef[ref]; story != nil {
 		return story
 	}
-	story := &Story{Ref: ref}
+	story := &Story{Ref: ref, onSale: x.items}
 	if parsed, err := history.ParseRef(ref); err == nil {
 		story.Buyer = parsed.Buyer
 	}

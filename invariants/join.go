@@ -137,8 +137,11 @@ func (x *index) joinBooks() {
 	for i := range books.Orders {
 		row := &books.Orders[i]
 		if story := x.find(row.Order, row.Ref, ""); story != nil {
-			story.Row, story.RowSeq = row, prefix+Evidence("/orders/"+row.Order)
-			x.itemOf(story, row.SKU)
+			if story.Row == nil {
+				story.Row, story.RowSeq = row, prefix+Evidence("/orders/"+row.Order)
+				x.itemOf(story, row.SKU)
+			}
+			story.Booked = append(story.Booked, lineOf(*row))
 		}
 	}
 	for _, row := range books.Payments {
@@ -170,11 +173,20 @@ func (x *index) joinCheckpoint(reading *history.Reading) {
 		if story == nil {
 			continue
 		}
+		if last := len(story.Earlier) - 1; last >= 0 && story.Earlier[last].Evidence == prefix+Evidence("/orders/"+row.Order) {
+			story.Earlier[last].Booked = append(story.Earlier[last].Booked, lineOf(row))
+			continue
+		}
 		x.itemOf(story, row.SKU)
 		story.Earlier = append(story.Earlier, EarlierRow{
-			Begin: reading.Begin, End: reading.End, Row: row, Evidence: prefix + Evidence("/orders/"+row.Order),
+			Begin: reading.Begin, End: reading.End, Row: row, Booked: []history.Line{lineOf(row)},
+			Evidence: prefix + Evidence("/orders/"+row.Order),
 		})
 	}
+}
+
+func lineOf(row history.OrderRow) history.Line {
+	return history.Line{SKU: row.SKU, Quantity: row.Quantity}
 }
 
 func (x *index) itemOf(story *Story, sku string) {

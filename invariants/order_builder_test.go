@@ -14,6 +14,7 @@ type orderBuilder struct {
 	buyer        int
 	item         history.Item
 	quantity     int64
+	more         []history.OrderRow // its further lines: SKU and quantity
 	current      string
 	notification int
 	versions     map[string]int64
@@ -51,7 +52,34 @@ func (b *builder) unseen(order string, buyer int, sku string, quantity int64) *o
 	return o
 }
 
-func (o *orderBuilder) total() int64 { return o.item.Price.Minor * o.quantity }
+func (o *orderBuilder) total() int64 {
+	sum := o.item.Price.Minor * o.quantity
+	for _, line := range o.more {
+		for _, item := range o.b.hist.Header.Sale {
+			if item.SKU == line.SKU {
+				sum += item.Price.Minor * line.Quantity
+			}
+		}
+	}
+	return sum
+}
+
+// with makes it an order of another SKU too; it comes before the order is placed.
+func (o *orderBuilder) with(sku string, quantity int64) *orderBuilder {
+	o.more = append(o.more, history.OrderRow{SKU: sku, Quantity: quantity})
+	return o
+}
+
+// rows are its lines in a state, as the books have them.
+func (o *orderBuilder) rows(state history.OrderState) []history.OrderRow {
+	rows := []history.OrderRow{o.as(state)}
+	for _, line := range o.more {
+		row := rows[0]
+		row.SKU, row.Quantity = line.SKU, line.Quantity
+		rows = append(rows, row)
+	}
+	return rows
+}
 
 // op records what a client tried and what it was told: reason goes with a refusal, state with an answer.
 func (o *orderBuilder) op(kind string, outcome history.Outcome, state history.OrderState, reason string) *orderBuilder {
@@ -69,6 +97,9 @@ func (o *orderBuilder) opBetween(kind string, outcome history.Outcome, state his
 			Op: o.b.op, Ref: o.ref, Buyer: o.buyer, Kind: kind, Order: o.order, Payment: o.current, SKU: o.item.SKU,
 			Quantity: o.quantity, Phase: history.PhaseStorm, Called: called,
 		},
+	}
+	for _, line := range o.more {
+		op.More = append(op.More, history.Line{SKU: line.SKU, Quantity: line.Quantity})
 	}
 	if kind == history.OpPay {
 		op.Minor, op.Currency = o.total(), o.item.Price.Currency

@@ -35,21 +35,31 @@ func mispriced(story *Story) (Violation, bool) {
 func misbooked(story *Story) (Violation, bool) {
 	var asked *history.Op
 	for i := range story.Ops {
-		if op := &story.Ops[i]; op.Kind == history.OpOrder && op.Quantity > 0 && (asked == nil || op.Quantity > asked.Quantity) {
+		if op := &story.Ops[i]; op.Kind == history.OpOrder && op.Quantity > 0 && (asked == nil || total(op.Lines()) > total(asked.Lines())) {
 			asked = op
 		}
 	}
-	if asked == nil || story.Row == nil || story.Row.Quantity <= asked.Quantity || story.firstCapture() == nil {
+	booked := total(story.Booked)
+	if asked == nil || story.Row == nil || booked <= total(asked.Lines()) || story.firstCapture() == nil {
 		return Violation{}, false
 	}
-	sum, more := story.balance(), story.Row.Quantity-asked.Quantity
+	sum, more := story.balance(), booked-total(asked.Lines())
 	return Violation{
 		Pattern: "charged for more units than were ordered", Order: story.Order, Units: more, Gross: sum.amount(sum.captured),
-		Net:    sum.amount(sum.net() * more / story.Row.Quantity),
+		Net:    sum.amount(sum.net() * more / booked),
 		Bearer: BearerBuyer, Since: story.firstCapture().At,
 		Evidence: slices.Concat([]Evidence{opRecord(*asked)}, story.moneyEvidence(), story.rowEvidence()),
-		Detail:   fmt.Sprintf("%d ordered, %d in the books; %s", asked.Quantity, story.Row.Quantity, sum),
+		Detail:   fmt.Sprintf("%d ordered, %d in the books; %s", total(asked.Lines()), booked, sum),
 	}, true
+}
+
+// total is the units of all lines.
+func total(lines []history.Line) int64 {
+	units := int64(0)
+	for _, line := range lines {
+		units += line.Quantity
+	}
+	return units
 }
 
 // prices are what an order that was paid for should cost by the sale's own list, and what the channel was asked to
@@ -59,7 +69,7 @@ func (s *Story) prices() (listed, charged money.Amount, known bool) {
 	if s.Item == nil || len(captured) == 0 || len(s.Coupons) > 0 {
 		return listed, charged, false
 	}
-	listed = money.Amount{Minor: s.Item.Price.Minor * s.Quantity(), Currency: s.Item.Price.Currency}
+	listed = s.listed()
 	charged = money.Amount{Minor: captured[0].Minor, Currency: captured[0].Currency}
 	return listed, charged, listed.Minor > 0 && charged.Minor > 0
 }

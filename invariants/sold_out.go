@@ -13,21 +13,12 @@ import (
 // wrong only if stock was left even though every order called before it held all that it asked for: those accepted or
 // unknown for ever, and those refused for as long as they and the answer were in flight together.
 func (s *sku) refusedTooEarly(*Run) []Violation {
-	if !slices.ContainsFunc(s.ops, soldOutAnswer) {
-		return nil
-	}
-	taken := newTally(s.ops, func(op history.Op) (history.Time, bool) { return op.Called, op.Outcome != history.Refused })
-	begun := newTally(s.ops, func(op history.Op) (history.Time, bool) { return op.Called, op.Outcome == history.Refused })
-	over := newTally(s.ops, func(op history.Op) (history.Time, bool) { return op.Returned, op.Outcome == history.Refused })
-	unseen := s.unseen()
 	for _, op := range s.ops {
-		if !soldOutAnswer(op) {
+		if !soldOutAnswer(op) || op.SKU != s.item.SKU { // of several SKUs, the first tells it
 			continue
 		}
-		wanted := max(1, op.Quantity)
-		// The op itself is among those begun, which leaves the units that it wanted counted once.
-		most := taken.before(op.Returned) + begun.before(op.Returned) - over.before(op.Called) + unseen - wanted
-		if left := s.before.Available - most; left >= wanted {
+		most, wanted := s.heldAt(op), op.Units(s.item.SKU)
+		if left := s.before.Available - most; left >= wanted && !s.otherSoldOut(op) {
 			return []Violation{{
 				Pattern: "told sold out while stock remained", SKU: s.item.SKU, Order: op.Order, Units: left,
 				Evidence: []Evidence{opRecord(op)}, Since: op.Returned, Until: op.Returned,
@@ -39,12 +30,42 @@ func (s *sku) refusedTooEarly(*Run) []Violation {
 	return nil
 }
 
+// otherSoldOut says that one of the other SKUs of the same order may explain the answer.
+func (s *sku) otherSoldOut(op history.Op) bool {
+	return slices.ContainsFunc(op.Lines(), func(line history.Line) bool {
+		other := s.all[line.SKU]
+		return other == nil || other.before.Available-other.heldAt(op) < op.Units(line.SKU)
+	})
+}
+
+// heldAt is the most units that orders beside the op could hold when it was answered.
+func (s *sku) heldAt(op history.Op) int64 {
+	if s.tallies == nil {
+		refused := func(op history.Op) bool { return op.Outcome == history.Refused }
+		s.tallies = &tallies{
+			taken:  s.tally(func(op history.Op) (history.Time, bool) { return op.Called, !refused(op) }),
+			begun:  s.tally(func(op history.Op) (history.Time, bool) { return op.Called, refused(op) }),
+			over:   s.tally(func(op history.Op) (history.Time, bool) { return op.Returned, refused(op) }),
+			unseen: s.unseen(),
+		}
+	}
+	t := s.tallies
+	// The op itself is among those begun, which leaves the units that it wanted counted once.
+	return t.taken.before(op.Returned) + t.begun.before(op.Returned) - t.over.before(op.Called) + t.unseen - op.Units(s.item.SKU)
+}
+
+// tallies are what heldAt adds up, made when they are first needed.
+type tallies struct {
+	taken, begun, over tally
+	unseen             int64
+}
+
 // unseen is the units of orders that no op of ours placed: they may have held stock at any time.
 func (s *sku) unseen() int64 {
 	units := int64(0)
 	for _, story := range s.stories {
 		if !slices.ContainsFunc(story.Ops, func(op history.Op) bool { return op.Kind == history.OpOrder }) {
-			units += story.Quantity()
+			units += story.Units(s.item.SKU)
 		}
 	}
 	return units
@@ -72,16 +93,16 @@ type tally struct {
 	sum []int64
 }
 
-// newTally counts the ops that when answers true for, at the time that it gives.
-func newTally(ops []history.Op, when func(history.Op) (history.Time, bool)) tally {
+// tally counts the units of the ops that when answers true for, at the time that it gives.
+func (s *sku) tally(when func(history.Op) (history.Time, bool)) tally {
 	type step struct {
 		at    history.Time
 		units int64
 	}
 	var steps []step
-	for _, op := range ops {
+	for _, op := range s.ops {
 		if at, counts := when(op); counts {
-			steps = append(steps, step{at, max(1, op.Quantity)})
+			steps = append(steps, step{at, op.Units(s.item.SKU)})
 		}
 	}
 	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })

@@ -23,8 +23,12 @@ func stockConserved() Invariant {
 
 func judgeStockConserved(run *Run) Finding {
 	found := Finding{}
+	skus := map[string]*sku{}
 	for i := range run.Header.Sale {
-		item := newSKU(run, &run.Header.Sale[i])
+		skus[run.Header.Sale[i].SKU] = newSKU(run, &run.Header.Sale[i], skus)
+	}
+	for i := range run.Header.Sale {
+		item := skus[run.Header.Sale[i].SKU]
 		found.Evaluated++
 		if item.soldOut || item.concurrent {
 			found.Exercised++
@@ -64,31 +68,33 @@ type sku struct {
 	item       *history.Item
 	before     history.StockRow // in the baseline
 	initial    int64            // units that may be sold in the run
+	all        map[string]*sku  // on sale
 	ops        []history.Op     // orders of it, by call
 	stories    []*Story
+	tallies    *tallies // see heldAt
 	soldOut    bool
 	concurrent bool
 }
 
-func newSKU(run *Run, item *history.Item) *sku {
-	s := &sku{item: item, before: history.StockRow{SKU: item.SKU, Available: item.Stock}}
+func newSKU(run *Run, item *history.Item, all map[string]*sku) *sku {
+	s := &sku{item: item, all: all, before: history.StockRow{SKU: item.SKU, Available: item.Stock}}
 	if row, read := stockRow(run.Baseline, item.SKU); read {
 		s.before = row
 	}
 	s.initial = s.before.Available + s.before.Reserved
 	for _, story := range run.Stories {
-		if story.Item != nil && story.Item.SKU == item.SKU {
+		if story.Units(item.SKU) > 0 {
 			s.stories = append(s.stories, story)
 		}
 	}
 	busy := history.Time(0)
 	for _, op := range run.Ops {
-		if op.Kind != history.OpOrder || op.SKU != item.SKU || run.warmUp(op) {
+		if op.Kind != history.OpOrder || op.Units(item.SKU) == 0 || run.warmUp(op) {
 			continue
 		}
 		s.concurrent = s.concurrent || op.Called < busy
 		busy = max(busy, op.Returned)
-		s.soldOut = s.soldOut || soldOutAnswer(op)
+		s.soldOut = s.soldOut || soldOutAnswer(op) && len(op.More) == 0
 		s.ops = append(s.ops, op)
 	}
 	if row, read := stockRow(run.Final, item.SKU); read {
@@ -134,7 +140,7 @@ func (s *sku) oversold(run *Run) []Violation {
 		for _, story := range s.stories {
 			for _, row := range story.Earlier {
 				if row.Begin == run.Checkpoints[i].Begin && effective(row.Row.State) {
-					bought += max(1, row.Row.Quantity)
+					bought += row.units(story, s.item.SKU)
 				}
 			}
 		}
@@ -149,10 +155,10 @@ func (s *sku) oversold(run *Run) []Violation {
 	bought, promised := int64(0), int64(0)
 	for _, story := range s.stories {
 		if effective(story.State()) {
-			bought += story.Quantity()
+			bought += story.Units(s.item.SKU)
 		}
 		if story.promised() {
-			promised += story.Quantity()
+			promised += story.Units(s.item.SKU)
 		}
 	}
 	if bought > s.initial && run.Has(history.TableOrders) {
@@ -164,6 +170,17 @@ func (s *sku) oversold(run *Run) []Violation {
 			fmt.Sprintf("%d units, %d told to be paid and never given back", s.initial, promised))}
 	}
 	return nil
+}
+
+// units is how many units of the SKU the order was then of. A row that names no SKU is of the story's only one.
+func (r EarlierRow) units(story *Story, sku string) int64 {
+	if len(r.Booked) > 1 {
+		return unitsOf(r.Booked, sku)
+	}
+	if lines := story.Lines(); len(lines) > 1 {
+		return unitsOf(lines, sku)
+	}
+	return max(1, r.Row.Quantity)
 }
 
 // promised says that a buyer was told "paid" and neither the books nor the ledger took it back since.
@@ -193,7 +210,7 @@ type holdings struct {
 func (s *sku) holdings() holdings {
 	var held holdings
 	for _, story := range s.stories {
-		quantity := story.Quantity()
+		quantity := story.Units(s.item.SKU)
 		switch story.State() {
 		case history.OrderPaid, history.OrderShipped:
 			held.bought += quantity

@@ -34,7 +34,9 @@ type Story struct {
 	Order string // the shop's order number; "" if nobody ever learnt it
 	Ref   string
 	Buyer int
-	Item  *history.Item // nil if it cannot be told what was ordered
+	Item  *history.Item // of the first line; nil if it cannot be told what was ordered
+
+	onSale map[string]*history.Item
 
 	Ops        []history.Op
 	Payments   []*Payment // at the channel, by creation
@@ -45,6 +47,7 @@ type Story struct {
 
 	Row          *history.OrderRow // in the final reading
 	RowSeq       Evidence
+	Booked       []history.Line // all lines of the final reading, of which Row is the first
 	ShopPayments []history.PaymentRow
 	ShopRefunds  []history.RefundRow
 	Grants       []history.GrantRow
@@ -56,7 +59,8 @@ type Story struct {
 // EarlierRow is an order as a checkpoint saw it.
 type EarlierRow struct {
 	Begin, End history.Time
-	Row        history.OrderRow
+	Row        history.OrderRow // the first line
+	Booked     []history.Line
 	Evidence   Evidence
 }
 

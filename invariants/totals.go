@@ -11,7 +11,7 @@ import (
 func saleResults(run *Run) []SaleResult {
 	refused := map[string]bool{}
 	for _, op := range run.Ops {
-		if op.Outcome == history.Refused && op.Reason == history.ReasonSoldOut {
+		if soldOutAnswer(op) && len(op.More) == 0 { // of several SKUs, any may have been the one
 			refused[op.SKU] = true
 		}
 	}

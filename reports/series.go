@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -186,12 +187,6 @@ func (s *series) channel(recorded *history.History) {
 	s.perSecond(s.captured, s.refunded, s.acknowledged, s.declined, s.silent, s.lost)
 }
 
-// bought is what an order is of.
-type bought struct {
-	sku   string
-	units float64
-}
-
 func (s *series) sale(recorded *history.History) {
 	orders := boughtBy(recorded)
 	of := map[string]*saleSeries{}
@@ -202,8 +197,7 @@ func (s *series) sale(recorded *history.History) {
 	}
 	kept := map[string]int64{} // captured less refunded, by order
 	for _, event := range recorded.Events {
-		order, item := orders[event.Order], of[orders[event.Order].sku]
-		if item == nil || event.Kind != history.PaymentSucceeded && event.Kind != history.RefundSucceeded {
+		if event.Kind != history.PaymentSucceeded && event.Kind != history.RefundSucceeded {
 			continue
 		}
 		before := kept[event.Order]
@@ -212,11 +206,17 @@ func (s *series) sale(recorded *history.History) {
 		} else {
 			kept[event.Order] -= event.Minor
 		}
+		sign := 0.0
 		switch after := kept[event.Order]; {
 		case before <= 0 && after > 0:
-			s.add(item.Paid, event.At, order.units)
+			sign = 1
 		case before > 0 && after <= 0:
-			s.add(item.Paid, event.At, -order.units)
+			sign = -1
+		}
+		for _, line := range orders[event.Order] {
+			if item := of[line.SKU]; item != nil && sign != 0 {
+				s.add(item.Paid, event.At, sign*float64(max(1, line.Quantity)))
+			}
 		}
 	}
 	for i := range s.sales {
@@ -236,16 +236,18 @@ func (s *series) sale(recorded *history.History) {
 }
 
 // boughtBy says what each order is of, by the buyers' word, and by the books for orders whose number no buyer learnt.
-func boughtBy(recorded *history.History) map[string]bought {
-	orders := map[string]bought{}
+func boughtBy(recorded *history.History) map[string][]history.Line {
+	orders := map[string][]history.Line{}
 	for _, reading := range recorded.Readings {
+		booked := map[string][]history.Line{}
 		for _, row := range reading.Books.Orders {
-			orders[row.Order] = bought{row.SKU, float64(max(1, row.Quantity))}
+			booked[row.Order] = append(booked[row.Order], history.Line{SKU: row.SKU, Quantity: row.Quantity})
 		}
+		maps.Copy(orders, booked)
 	}
 	for _, op := range recorded.Ops {
 		if op.Kind == history.OpOrder && op.Order != "" {
-			orders[op.Order] = bought{op.SKU, float64(max(1, op.Quantity))}
+			orders[op.Order] = op.Lines()
 		}
 	}
 	return orders

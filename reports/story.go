@@ -107,7 +107,9 @@ func tellOp(op history.Op) beat {
 	b.What = plain(op.Kind)
 	switch op.Kind {
 	case history.OpOrder:
-		b.What += fmt.Sprintf(" %d × %s", op.Quantity, plain(op.SKU))
+		for n, line := range op.Lines() {
+			b.What += fmt.Sprintf("%s %d × %s", []string{"", ","}[min(n, 1)], line.Quantity, plain(line.SKU))
+		}
 	case history.OpRepay:
 		b.What = "asks to pay again"
 	case history.OpPoll, history.OpLook:

@@ -124,7 +124,14 @@ func (d *door) enter(books *history.Books, table history.Table, probe scenarios.
 		return into(&books.Stock, answer)
 	case history.TableOrders:
 		states := mapping{own: probe.States, shared: d.system.States, canonical: scenarios.OrderStates()}
-		return withStates(&books.Orders, answer, states, func(row *history.OrderRow) *string { return (*string)(&row.State) })
+		err := withStates(&books.Orders, answer, states, func(row *history.OrderRow) *string { return (*string)(&row.State) })
+		if err == nil {
+			err = wholeOrders(books.Orders)
+		}
+		if err != nil {
+			books.Orders = nil
+		}
+		return err
 	case history.TableRefunds:
 		states := mapping{own: probe.States, canonical: scenarios.RefundStates()}
 		return withStates(&books.Refunds, answer, states, func(row *history.RefundRow) *string { return &row.State })

@@ -156,6 +156,8 @@ func TestProbesThatFail(t *testing.T) {
 		"no state":         {"refunds", scenarios.Probe{SQLite: "shop.db", Query: "SELECT no AS merchant_refund FROM refunds"}, `no column "state"`},
 		"all at once":      {"orders", scenarios.Probe{SQLite: "shop.db", Query: "SELECT 'x' AS minor, 1.5 AS quantity, state||'!' AS state FROM orders"}, `row 1, column minor: x is no whole number (and 1 rows like it); row 1, column quantity: 1.5 is no whole number (and 1 rows like it); the states "PAID!" (1 rows)`},
 		"money as a float": {"orders", scenarios.Probe{SQLite: "shop.db", Query: "SELECT 'PAID' AS state, 49.99 AS minor"}, "49.99 is no whole number"},
+		"a SKU twice":      {"orders", scenarios.Probe{SQLite: "shop.db", Query: "SELECT 7 AS 'order', 'a' AS sku, 'PAID' AS state UNION ALL SELECT 7, 'a', 'PAID'"}, `order "7" has two rows of the SKU "a": want one row for each SKU of an order`},
+		"an order's parts": {"orders", scenarios.Probe{SQLite: "shop.db", Query: "SELECT 7 AS 'order', 'a' AS sku, 'PAID' AS state, 5 AS minor UNION ALL SELECT 7, 'b', 'PAID', 6"}, `order "7" has rows that differ in more than SKU and quantity`},
 		"nobody listens":   {"orders", scenarios.Probe{HTTP: "/orders"}, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

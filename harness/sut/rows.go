@@ -239,3 +239,22 @@ func (m mapping) check(answer raw) error {
 	return fmt.Errorf("the states %s are mapped to nothing: map them, under states, to %s (mapped so far: %s)",
 		strings.Join(seen, ", "), strings.Join(m.canonical, ", "), cmp.Or(strings.Join(mapped, ", "), "none"))
 }
+
+// wholeOrders holds the rows of each order, which are sorted, against each other: they are its lines, and differ in SKU and
+// quantity alone. A join that multiplies rows would else be taken for units that nobody ordered.
+func wholeOrders(rows []history.OrderRow) error {
+	for i := 1; i < len(rows); i++ {
+		before, row := rows[i-1], rows[i]
+		if before.Order != row.Order {
+			continue
+		}
+		if before.SKU == row.SKU {
+			return fmt.Errorf("order %q has two rows of the SKU %q: want one row for each SKU of an order", row.Order, row.SKU)
+		}
+		if before.SKU, before.Quantity = row.SKU, row.Quantity; before != row {
+			return fmt.Errorf("order %q has rows that differ in more than SKU and quantity: "+
+				"want the whole order's amount and state in each", row.Order)
+		}
+	}
+	return nil
+}
