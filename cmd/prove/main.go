@@ -24,10 +24,17 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// matrix is the file of proofs.
+// matrix is the file of proofs. Systems are shipped system files; the first is meant where a line names none.
 type matrix struct {
-	Correct []string `yaml:"correct"` // scenarios that the correct shop must pass
-	Defects []defect `yaml:"defects"`
+	Systems []string  `yaml:"systems"`
+	Correct []correct `yaml:"correct"`
+	Defects []defect  `yaml:"defects"`
+}
+
+// correct is a scenario that the correct shop must pass.
+type correct struct {
+	Scenario string   `yaml:"scenario"`
+	Systems  []string `yaml:"systems"` // empty: all of them
 }
 
 // defect is one known defect: red under one scenario by all of the named invariants, green under another.
@@ -35,13 +42,15 @@ type defect struct {
 	ID       string   `yaml:"id"`
 	Scenario string   `yaml:"scenario"`
 	Red      []string `yaml:"red"`
-	Green    string   `yaml:"green"` // a scenario without the trigger; "" where the defect needs none
+	Green    string   `yaml:"green"`   // a scenario without the trigger; "" where the defect needs none
+	Systems  []string `yaml:"systems"` // empty: the first
 }
 
 // prover runs one cell of the matrix after another.
 type prover struct {
 	binary, out string
 	log         io.Writer
+	runs        int
 	failures    []string
 }
 
@@ -64,17 +73,30 @@ func main() {
 	seeds := flag.Int("seeds", 2, "seeds 1 to n of each scenario with the correct shop")
 	defectSeeds := flag.Int("defect-seeds", 1, "seeds 1 to n of each defect")
 	only := flag.String("only", "", "only scenarios and defects with these names, with commas")
+	systems := flag.String("systems", "", "only these systems, with commas; all of the matrix if empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := p.prove(ctx, os.Stdout, *file, *seeds, *defectSeeds, *only); err != nil {
+	chosen := choice{names: split(*only), systems: split(*systems)}
+	if err := p.prove(ctx, os.Stdout, *file, *seeds, *defectSeeds, chosen); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, defectSeeds int, only string) error {
+// choice narrows the matrix; empty lists do not.
+type choice struct{ names, systems []string }
+
+func (c choice) has(name, system string) bool {
+	return (len(c.names) == 0 || slices.Contains(c.names, name)) && (len(c.systems) == 0 || slices.Contains(c.systems, system))
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
+
+func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, defectSeeds int, chosen choice) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -83,57 +105,80 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 	if err := yaml.UnmarshalWithOptions(text, &proofs, yaml.Strict()); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	wanted := func(name string) bool {
-		return only == "" || slices.Contains(strings.Split(only, ","), name)
+	if len(proofs.Systems) == 0 {
+		return fmt.Errorf("%s: names no systems", file)
 	}
 	begun := time.Now()
-	runs := 0
-	fmt.Fprintf(out, "| correct shop under | runs | passed | slowest |\n|---|---:|---:|---:|\n")
-	for _, scenario := range proofs.Correct {
-		if !wanted(scenario) {
-			continue
-		}
-		passed, slowest := p.cell(ctx, scenario, "", seeds, isPass)
-		runs += seeds
-		fmt.Fprintf(out, "| %s | %d | %d | %.1f s |\n", scenario, seeds, passed, slowest.Seconds())
-	}
-	fmt.Fprintf(out, "\n| defect | under | runs | found by | found | without its trigger | passed |\n|---|---|---:|---|---:|---|---:|\n")
-	for _, d := range proofs.Defects {
-		if !wanted(d.ID) {
-			continue
-		}
-		found, _ := p.cell(ctx, d.Scenario, d.ID, defectSeeds, func(v verdict) error { return isRedBy(v, d.Red) })
-		runs += defectSeeds
-		green, passed := "needs none", "–"
-		if d.Green != "" {
-			count, _ := p.cell(ctx, d.Green, d.ID, defectSeeds, isPass)
-			runs += defectSeeds
-			green, passed = d.Green, fmt.Sprint(count)
-		}
-		fmt.Fprintf(out, "| %s | %s | %d | %s | %d | %s | %s |\n", d.ID, d.Scenario, defectSeeds, strings.Join(d.Red, " "), found, green, passed)
-	}
-	fmt.Fprintf(out, "\n%d runs in %s, %d unlike what was to be proven.\n", runs, time.Since(begun).Round(time.Second), len(p.failures))
+	p.proveCorrect(ctx, out, proofs, seeds, chosen)
+	p.proveDefects(ctx, out, proofs, defectSeeds, chosen)
+	fmt.Fprintf(out, "\n%d runs in %s, %d unlike what was to be proven.\n", p.runs, time.Since(begun).Round(time.Second), len(p.failures))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if len(p.failures) > 0 {
 		return errors.New("not proven:\n  " + strings.Join(p.failures, "\n  "))
 	}
-	if runs == 0 {
-		return fmt.Errorf("nothing in %s is named %q", file, only)
+	if p.runs == 0 {
+		return fmt.Errorf("nothing in %s is what was asked for", file)
 	}
 	return nil
 }
 
-// cell runs one scenario with one defect under several seeds, and counts the verdicts that are as they should be.
-func (p *prover) cell(ctx context.Context, scenario, defect string, seeds int, check func(verdict) error) (good int, slowest time.Duration) {
-	for seed := 1; seed <= seeds && ctx.Err() == nil; seed++ {
-		name := fmt.Sprintf("%s seed %d", scenario, seed)
-		if defect != "" {
-			name = defect + " under " + name
+func (p *prover) proveCorrect(ctx context.Context, out io.Writer, proofs matrix, seeds int, chosen choice) {
+	fmt.Fprintf(out, "| correct shop | under | runs | passed | slowest |\n|---|---|---:|---:|---:|\n")
+	for _, system := range proofs.Systems {
+		for _, c := range proofs.Correct {
+			if !chosen.has(c.Scenario, system) || (len(c.Systems) > 0 && !slices.Contains(c.Systems, system)) {
+				continue
+			}
+			passed, slowest := p.cell(ctx, proof{system: system, scenario: c.Scenario}, seeds, isPass)
+			fmt.Fprintf(out, "| %s | %s | %d | %d | %.1f s |\n", system, c.Scenario, seeds, passed, slowest.Seconds())
 		}
+	}
+}
+
+func (p *prover) proveDefects(ctx context.Context, out io.Writer, proofs matrix, seeds int, chosen choice) {
+	fmt.Fprintf(out, "\n| defect | of | under | runs | found by | found | without its trigger | passed |\n|---|---|---|---:|---|---:|---|---:|\n")
+	for _, d := range proofs.Defects {
+		systems := d.Systems
+		if len(systems) == 0 {
+			systems = proofs.Systems[:1]
+		}
+		for _, system := range systems {
+			if !chosen.has(d.ID, system) {
+				continue
+			}
+			red := func(v verdict) error { return isRedBy(v, d.Red) }
+			found, _ := p.cell(ctx, proof{system, d.Scenario, d.ID}, seeds, red)
+			green, passed := "needs none", "–"
+			if d.Green != "" {
+				count, _ := p.cell(ctx, proof{system, d.Green, d.ID}, seeds, isPass)
+				green, passed = d.Green, fmt.Sprint(count)
+			}
+			fmt.Fprintf(out, "| %s | %s | %s | %d | %s | %d | %s | %s |\n",
+				d.ID, system, d.Scenario, seeds, strings.Join(d.Red, " "), found, green, passed)
+		}
+	}
+}
+
+// proof is one run of a shop, correct or with one defect, under one scenario.
+type proof struct{ system, scenario, defect string }
+
+func (p proof) String() string {
+	name := p.system + " under " + p.scenario
+	if p.defect != "" {
+		name = p.defect + " of " + name
+	}
+	return name
+}
+
+// cell runs one proof under several seeds, and counts the verdicts that are as they should be.
+func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdict) error) (good int, slowest time.Duration) {
+	for seed := 1; seed <= seeds && ctx.Err() == nil; seed++ {
+		name := fmt.Sprintf("%s seed %d", of, seed)
 		began := time.Now()
-		v, err := p.run(ctx, scenario, defect, seed)
+		p.runs++
+		v, err := p.run(ctx, of, seed)
 		took := time.Since(began)
 		slowest = max(slowest, took)
 		if err == nil {
@@ -151,14 +196,14 @@ func (p *prover) cell(ctx context.Context, scenario, defect string, seeds int, c
 }
 
 // run makes one run and reads its verdict. Exit statuses other than those of a verdict are errors.
-func (p *prover) run(ctx context.Context, scenario, defect string, seed int) (verdict, error) {
-	out := filepath.Join(p.out, strings.Trim(scenario+"-"+defect, "-"), fmt.Sprintf("seed-%d", seed))
+func (p *prover) run(ctx context.Context, of proof, seed int) (verdict, error) {
+	out := filepath.Join(p.out, of.system, strings.Trim(of.scenario+"-"+of.defect, "-"), fmt.Sprintf("seed-%d", seed))
 	if err := os.RemoveAll(out); err != nil {
 		return verdict{}, err
 	}
-	args := []string{"run", scenario, "--seed", fmt.Sprint(seed), "--out", out}
-	if defect != "" {
-		args = append(args, "--set", "system.launch.process.env.DEFECTS="+defect)
+	args := []string{"run", of.scenario, "--system", of.system, "--seed", fmt.Sprint(seed), "--out", out}
+	if of.defect != "" {
+		args = append(args, "--set", "system.launch.process.env.DEFECTS="+of.defect)
 	}
 	command := exec.CommandContext(ctx, p.binary, args...)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
