@@ -186,6 +186,9 @@ func notes(run *Run, verdict *Verdict) []string {
 				known.Until.Format("2006-01-02")))
 		}
 	}
+	for _, left := range run.Header.LeftOut {
+		notes = append(notes, fmt.Sprintf("fault %s was left out: %s", left.Fault, left.Why))
+	}
 	if verdict.Load.Dropped > 0 {
 		notes = append(notes, countOf(int(verdict.Load.Dropped), "iteration")+" dropped, so latencies count from the call")
 	}

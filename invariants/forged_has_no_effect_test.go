@@ -18,6 +18,9 @@ func TestForgedHasNoEffect(t *testing.T) {
 			order(b).forged(history.ForgeryWrongKey, price, history.Refused).captured().delivered(history.OK).
 				again(history.PaymentSucceeded, 2, history.OK).row(history.OrderPaid)
 		}},
+		{name: "a probe refused, and the right one acknowledged", story: func(b *builder) {
+			order(b).captured().forged(history.ForgeryProbe, price, history.Refused).delivered(history.OK).row(history.OrderPaid)
+		}},
 		{name: "another merchant's, acknowledged and dropped", story: func(b *builder) {
 			order(b).forged(history.ForgeryOtherMerchant, price, history.OK).closed().row(history.OrderClosed)
 		}},
@@ -43,6 +46,9 @@ func TestForgedHasNoEffect(t *testing.T) {
 		}},
 		{name: "wrong key, acknowledged", violated: "an unauthenticated callback was acknowledged: wrong-key", story: func(b *builder) {
 			order(b).forged(history.ForgeryWrongKey, price, history.OK).row(history.OrderClosed)
+		}},
+		{name: "a probe acknowledged", violated: "an unauthenticated callback was acknowledged: signature-probe", story: func(b *builder) {
+			order(b).captured().forged(history.ForgeryProbe, price, history.OK).delivered(history.OK).row(history.OrderPaid)
 		}},
 		{name: "refused, and yet paid at the end", violated: believed, story: func(b *builder) {
 			order(b).forged(history.ForgeryNoSignature, price, history.Refused).row(history.OrderPaid)

@@ -35,7 +35,8 @@ func judge(h *history.History, asked []Invariant) Verdict {
 			Images: append([]string{}, header.System.Images...),
 		},
 		Faults: faultResults(run), Coverage: coverage(run), Load: loadResult(run), Timings: timings(run),
-		Sale: saleResults(run), Money: moneyResults(run), Orders: ordersResult(run),
+		Channel: channelResult(run),
+		Sale:    saleResults(run), Money: moneyResults(run), Orders: ordersResult(run),
 	}
 	verdict.Service = serviceResults(run, verdict.Load)
 	met := newKnownReds(header)

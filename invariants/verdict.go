@@ -44,6 +44,7 @@ type Verdict struct {
 	Invariants []InvariantResult `json:"invariants"`
 	Faults     []FaultResult     `json:"faults"`
 	Load       LoadResult        `json:"load"`
+	Channel    ChannelResult     `json:"channel"`
 	Service    []ServiceResult   `json:"service"`
 	Coverage   []CoverageCell    `json:"coverage"`
 	Timings    Timings           `json:"timings"`
@@ -127,6 +128,14 @@ type LoadResult struct {
 	KnownOutcomeShare float64              `json:"known_outcome_share"`
 	Ops               map[string]OpCounts  `json:"ops"`
 	LatencyMS         map[string]LatencyMS `json:"latency_ms"` // by kind, from the intended start where there is one
+}
+
+// ChannelResult is what the mock channel itself cost the run. The signatures of answers are in the time that the shop
+// waited for them, and none of them is the shop's doing.
+type ChannelResult struct {
+	Signatures     int       `json:"signatures"` // of messages and answers
+	SigningMS      LatencyMS `json:"signing_ms"` // of one, waiting for its turn included
+	SigningTotalMS float64   `json:"signing_total_ms"`
 }
 
 // OpCounts counts operations by outcome.
