@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,8 @@ type Channel struct {
 	refundIDs table[*refund]       // by the channel's own id
 	objects   table[Object]
 	endpoints map[string]*endpoints // by merchant; the map itself never changes
-	notices   table[Message]        // that have a name, by id, for merchants who ask what has happened
+	once      once
+	notices   table[Message] // that have a name, by id, for merchants who ask what has happened
 	ledger    ledger
 	signers   signers
 	timers    *timers
@@ -169,6 +171,13 @@ func (c *Channel) Authenticate(apiKey string) (Merchant, bool) {
 	merchant, known := c.byKey[apiKey]
 	return merchant, known
 }
+
+// Merchants are the channel's customers.
+func (c *Channel) Merchants() []Merchant { return slices.Clone(c.config.Merchants) }
+
+// FirstUse says whether a number that is to be used once, such as a request's nonce, is used for the first time. It is
+// remembered for at least onceFor, so a request must be refused for its age before that.
+func (c *Channel) FirstUse(number string) bool { return c.once.first(number, c.config.Clock.Now()) }
 
 // Handler serves the dialect's merchant and payer endpoints, and at "/" a page for people.
 func (c *Channel) Handler() http.Handler {

@@ -47,6 +47,10 @@ type Announcement struct {
 	// Note marks a message that does not by itself tell that money has moved. Of several without it the first that the
 	// shop has subscribed to tells the change, and the others are notes beside it.
 	Note bool
+	// URL is where it goes, where a refund has an address of its own, such as the notify_url of its request.
+	URL string
+	// ToMerchant sends it to the merchant's endpoints even though the payment has an address of its own.
+	ToMerchant bool
 }
 
 // Identifier is a dialect whose identifiers have a form of their own.
@@ -111,6 +115,7 @@ type Message struct {
 	Payment  Payment   // as it was then, or as a forged message claims; its Merchant may be another one
 	Refund   *Refund   // of a refund or dispute message
 	Endpoint *Endpoint // whom it goes to; nil where the payment itself has the address
+	URL      string    // where it goes, if neither to an endpoint nor to the payment's own address
 	// Forgery is how the message differs from a genuine one. A dialect acts on history.ForgeryNoSignature,
 	// history.ForgeryWrongKey and history.ForgeryProbe; in the others the content is wrong and the signature is right.
 	Forgery string
@@ -130,10 +135,14 @@ func (m Message) Minor() int64 {
 
 // address is where the message goes.
 func (m Message) address() string {
-	if m.Endpoint != nil {
+	switch {
+	case m.Endpoint != nil:
 		return m.Endpoint.URL
+	case m.URL != "":
+		return m.URL
+	default:
+		return m.Payment.NotifyURL
 	}
-	return m.Payment.NotifyURL
 }
 
 // Envelope is an encoded notification.

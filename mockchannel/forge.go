@@ -80,8 +80,8 @@ func (c *Channel) forgedMessage(p *payment, extra Extra) Message {
 // direct gives a forged message the name and the address that a genuine one of its kind would have.
 func (c *Channel) direct(p *payment, message *Message) {
 	for _, announcement := range c.announcements(message.Type, message.Payment, nil) {
-		message.Event = announcement.Event
-		if addressees := c.addressees(p, announcement.Event); len(addressees) > 0 {
+		message.Event, message.URL = announcement.Event, announcement.URL
+		if addressees := c.addressees(p, announcement); len(addressees) > 0 {
 			message.Endpoint = addressees[0]
 			return
 		}

@@ -41,11 +41,12 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 		message := Message{
 			ID: c.identifier(IdentifyNotification), Type: kind, Event: announcement.Event, Change: kind,
 			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then,
+			URL: announcement.URL,
 		}
 		if announcement.Event != "" {
 			c.notices.getOrPut(message.ID, message)
 		}
-		for _, endpoint := range c.addressees(p, announcement.Event) {
+		for _, endpoint := range c.addressees(p, announcement) {
 			message.Endpoint = endpoint
 			message.Type = kind
 			if announcement.Note || told[message.address()] {
@@ -71,14 +72,14 @@ func (c *Channel) announcements(kind string, p Payment, r *Refund) []Announcemen
 	}
 }
 
-// addressees are the endpoints that a message goes to; nil is the payment's own address. The lock is held.
-func (c *Channel) addressees(p *payment, event string) []*Endpoint {
-	if p.now.NotifyURL != "" {
+// addressees are the endpoints that a message goes to; nil is the address that it or its payment has. The lock is held.
+func (c *Channel) addressees(p *payment, announcement Announcement) []*Endpoint {
+	if announcement.URL != "" || (p.now.NotifyURL != "" && !announcement.ToMerchant) {
 		return []*Endpoint{nil}
 	}
 	var wanting []*Endpoint
 	for _, endpoint := range c.endpoints[p.now.Merchant].all() {
-		if endpoint.wants(event) {
+		if endpoint.wants(announcement.Event) {
 			wanting = append(wanting, &endpoint)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -321,5 +322,49 @@ func TestBusinessTimeIsCompressed(t *testing.T) {
 	signed, err := strconv.ParseInt(w.received()[0].Header.Get("webhook-timestamp"), 10, 64)
 	if away := time.Since(time.Unix(signed, 0)); err != nil || away < -time.Second || away > time.Minute {
 		t.Errorf("signed %v away from the wall clock: %v", away, err)
+	}
+}
+
+// directed is the standard dialect with refunds that say where their messages go.
+type directed struct {
+	mockchannel.Dialect
+	path       string // of the shop, instead of the payment's
+	toMerchant bool
+}
+
+func (d directed) Announce(kind string, p mockchannel.Payment, _ *mockchannel.Refund) []mockchannel.Announcement {
+	switch {
+	case kind != history.RefundSucceeded:
+		return nil
+	case d.path == "":
+		return []mockchannel.Announcement{{ToMerchant: d.toMerchant}}
+	default:
+		address := strings.Replace(p.NotifyURL, "/callback/o1", d.path, 1)
+		return []mockchannel.Announcement{{URL: address, ToMerchant: d.toMerchant}}
+	}
+}
+
+func TestRefundsMayHaveAddressesOfTheirOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		dialect directed
+		want    string
+	}{
+		"the payment's":            {directed{}, "/callback/o1"},
+		"its own":                  {directed{path: "/own"}, "/own"},
+		"the merchant's":           {directed{toMerchant: true}, "/merchant"},
+		"its own before any other": {directed{path: "/own", toMerchant: true}, "/own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.dialect.Dialect = standard.New()
+			w := newWorld(t, nil, func(c *mockchannel.Config) { c.Dialect = test.dialect })
+			ask(w).AddEndpoint(mockchannel.Endpoint{URL: w.shop.URL + "/merchant"})
+			if a := w.refund(w.createAndPay("o1"), "r1", 100); a.status != http.StatusCreated {
+				t.Fatalf("refund: %d %s", a.status, a.body)
+			}
+			w.quiet()
+			if got := w.received(); len(got) != 1 || got[0].Path != test.want {
+				t.Errorf("received %+v, want one at %s", got, test.want)
+			}
+		})
 	}
 }
