@@ -37,9 +37,12 @@ type Dialect interface {
 // history.PaymentSucceeded, PaymentFailed, PaymentClosed, RefundSucceeded and RefundFailed, and none for the others.
 type Announcer interface {
 	// Announce lists the messages that a change of the ledger causes, the most important first. kind is one of history's
-	// kinds of a payment's or refund's change.
+	// kinds of a payment's or refund's change, or PaymentBegun.
 	Announce(kind string, p Payment, r *Refund) []Announcement
 }
+
+// PaymentBegun is what an Announcer is asked when the payer has begun. It changes no ledger, so its messages are notes.
+const PaymentBegun = "payment.begun"
 
 // Announcement is one message that a change causes.
 type Announcement struct {

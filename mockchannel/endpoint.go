@@ -14,11 +14,12 @@ type Endpoint struct {
 	Events  []string // the provider's names of what is sent to it; empty or "*": everything
 	Version string   // of the API, in which it wants its messages; "": the merchant's
 	Details any      // the dialect's own; never changed
+	Off     bool     // nothing is sent to it for now
 }
 
 // wants says whether the endpoint is subscribed to an event.
 func (e Endpoint) wants(event string) bool {
-	return len(e.Events) == 0 || slices.Contains(e.Events, "*") || slices.Contains(e.Events, event)
+	return !e.Off && (len(e.Events) == 0 || slices.Contains(e.Events, "*") || slices.Contains(e.Events, event))
 }
 
 // endpoints are a merchant's. Its mutex is taken inside a payment's.

@@ -30,6 +30,8 @@ type Error struct {
 	Message string // for people
 	Field   string // the member of the request that is at fault, "" if none is
 	Status  int    // the HTTP status that a fault wants, where the dialect has statuses; 0: the dialect's own
+	Earlier string // of CodeIdempotencyMismatch: the fingerprint of the request that had the key first
+	Details any    // the dialect's own, of an error that it makes itself
 }
 
 func (e *Error) Error() string {

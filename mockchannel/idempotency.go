@@ -24,7 +24,9 @@ func (c *Channel) claim(request MerchantRequest, subject Subject) (mine *keyed, 
 		return fresh, Answer{}, nil
 	}
 	if known.fingerprint != request.Fingerprint {
-		return nil, Answer{}, refuse(CodeIdempotencyMismatch, "the key came with another request before")
+		mismatch := refuse(CodeIdempotencyMismatch, "the key came with another request before")
+		mismatch.Earlier = known.fingerprint
+		return nil, Answer{}, mismatch
 	}
 	known.mutex.Lock()
 	defer known.mutex.Unlock()
@@ -37,6 +39,9 @@ func (c *Channel) claim(request MerchantRequest, subject Subject) (mine *keyed, 
 		replay.Header = http.Header{}
 	}
 	replay.Header.Set("Idempotent-Replayed", "true")
+	if request.Replayed != nil {
+		request.Replayed(&replay)
+	}
 	return nil, replay, nil
 }
 

@@ -63,7 +63,10 @@ func (c *Channel) FindByOrder(merchant, order string) (Payment, bool) {
 
 // decline notes a failed attempt. The lock is held.
 func (c *Channel) decline(p *payment, reason string, call *Call) {
-	c.commit(p, history.PaymentFailed, p.now.Minor, func() { p.now.State, p.now.Begun, p.now.Reason = Failed, true, reason })
+	c.commit(p, history.PaymentFailed, p.now.Minor, func() {
+		p.now.State, p.now.Begun, p.now.Reason = Failed, true, reason
+		p.now.Attempts++
+	})
 	c.notify(p, history.PaymentFailed, nil, call)
 }
 

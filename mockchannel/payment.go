@@ -22,6 +22,7 @@ type Payment struct {
 	Captured  int64
 	Refunded  int64 // of refunds that succeeded
 	Refunding int64 // of refunds that are pending
+	Disputed  int64 // of Refunded, what disputes took back
 	Currency  string
 	State     State
 	Version   int64 // 1 when created, one more with each change of the ledger
@@ -29,6 +30,7 @@ type Payment struct {
 	PayURL    string
 	Metadata  map[string]string // shared: not to be changed
 	Details   any               // the dialect's own; shared: not to be changed
+	Attempts  int               // of the payer to pay, failed ones included
 	Begun     bool              // the payer has done something: opened the cashier, scanned the code
 	Manual    bool              // what the payer authorizes waits for the merchant to capture it
 	Expires   time.Time         // wall clock; the zero time is never
@@ -291,7 +293,10 @@ func (c *Channel) authorize(p *payment, call *Call) {
 		c.capture(p, call, p.now.Minor)
 		return
 	}
-	c.commit(p, history.PaymentAuthorized, p.now.Minor, func() { p.now.State, p.now.Begun = Authorized, true })
+	c.commit(p, history.PaymentAuthorized, p.now.Minor, func() {
+		p.now.State, p.now.Begun, p.now.Reason = Authorized, true, ""
+		p.now.Attempts++
+	})
 	c.notify(p, history.PaymentAuthorized, nil, call)
 }
 
@@ -303,6 +308,9 @@ func (c *Channel) capture(p *payment, call *Call, minor int64) {
 		captured = fault.Capture.Minor
 	}
 	c.commit(p, history.PaymentSucceeded, captured, func() {
+		if p.now.State != Authorized {
+			p.now.Attempts++
+		}
 		p.now.State, p.now.Captured, p.now.Begun, p.now.Reason = Succeeded, captured, true, ""
 		p.now.PaidAt = c.config.Clock.Now()
 	})
@@ -368,6 +376,7 @@ func (c *Channel) begin(p *payment) {
 	}
 	p.past = append(p.past, p.now)
 	p.now.State, p.now.Begun, p.now.At = Pending, true, c.config.Clock.Now()
+	c.notify(p, PaymentBegun, nil, nil)
 }
 
 // payable says why a payer cannot act on the payment, as an *Error. The lock is held.

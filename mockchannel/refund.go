@@ -225,6 +225,9 @@ func (c *Channel) settle(r *refund, fails *RefundFails, call *Call) {
 	c.commitRefund(r, history.RefundSucceeded, history.RefundDone, func() {
 		p.now.Refunding -= r.now.Minor
 		p.now.Refunded += r.now.Minor
+		if r.now.Dispute() {
+			p.now.Disputed += r.now.Minor
+		}
 	})
 	c.ledger.book(p.now, r, entryRefundPaid, r.now.Minor)
 	kind := history.RefundSucceeded

@@ -17,12 +17,14 @@ type MerchantRequest struct {
 	Operation Operation
 	Order     string // of OpCreate, and of an OpQuery by order number
 	Payment   string // of OpQuery, OpClose and OpRefund
-	Refund    string // the merchant's refund number, of OpRefund and OpRefundQuery
+	Refund    string // the merchant's refund number, of OpRefund and OpRefundQuery, or the channel's id
 	Ref       string // the client reference of OpCreate, if any
 	// IdempotencyKey may be "". Fingerprint is equal for equal requests.
 	IdempotencyKey, Fingerprint string
 	// KeepsErrors keeps an answer under its key even if it is a server error, so that a repeat gets the same again.
 	KeepsErrors bool
+	// Replayed, if the provider marks an answer that is given again, does so. The header is the answer's own.
+	Replayed func(*Answer)
 	// Do processes the request and encodes its answer. It returns an *Error for a refusal.
 	Do func(*Call) (Answer, error)
 	// Refuse encodes a refusal.
@@ -105,6 +107,7 @@ type exchange struct {
 	refusal *Error
 	struck  string // the fault that interfered last
 	signing time.Duration
+	mine    *keyed // what is remembered under the request's idempotency key, if this is the first that has it
 
 	unsigned string // why the answer could not be signed
 }
@@ -129,6 +132,9 @@ func (c *Channel) subjectOf(request MerchantRequest) Subject {
 	if r, found := c.refunds.get(request.Merchant.ID + "\x00" + request.Refund); found {
 		return r.payment.peek()
 	}
+	if r, found := c.refundIDs.get(request.Refund); found && r.now.Merchant == request.Merchant.ID {
+		return r.payment.peek()
+	}
 	if o, found := c.orders.get(request.Merchant.ID + "\x00" + request.Order); found {
 		if payments := o.list(); len(payments) > 0 {
 			return payments[len(payments)-1].peek()
@@ -147,6 +153,7 @@ func (x *exchange) process() {
 		return
 	}
 	mine, replay, refusal := x.channel.claim(x.request, x.subject)
+	x.mine = mine
 	switch {
 	case refusal != nil:
 		x.refuse(refusal)
@@ -312,6 +319,9 @@ func (x *exchange) lose() {
 		lost := x.refusal
 		x.refuse(refuse(CodeInternal, "lost on purpose"))
 		x.refusal = lost
+		if lose.How == LoseByError && x.mine != nil && x.request.KeepsErrors {
+			x.channel.keep(x.request, x.mine, x.subject, x.answer) // it failed inside the provider, which keeps that
+		}
 		x.sign()
 		_ = write(x.w, x.answer) // whether it arrives is all the same
 		x.reached(StageResponseSent)
