@@ -264,14 +264,17 @@ func TestDeclineThenPay(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestPayPage(t *testing.T) {
 	w := newWorld(t, nil)
 	body := strings.Replace(w.paymentBody("o1"), `"order":"o1"`, `"order":"<script>o1"`, 1)
 	id := w.do(http.MethodPost, "/v1/payments", body, "Idempotency-Key", "k").ID
 	page := w.do(http.MethodGet, "/pay/"+id, "")
 	if page.status != 200 || !strings.Contains(string(page.body), "10.00 CNY") || strings.Contains(string(page.body), "<script>") ||
-		!strings.Contains(string(page.body), `value="decline"`) {
+		!strings.Contains(string(page.body), `value="decline"`) || page.header.Get("Content-Security-Policy") == "" {
 		t.Errorf("page %s", page.body)
+	}
+	if a := w.do(http.MethodGet, "/", ""); a.status != http.StatusNotFound {
+		t.Errorf("a channel by itself has a page for people: %d", a.status)
 	}
 	form := url.Values{"action": {"pay"}}.Encode()
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -279,19 +282,8 @@ func TestPages(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/pay/"+id {
 		t.Errorf("a person who pays: %d %s", a.status, a.body)
 	}
-	w.refund(id, "r1", 100)
-	w.quiet()
 	if page := w.do(http.MethodGet, "/pay/"+id, ""); strings.Contains(string(page.body), "<button") {
 		t.Errorf("a paid page has buttons: %s", page.body)
-	}
-	index := string(w.do(http.MethodGet, "/", "").body)
-	for _, want := range []string{id, "r1", "refund.succeeded", "&lt;script&gt;o1", "1.00 CNY", "ok (200)"} {
-		if !strings.Contains(index, want) {
-			t.Errorf("the index lacks %q: %s", want, index)
-		}
-	}
-	if strings.Contains(index, "<script>") {
-		t.Error("the index does not escape")
 	}
 	if page := w.do(http.MethodGet, "/pay/none", ""); page.status != http.StatusNotFound {
 		t.Errorf("no such page: %d", page.status)

@@ -126,7 +126,7 @@ func (call *Call) Pay(id string, after time.Duration) (Payment, error) {
 			return err
 		case after > 0:
 			call.channel.begin(p)
-			call.channel.after(after, func() { _, _ = call.channel.Pay(id, "", 0) }) // refused if it was closed meanwhile
+			call.channel.after(after, errand{what: "the payer pays", payment: p}, func() { _, _ = call.channel.Pay(id, "", 0) }) // refused if it was closed meanwhile
 		default:
 			call.channel.authorize(p, call)
 		}

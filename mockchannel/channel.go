@@ -43,6 +43,7 @@ type Config struct {
 	RefundDelay    time.Duration // refunds are pending so long, then succeed; 0: at once
 	PayURL         string        // a payment's pay_url without its "/" and id; "" means "/pay"
 	Couriers       int           // deliveries under way at once; 0 means 256
+	Trace          func(Trace)   // is told of every exchange, from many goroutines at once; nil: nobody looks on
 }
 
 const (
@@ -179,12 +180,11 @@ func (c *Channel) Merchants() []Merchant { return slices.Clone(c.config.Merchant
 // remembered for at least onceFor, so a request must be refused for its age before that.
 func (c *Channel) FirstUse(number string) bool { return c.once.first(number, c.config.Clock.Now()) }
 
-// Handler serves the dialect's merchant and payer endpoints, and at "/" a page for people.
+// Handler serves the dialect's merchant and payer endpoints.
 func (c *Channel) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", c.config.Dialect.MerchantHandler(c))
+	mux.Handle("/", c.traced(c.config.Dialect.MerchantHandler(c)))
 	mux.Handle("/pay/", c.config.Dialect.PayerHandler(c))
-	mux.HandleFunc("GET /{$}", c.serveIndex)
 	return mux
 }
 
@@ -222,22 +222,22 @@ func (c *Channel) business(t history.Time) time.Time { return c.config.Business.
 func (c *Channel) businessNow() time.Time { return c.business(c.config.Clock.Now()) }
 
 // after runs a short task, which must not block, after a while. It is due until it has run.
-func (c *Channel) after(wait time.Duration, task func()) {
+func (c *Channel) after(wait time.Duration, why errand, task func()) {
 	c.due.Add(1)
-	c.timers.add(c.config.Clock.Now().Add(wait), func() {
+	c.timers.add(c.config.Clock.Now().Add(wait), why, func() {
 		task()
 		c.due.Add(-1)
 	})
 }
 
-// dispatch gives a delivery to the couriers after a while. It is due until it has ended.
-func (c *Channel) dispatch(wait time.Duration, deliver func(context.Context)) {
+// dispatch gives a delivery to the couriers, after a while if wait is positive. It is due until it has ended.
+func (c *Channel) dispatch(wait time.Duration, why errand, deliver func(context.Context)) {
 	c.due.Add(1)
 	if wait <= 0 {
 		c.couriers.add(deliver)
 		return
 	}
-	c.timers.add(c.config.Clock.Now().Add(wait), func() { c.couriers.add(deliver) })
+	c.timers.add(c.config.Clock.Now().Add(wait), why, func() { c.couriers.add(deliver) })
 }
 
 // wait lets time pass; it is cut short only by the end of the channel.

@@ -31,6 +31,8 @@ type delivered struct {
 	status  int
 	reason  string
 	detail  string
+	header  http.Header // of the shop's answer, and body
+	body    []byte
 }
 
 func (d delivered) String() string {
@@ -60,6 +62,7 @@ func newClient(config Config) *http.Client {
 // post makes one attempt and records it.
 func (c *Channel) post(ctx context.Context, d delivery) delivered {
 	d.message.Attempt = d.attempt
+	began := c.config.Clock.Now()
 	var envelope Envelope
 	signing, err := c.signers.notification(func() (err error) {
 		envelope, err = c.config.Dialect.Encode(d.message, time.Now())
@@ -72,10 +75,10 @@ func (c *Channel) post(ctx context.Context, d delivery) delivered {
 		c.recordDelivery(d, history.Event{Kind: history.DeliverySent, Signing: signing})
 		answer = c.send(ctx, d, envelope)
 	}
-	c.recordDelivery(d, history.Event{
+	c.traceDelivery(began, d, envelope, answer, c.recordDelivery(d, history.Event{
 		Kind: history.DeliveryAnswered, Outcome: answer.outcome, Status: answer.status, Reason: answer.reason,
 		Detail: answer.detail,
-	})
+	}))
 	if d.genuine != nil && answer.outcome == history.OK {
 		c.reachedByNotice(d, StageAcked)
 	}
@@ -111,14 +114,15 @@ func (c *Channel) send(ctx context.Context, d delivery, envelope Envelope) deliv
 	body, err := io.ReadAll(io.LimitReader(response.Body, largestReply))
 	if err != nil {
 		answer := broken(err)
-		answer.status = response.StatusCode
+		answer.status, answer.header, answer.body = response.StatusCode, response.Header, body
 		return answer
 	}
-	acknowledged, remark := c.config.Dialect.Acknowledged(response.StatusCode, body)
-	if acknowledged {
-		return delivered{outcome: history.OK, status: response.StatusCode, detail: remark}
+	answer := delivered{outcome: history.OK, status: response.StatusCode, header: response.Header, body: body}
+	var acknowledged bool
+	if acknowledged, answer.detail = c.config.Dialect.Acknowledged(response.StatusCode, body); !acknowledged {
+		answer.outcome, answer.reason = history.Refused, "not acknowledged"
 	}
-	return delivered{outcome: history.Refused, status: response.StatusCode, reason: "not acknowledged", detail: remark}
+	return answer
 }
 
 func broken(err error) delivered {
@@ -154,7 +158,7 @@ func (c *Channel) reachedByNotice(d delivery, stage Stage) {
 }
 
 // recordDelivery records an event of an attempt. It fills in what all of them carry.
-func (c *Channel) recordDelivery(d delivery, event history.Event) {
+func (c *Channel) recordDelivery(d delivery, event history.Event) history.Event {
 	subject := d.payment.peek()
 	event.Source = history.SourceDelivery
 	event.Notification, event.Attempt, event.State, event.Forgery = d.message.ID, d.attempt, d.message.Type, d.message.Forgery
@@ -167,6 +171,7 @@ func (c *Channel) recordDelivery(d delivery, event history.Event) {
 		event.Refund, event.MerchantRefund = d.message.Refund.ID, d.message.Refund.Number
 	}
 	c.config.Record(event)
+	return event
 }
 
 // hook runs something at most once, never after close, and close waits for it: the transport calls its hooks from

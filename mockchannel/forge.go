@@ -12,7 +12,7 @@ func (c *Channel) forgeries(p *payment, extras []Extra) {
 	for _, extra := range extras {
 		id := c.identifier(IdentifyNotification)
 		start := func() {
-			c.dispatch(0, func(ctx context.Context) { c.forge(ctx, p, extra, id, 1) })
+			c.dispatch(0, errand{}, func(ctx context.Context) { c.forge(ctx, p, extra, id, 1) })
 		}
 		if extra.OtherOrder {
 			whole := start
@@ -22,7 +22,7 @@ func (c *Channel) forgeries(p *payment, extras []Extra) {
 			start()
 			continue
 		}
-		c.after(extra.After, start)
+		c.after(extra.After, errand{what: "forged message: " + extra.Forgery, payment: p}, start)
 	}
 }
 
@@ -42,7 +42,8 @@ func (c *Channel) forge(ctx context.Context, p *payment, extra Extra, id string,
 	if retry := c.config.Retry; len(retry) > 0 {
 		wait = retry[min(attempt, len(retry))-1]
 	}
-	c.dispatch(wait, func(ctx context.Context) { c.forge(ctx, p, extra, id, attempt+1) })
+	again := errand{what: "forged message again: " + extra.Forgery, payment: p}
+	c.dispatch(wait, again, func(ctx context.Context) { c.forge(ctx, p, extra, id, attempt+1) })
 }
 
 // forgedMessage claims that the payment succeeded, in the way that the forgery says.

@@ -110,12 +110,12 @@ func (c *Channel) enqueue(p *payment, message Message, call *Call) {
 	switch {
 	case call != nil && call.awaits: // whose answer waits for it
 		call.caused = append(call.caused, n)
-		c.dispatch(0, func(ctx context.Context) { c.try(ctx, n) })
+		c.dispatch(0, errand{}, func(ctx context.Context) { c.try(ctx, n) })
 	case n.fault.Delay != nil:
 		n.effects = append(n.effects, n.fault.Delay.Fault)
-		c.dispatch(n.fault.Delay.By, func(ctx context.Context) { c.release(ctx, n) })
+		c.dispatch(n.fault.Delay.By, n.errand("delayed"), func(ctx context.Context) { c.release(ctx, n) })
 	default:
-		c.dispatch(0, func(ctx context.Context) { c.release(ctx, n) })
+		c.dispatch(0, errand{}, func(ctx context.Context) { c.release(ctx, n) })
 	}
 }
 
@@ -133,7 +133,7 @@ func (c *Channel) twin(n *notification, fault *Twin) {
 		effects: []string{fault.Fault},
 	}
 	n.payment.notifications = append(n.payment.notifications, second)
-	c.dispatch(fault.After, func(ctx context.Context) { c.try(ctx, second) })
+	c.dispatch(fault.After, second.errand("twin"), func(ctx context.Context) { c.try(ctx, second) })
 }
 
 // release makes the first attempt, unless the notification is to be overtaken by a later one first.
@@ -148,11 +148,12 @@ func (c *Channel) release(ctx context.Context, n *notification) {
 		if inverted {
 			n.effect(reorder.Fault)
 		}
-		c.dispatch(0, func(ctx context.Context) { c.try(ctx, n) })
+		c.dispatch(0, errand{}, func(ctx context.Context) { c.try(ctx, n) })
 		c.due.Add(-1)
 	})
 	if held {
-		c.timers.add(c.config.Clock.Now().Add(reorder.AtMost), func() { n.payment.order.letGo(n) })
+		until := c.config.Clock.Now().Add(reorder.AtMost)
+		c.timers.add(until, n.errand("held back no longer"), func() { n.payment.order.letGo(n) })
 		return
 	}
 	c.due.Add(-1)
@@ -241,7 +242,7 @@ func (c *Channel) again(n *notification) {
 	switch {
 	case acked:
 	case tries <= len(c.config.Retry):
-		c.dispatch(c.config.Retry[tries-1], func(ctx context.Context) { c.try(ctx, n) })
+		c.dispatch(c.config.Retry[tries-1], n.errand("retry"), func(ctx context.Context) { c.try(ctx, n) })
 	default:
 		c.recordDelivery(n.delivery(attempts, nil), history.Event{Kind: history.DeliveryGivenUp})
 	}
@@ -266,7 +267,7 @@ func (c *Channel) series(n *notification, duplicate Duplicate, left int) {
 	if left <= 0 {
 		return
 	}
-	c.dispatch(duplicate.After, func(ctx context.Context) {
+	c.dispatch(duplicate.After, errand{what: "copy of " + n.message.Type, payment: n.payment}, func(ctx context.Context) {
 		c.copy(ctx, n, duplicate.Fault)
 		c.series(n, duplicate, left-1)
 	})

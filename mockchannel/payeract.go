@@ -15,14 +15,30 @@ func (c *Channel) Pay(id, ref string, after time.Duration) (Payment, error) {
 			return
 		}
 		c.begin(p)
-		c.after(after, func() {
+		visit := p.visit
+		gone := func() bool { return p.visit != visit || p.payable() != nil || p.expired(c) }
+		c.after(after, errand{what: "the payer pays", payment: p, moot: gone}, func() {
 			p.mutex.Lock()
 			defer p.mutex.Unlock()
-			if p.payable() == nil && !p.expired(c) {
+			if !gone() {
 				c.authorize(p, nil)
 			}
 		})
 	})
+}
+
+// Abandon is the payer leaving: they have begun, and nothing comes of it. What they were going to do later is off, and
+// nobody is told, as no provider tells: the payment is pending until it expires, is closed, or a payer comes back.
+func (c *Channel) Abandon(id string) (Payment, error) {
+	return c.act(id, "", func(p *payment) {
+		c.begin(p)
+		p.visit++
+	})
+}
+
+// Close is the provider closing a payment that was not made, as it does when the time for it is over.
+func (c *Channel) Close(id string) (Payment, error) {
+	return c.act(id, "", func(p *payment) { c.closePayment(p, reasonExpired, nil) })
 }
 
 // Decline is an attempt of the payer that failed. The payment may still succeed.

@@ -109,6 +109,7 @@ type payment struct {
 	key   string // of an unknown buyer
 
 	mutex         sync.Mutex
+	visit         int         // of the payer; what they put off in an earlier one is off
 	ref           history.Ref // zero while unknown
 	now           Payment
 	past          []Payment // earlier versions, oldest first
@@ -222,7 +223,8 @@ func (c *Channel) expire(p *payment) {
 	}
 	wait := p.now.Expires.Sub(c.config.Clock.Wall(c.config.Clock.Now()))
 	// Nobody waits for it: it is no message, and what it ends is not to be awaited.
-	c.timers.add(c.config.Clock.Now().Add(max(0, wait)), func() {
+	paid := func() bool { return p.payable() != nil }
+	c.timers.add(c.config.Clock.Now().Add(max(0, wait)), errand{what: "the payment expires", payment: p, moot: paid}, func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
 		if p.payable() == nil {
@@ -327,14 +329,14 @@ func (c *Channel) capture(p *payment, call *Call, minor int64) {
 // reverse lets the provider give the money back by itself, if it is to. The lock is held.
 func (c *Channel) reverse(p *payment, fault ChangeFault) {
 	if back := fault.GiveBack; back != nil {
-		c.after(back.After, func() {
+		c.after(back.After, errand{what: "the provider gives it back", payment: p}, func() {
 			if _, err := c.GiveBack(p.now.ID, 0, ""); err == nil { // the id never changes
 				c.affected(back.Fault, p.peek(), history.RefundCreated, "")
 			}
 		})
 	}
 	if dispute := fault.Dispute; dispute != nil {
-		c.after(dispute.After, func() {
+		c.after(dispute.After, errand{what: "the payer's bank takes it back", payment: p}, func() {
 			if _, err := c.GiveBack(p.now.ID, 0, history.ReasonDispute); err == nil {
 				c.affected(dispute.Fault, p.peek(), history.PaymentDisputed, "")
 			}
@@ -361,7 +363,7 @@ func (c *Channel) closePayment(p *payment, reason string, call *Call) {
 	if late == nil {
 		return
 	}
-	c.after(late.After, func() {
+	c.after(late.After, errand{what: "captured although it is closed", payment: p}, func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
 		c.capture(p, nil, p.now.Minor)

@@ -147,7 +147,7 @@ func (c *Channel) refund(call *Call, p *payment, request RefundRequest) (Refund,
 		c.settle(r, fails, call)
 		return r.now, false, nil
 	}
-	c.after(delay, func() {
+	c.after(delay, errand{what: "the refund is settled", payment: p}, func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
 		c.settle(r, fails, nil)

@@ -87,7 +87,7 @@ func (c *Channel) Refuse(w http.ResponseWriter, operation Operation, answer Answ
 	if c.over() {
 		return
 	}
-	c.config.Record(history.Event{
+	c.recordRequest(w, history.Event{
 		Source: history.SourceChannel, Kind: history.Request, State: string(operation), Outcome: outcome,
 		Status: answer.Status, Reason: string(refusal.Code), Detail: refusal.Error(),
 	})
@@ -288,7 +288,7 @@ func (x *exchange) record(outcome history.Outcome) {
 	if x.refusal != nil {
 		event.Reason = string(x.refusal.Code)
 	}
-	x.channel.config.Record(event)
+	x.channel.recordRequest(x.w, event)
 }
 
 func (x *exchange) affected(fault string) {

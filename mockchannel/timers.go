@@ -24,6 +24,7 @@ type timers struct {
 type task struct {
 	at  history.Time
 	seq uint64 // tasks of one time run in the order in which they came
+	why errand
 	do  func()
 }
 
@@ -31,10 +32,10 @@ func newTimers(clock history.Clock) *timers {
 	return &timers{clock: clock, wake: make(chan struct{}, 1)}
 }
 
-func (t *timers) add(at history.Time, do func()) {
+func (t *timers) add(at history.Time, why errand, do func()) {
 	t.mutex.Lock()
 	t.seq++
-	heap.Push(&t.tasks, task{at: at, seq: t.seq, do: do})
+	heap.Push(&t.tasks, task{at: at, seq: t.seq, why: why, do: do})
 	first := t.tasks[0].seq == t.seq
 	t.mutex.Unlock()
 	if first {
@@ -76,6 +77,13 @@ func (t *timers) next() (do func(), wait time.Duration) {
 	}
 	first, _ := heap.Pop(&t.tasks).(task)
 	return first.do, 0
+}
+
+// pending is a copy of what is still to come, in no order.
+func (t *timers) pending() []task {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return slices.Clone(t.tasks)
 }
 
 type taskHeap []task
