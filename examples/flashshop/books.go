@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // order is a row of orders.
@@ -37,6 +38,10 @@ func (o order) payable(nowMS int64) bool {
 	return o.State == pending && o.Reason == "" && nowMS < o.ExpiresAt
 }
 
+// expiryMargin is what the clocks of shop and provider may differ by, and how long beginning to pay may take: for so long
+// after its expiry a payment is not taken for dead.
+const expiryMargin = time.Second
+
 // learn books what the provider has told of a payment of the order. Facts come late, twice and in any order; a state only
 // ever moves forward: open → closed → succeeded.
 func (s *shop) learn(ctx context.Context, t tx, id string, p payment) error {
@@ -49,6 +54,10 @@ func (s *shop) learn(ctx context.Context, t tx, id string, p payment) error {
 		return err
 	case paymentClosed:
 		_, err := t.exec(ctx, `UPDATE payments SET state = 'closed' WHERE id = ? AND state <> 'succeeded'`, p.ID)
+		return err
+	case paymentUnbegun:
+		_, err := t.exec(ctx, `UPDATE payments SET state = 'closed' WHERE id = ? AND state <> 'succeeded'
+			AND expires_at > 0 AND expires_at <= ?`, p.ID, s.now().Add(-expiryMargin).UnixMilli())
 		return err
 	default:
 		_, err := t.exec(ctx, `UPDATE payments SET state = ? WHERE id = ? AND state NOT IN ('succeeded', 'closed')`, p.State, p.ID)

@@ -38,7 +38,11 @@ type fault struct {
 	stale  bool // a query finds nothing
 }
 
-type charge struct{ standardPayment }
+type charge struct {
+	standardPayment
+	unscanned bool  // of a provider that makes a payment only when a buyer begins to pay
+	expires   int64 // when it can be begun no more, Unix ms
+}
 
 // fakeChannel is a payment provider, in the tongue of one. A test pays at it, and says what goes wrong.
 type fakeChannel struct {
@@ -63,15 +67,18 @@ type fakeChannel struct {
 
 // tongue is how a provider speaks. The fake behind it knows only what all have in common.
 type tongue interface {
+	name() string
 	// configure sets what a shop of this provider needs in its environment.
 	configure(f *fakeChannel, env map[string]string)
 	routes(f *fakeChannel, mux *http.ServeMux)
 	// fail answers a request that was refused before it was processed, or with one of the fake's codes.
-	fail(w http.ResponseWriter, status int, code string)
+	fail(w http.ResponseWriter, r *http.Request, status int, code string)
 	// callback is the request that tells the shop of a message, signed under the message's secret.
 	callback(f *fakeChannel, m message) (*http.Request, error)
 	// addressed says whether a message is posted to the address of its order.
 	addressed() bool
+	// naming says whether a message names the order beside the payment.
+	naming() bool
 	// acknowledged says whether the shop has accepted a message.
 	acknowledged(status int, body string) bool
 }
@@ -112,7 +119,7 @@ func (f *fakeChannel) serve(w http.ResponseWriter, r *http.Request, op string, w
 	}
 	f.mu.Unlock()
 	if bad.refuse != 0 {
-		f.tongue.fail(w, bad.refuse, "unavailable")
+		f.tongue.fail(w, r, bad.refuse, "unavailable")
 		return
 	}
 	answer, code := work(bad)
@@ -122,7 +129,7 @@ func (f *fakeChannel) serve(w http.ResponseWriter, r *http.Request, op string, w
 	case bad.lose:
 		panic(http.ErrAbortHandler)
 	case code != "":
-		f.tongue.fail(w, codes[code], code)
+		f.tongue.fail(w, r, codes[code], code)
 	default:
 		answer()
 	}
@@ -149,7 +156,7 @@ func (f *fakeChannel) create(key, bound, id string, p standardPayment) (standard
 	f.seq++
 	p.ID, p.State = cmp.Or(id, fmt.Sprintf("pay-%d", f.seq)), "created"
 	p.PayURL = "/pay/" + p.ID
-	c := &charge{p}
+	c := &charge{standardPayment: p}
 	f.charges, f.keys[key], f.drafts[key] = append(f.charges, c), p.ID, bound
 	early, copied := f.early, *c
 	f.mu.Unlock()
@@ -268,7 +275,8 @@ func (f *fakeChannel) net(order string) (minor int64, open int) {
 			continue
 		}
 		minor += c.CapturedMinor - f.backLocked(c.ID)
-		if c.State != paymentSucceeded && c.State != paymentClosed {
+		dead := c.unscanned && time.Now().UnixMilli() > c.expires
+		if c.State != paymentSucceeded && c.State != paymentClosed && !dead {
 			open++
 		}
 	}
@@ -287,7 +295,7 @@ func (f *fakeChannel) take(id string, minor int64) charge {
 	if minor == 0 {
 		minor = c.AmountMinor
 	}
-	c.State, c.CapturedMinor = paymentSucceeded, minor
+	c.State, c.CapturedMinor, c.unscanned = paymentSucceeded, minor, false
 	return *c
 }
 

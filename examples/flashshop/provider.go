@@ -38,6 +38,7 @@ func providers() map[string]func(*variables, config, *http.Client) provider {
 	return map[string]func(*variables, config, *http.Client) provider{
 		"standard": newStandard,
 		"stripe":   newStripe,
+		"alipay":   newAlipay,
 	}
 }
 
@@ -66,6 +67,7 @@ type payment struct {
 
 // The states of a payment. Those but the last two may still succeed.
 const (
+	paymentUnbegun   = "unbegun" // the provider knows nothing of it; told by close alone, and final once it has expired
 	paymentPending   = "pending"
 	paymentFailed    = "failed"
 	paymentClosed    = "closed"
@@ -76,7 +78,7 @@ const (
 type refund struct {
 	Number      string // the shop's, or the provider's for one that it has started by itself
 	AmountMinor int64  // 0 if the provider did not say
-	State       string
+	State       string // "" if a query must tell
 }
 
 // The states of a refund.

@@ -14,6 +14,8 @@ import (
 // standardTongue speaks the standard dialect.
 type standardTongue struct{}
 
+func (standardTongue) name() string { return "standard" }
+
 func (standardTongue) configure(f *fakeChannel, env map[string]string) {
 	env["CHANNEL_URL"], env["CHANNEL_KEY"], env["CALLBACK_SECRET"], env["MERCHANT"] = f.server.URL, "key", testSecret, testMerchant
 }
@@ -66,7 +68,7 @@ func (s standardTongue) routes(f *fakeChannel, mux *http.ServeMux) {
 	})
 }
 
-func (standardTongue) fail(w http.ResponseWriter, status int, code string) {
+func (standardTongue) fail(w http.ResponseWriter, _ *http.Request, status int, code string) {
 	answer(w, status, map[string]any{"error": map[string]string{"code": code, "message": code}})
 }
 
@@ -92,5 +94,7 @@ func (standardTongue) callback(f *fakeChannel, m message) (*http.Request, error)
 }
 
 func (standardTongue) acknowledged(status int, _ string) bool { return status == http.StatusNoContent }
+
+func (standardTongue) naming() bool { return true }
 
 func (standardTongue) addressed() bool { return true }

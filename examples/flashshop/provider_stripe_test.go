@@ -22,6 +22,8 @@ type stripeTongue struct {
 	used   map[string]bool // idempotency keys, where it is strict
 }
 
+func (s *stripeTongue) name() string { return "stripe" }
+
 func (s *stripeTongue) configure(f *fakeChannel, env map[string]string) {
 	env["PROVIDER"], env["CHANNEL_URL"], env["CHANNEL_KEY"] = "stripe", f.server.URL, "sk_test_1"
 	env["CALLBACK_SECRET"], env["MERCHANT"] = testSecret, testMerchant
@@ -101,7 +103,7 @@ func (s *stripeTongue) replay(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	w.Header().Set("Idempotent-Replayed", "true")
-	s.fail(w, http.StatusInternalServerError, "unavailable")
+	s.fail(w, r, http.StatusInternalServerError, "unavailable")
 	return true
 }
 
@@ -143,7 +145,7 @@ func stripeRefundOf(r standardRefund, payment string) any {
 	return object
 }
 
-func (s *stripeTongue) fail(w http.ResponseWriter, status int, code string) {
+func (s *stripeTongue) fail(w http.ResponseWriter, _ *http.Request, status int, code string) {
 	told := map[string]any{"type": "invalid_request_error", "code": code, "message": code}
 	switch code {
 	case "payment_not_found":
@@ -204,6 +206,8 @@ func (s *stripeTongue) callback(f *fakeChannel, m message) (*http.Request, error
 }
 
 func (s *stripeTongue) acknowledged(status int, _ string) bool { return status == http.StatusOK }
+
+func (s *stripeTongue) naming() bool { return true }
 
 func (s *stripeTongue) addressed() bool { return false }
 

@@ -189,8 +189,13 @@ func (s *shop) hearOfRefund(ctx context.Context, t tx, o order, p payment, told 
 		}
 		c = claim{Order: o.ID, Minor: told.AmountMinor}
 	}
-	if c.Order != o.ID || c.Minor != told.AmountMinor {
+	if c.Order != o.ID || told.AmountMinor > 0 && c.Minor != told.AmountMinor {
 		return nil
+	}
+	if told.State == "" {
+		_, err := t.exec(ctx, `UPDATE refunds SET accepted = 1, next_at = ? WHERE refund_no = ? AND state = 'PENDING'`,
+			s.now().UnixMilli(), told.Number)
+		return err
 	}
 	return s.learnRefund(ctx, t, told.Number, told)
 }
@@ -219,8 +224,8 @@ func (s *shop) settle(ctx context.Context, t tx, c claim) error {
 }
 
 // giveUp ends a refund that the provider will not make. If that is because all is back already, there is nothing more to
-// do. Else a person gets the order, once it is not being closed any more: until then its units are held, and a person could
-// do nothing about that.
+// do. Else a person gets the order, once it is not being closed any more and the provider's own refunds have ended: until
+// then its units are held, or its money on the way, and a person could do nothing about that.
 func (s *shop) giveUp(ctx context.Context, t tx, c claim) error {
 	_, back, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND `+allIsBack, c.Payment, c.Payment)
 	if err != nil {
@@ -228,7 +233,9 @@ func (s *shop) giveUp(ctx context.Context, t tx, c claim) error {
 	}
 	if !back {
 		handed, err := t.exec(ctx, `UPDATE orders SET state = 'REVIEW', reason = CASE state WHEN 'REVIEW' THEN reason ELSE ? END
-			WHERE id = ? AND state <> 'PENDING'`, reasonRefund, c.Order)
+			WHERE id = ? AND state <> 'PENDING'
+			AND NOT EXISTS (SELECT 1 FROM refunds WHERE payment_id = ? AND state = 'PENDING' AND reason = ?)`,
+			reasonRefund, c.Order, c.Payment, reasonProvider)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func TestParallelRefundsAreOne(t *testing.T) {
 				}
 			}
 		}
-		o.wantState(id, refunded)
+		o.becomes(id, refunded)
 		o.settles()
 		if net, _ := o.channel.net(id); net != 0 || len(o.channel.refunds) != 1 {
 			t.Errorf("the channel keeps %d after %d refunds", net, len(o.channel.refunds))
@@ -128,7 +128,7 @@ func TestRefundThatFails(t *testing.T) {
 				}
 			})
 		}
-	})
+	}, "alipay")
 }
 
 func TestCreateTimeoutWithD16(t *testing.T) {
@@ -164,6 +164,9 @@ func TestRefundThatTheProviderStarted(t *testing.T) {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
 				o := open(t, quick)
+				if row.state == paid && o.channel.tongue.name() == "alipay" { // which never says so
+					return
+				}
 				id, pay := o.paid()
 				for nth, minor := range row.amounts {
 					number, state := fmt.Sprint("console-", nth), refundSucceeded
@@ -177,7 +180,7 @@ func TestRefundThatTheProviderStarted(t *testing.T) {
 						}
 					}
 				}
-				o.wantState(id, row.state)
+				o.becomes(id, row.state)
 				if _, answer := o.do(http.MethodGet, "/orders/"+id, nil); fmt.Sprint(answer["reason"]) != row.reason && row.reason != "" {
 					t.Errorf("reason %v", answer["reason"])
 				}
@@ -231,6 +234,6 @@ func TestRefundBeforeItsPayment(t *testing.T) {
 		if status := o.channel.deliver(gone); status != http.StatusNoContent {
 			t.Errorf("answered %d", status)
 		}
-		o.wantState(id, refunded)
+		o.becomes(id, refunded)
 	})
 }
