@@ -225,6 +225,11 @@ func (call *Call) Wall() time.Time {
 	return call.channel.config.Clock.Wall(call.channel.config.Clock.Now())
 }
 
+// Ahead is what the wall clock will say when so much business time has passed.
+func (call *Call) Ahead(business time.Duration) time.Time {
+	return call.Wall().Add(call.channel.config.Business.compress(business))
+}
+
 // Identifier is a fresh identifier of the dialect's form.
 func (call *Call) Identifier(kind IdentifierKind) string { return call.channel.identifier(kind) }
 

@@ -61,7 +61,7 @@ func newClient(config Config) *http.Client {
 
 // post makes one attempt and records it.
 func (c *Channel) post(ctx context.Context, d delivery) delivered {
-	d.message.Attempt = d.attempt
+	d.message.Attempt, d.message.Sent = d.attempt, c.businessNow()
 	began := c.config.Clock.Now()
 	var envelope Envelope
 	signing, err := c.signers.notification(func() (err error) {

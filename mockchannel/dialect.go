@@ -113,6 +113,9 @@ type Message struct {
 	// Change is the kind of the change that caused it, which for a note is not its Type.
 	Change   string
 	At       time.Time // business time of the change
+	Created  time.Time // business time of the payment's creation
+	Paid     time.Time // business time of its capture; zero before it
+	Sent     time.Time // business time of this attempt
 	Attempt  int       // of its delivery, from 1
 	Merchant Merchant  // whose keys sign it
 	Payment  Payment   // as it was then, or as a forged message claims; its Merchant may be another one

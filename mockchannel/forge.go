@@ -75,6 +75,7 @@ func (c *Channel) forgedMessage(p *payment, extra Extra) Message {
 		claimed.Merchant = c.otherMerchant(claimed.Merchant)
 	}
 	message.Payment = claimed
+	c.date(&message)
 	return message
 }
 

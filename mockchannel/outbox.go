@@ -43,6 +43,7 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then,
 			URL: announcement.URL,
 		}
+		c.date(&message)
 		if announcement.Event != "" {
 			c.notices.getOrPut(message.ID, message)
 		}
@@ -56,6 +57,14 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 			}
 			c.enqueue(p, message, call)
 		}
+	}
+}
+
+// date tells a message when its payment was made and paid.
+func (c *Channel) date(message *Message) {
+	message.Created = c.business(message.Payment.CreatedAt)
+	if message.Payment.PaidAt > 0 {
+		message.Paid = c.business(message.Payment.PaidAt)
 	}
 }
 

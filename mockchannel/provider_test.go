@@ -368,3 +368,68 @@ func TestRefundsMayHaveAddressesOfTheirOwn(t *testing.T) {
 		})
 	}
 }
+
+// noting is the standard dialect, and keeps the messages that it encodes.
+type noting struct {
+	mockchannel.Dialect
+	mutex    *sync.Mutex
+	messages *[]mockchannel.Message
+}
+
+func (n noting) Encode(message mockchannel.Message, at time.Time) (mockchannel.Envelope, error) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	*n.messages = append(*n.messages, message)
+	return n.Dialect.Encode(message, at)
+}
+
+// TestMessagesAreDatedInBusinessTime: a message says when its payment was made and paid, and when it is sent itself.
+func TestMessagesAreDatedInBusinessTime(t *testing.T) {
+	spoken := noting{standard.New(), &sync.Mutex{}, &[]mockchannel.Message{}}
+	w := newWorld(t, nil, func(c *mockchannel.Config) {
+		c.Dialect = spoken
+		c.Business = &mockchannel.Business{Span: 24 * time.Hour, In: time.Second}
+	})
+	w.replies(func(received) int { return http.StatusServiceUnavailable })
+	id := w.create("o1")
+	if _, err := w.channel.Pay(id, "", 20*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("two attempts", func() bool { return len(w.received()) >= 2 })
+	spoken.mutex.Lock()
+	defer spoken.mutex.Unlock()
+	first, second := (*spoken.messages)[0], (*spoken.messages)[1]
+	if first.Paid.Sub(first.Created) < 28*time.Minute || first.At.Before(first.Paid) || !first.Paid.Equal(second.Paid) {
+		t.Errorf("created %v, paid %v, paid again %v, changed %v", first.Created, first.Paid, second.Paid, first.At)
+	}
+	if first.Sent.Before(first.Paid) || second.Sent.Sub(first.Sent) < 28*time.Minute {
+		t.Errorf("paid %v, sent %v and %v", first.Paid, first.Sent, second.Sent)
+	}
+	call := w.channel.Call(merchant)
+	if ahead := call.Ahead(24 * time.Hour).Sub(call.Wall()); ahead < 900*time.Millisecond || ahead > time.Second {
+		t.Errorf("a day of business is %v of the wall clock", ahead)
+	}
+}
+
+func TestRefundNumbersOfOnePaymentOnly(t *testing.T) {
+	for name, perPayment := range map[string]bool{"of all": false, "of one": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			var last error
+			for _, order := range []string{"o1", "o2"} {
+				request := mockchannel.RefundRequest{Payment: w.createAndPay(order), Number: "1", Minor: 10, PerPayment: perPayment}
+				_, _, last = ask(w).Refund(request)
+				if _, repeated, err := ask(w).Refund(request); err == nil != (last == nil) || (err == nil && !repeated) {
+					t.Errorf("a repeat: %v, %v", repeated, err)
+				}
+			}
+			if perPayment {
+				if last != nil {
+					t.Error(last)
+				}
+				return
+			}
+			wantCode(t, last, mockchannel.CodeRefundMismatch)
+		})
+	}
+}

@@ -10,13 +10,14 @@ import (
 // RefundRequest asks for a part of a captured payment, or all of it, to be given back. Number is the merchant's own and
 // makes the request safe to repeat; without one the channel's id is the number.
 type RefundRequest struct {
-	Payment  string
-	Number   string
-	Minor    int64
-	Metadata map[string]string
-	Details  any            // the dialect's own
-	Delay    *time.Duration // how long it is pending, in business time; nil is the channel's own delay
-	Fails    string         // why it will fail in the end; "": it succeeds
+	Payment    string
+	Number     string
+	PerPayment bool // the number is unique within its payment only, not among all refunds of the merchant
+	Minor      int64
+	Metadata   map[string]string
+	Details    any            // the dialect's own
+	Delay      *time.Duration // how long it is pending, in business time; nil is the channel's own delay
+	Fails      string         // why it will fail in the end; "": it succeeds
 }
 
 // Validate says what is wrong with a request, as an *Error, before anything is asked or changed.
@@ -118,6 +119,9 @@ func (c *Channel) refund(call *Call, p *payment, request RefundRequest) (Refund,
 		request.Number = id
 	}
 	key := call.merchant.ID + "\x00" + request.Number
+	if request.PerPayment {
+		key += "\x00" + p.now.ID
+	}
 	if earlier, found := c.refunds.get(key); found {
 		return earlier.repeat(p, request)
 	}

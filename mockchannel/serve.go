@@ -33,14 +33,7 @@ type MerchantRequest struct {
 
 // object is what the request is about, as far as it can be named before it is processed.
 func (r MerchantRequest) object() string {
-	switch {
-	case r.Refund != "":
-		return r.Refund
-	case r.Payment != "":
-		return r.Payment
-	default:
-		return r.Order
-	}
+	return r.Refund + "\x00" + r.Payment + "\x00" + r.Order
 }
 
 func (r MerchantRequest) key() string { return r.Merchant.ID + "\x00" + r.IdempotencyKey }
