@@ -30,6 +30,7 @@ const closeWithin = 15 * time.Second
 // Config is what one run needs beside its plan.
 type Config struct {
 	Plan     scenarios.Plan
+	System   *scenarios.System // the plan's, as read from its file: faults that the running shop shows are told at their places
 	Out      string            // the folder in which the run directory is made
 	Self     string            // path of this binary, which runs itself as the load generator and as the embedded shop
 	Version  string            // of this build, as a shop's version where its system file names none
@@ -49,7 +50,8 @@ func (e *EnvironmentError) Error() string { return fmt.Sprintf("%s: %v", e.Phase
 func (e *EnvironmentError) Unwrap() error { return e.Err }
 
 // Run makes one run and returns its directory, which is readable whatever the error says. The error is nil, or the
-// context's (the run was interrupted), or an *EnvironmentError.
+// context's (the run was interrupted), or an *EnvironmentError, or scenarios.Errors where the running shop shows that the
+// system file is wrong about it.
 func Run(ctx context.Context, config Config) (dir string, err error) {
 	r, err := open(config)
 	if err != nil {
@@ -88,9 +90,18 @@ func (r *run) phases(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		r.record(history.Event{Source: history.SourcePhase, Kind: history.HarnessErr, State: phase.name, Detail: err.Error()})
-		return &EnvironmentError{Phase: phase.name, Err: err}
+		return blamed(phase.name, err)
 	}
 	return nil
+}
+
+// blamed says whose fault it is that a phase failed: the system file's, or the environment's.
+func blamed(phase string, err error) error {
+	var wrong scenarios.Errors
+	if errors.As(err, &wrong) {
+		return wrong
+	}
+	return &EnvironmentError{Phase: phase, Err: err}
 }
 
 // phase runs one phase between its two events. A phase that failed has no end event.

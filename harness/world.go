@@ -120,6 +120,7 @@ func (r *run) start(ctx context.Context) error {
 		{"sinks", r.startSinks},
 		{"load generator", r.startLoad}, // it takes as long to get ready as the shop does
 		{"shop", r.startShop},
+		{"schema", r.checkOperations},
 		{"configure", r.configure},
 		{"sale", r.setUp},
 	})
@@ -139,10 +140,11 @@ func Probe(ctx context.Context, config Config) (reading history.Reading, err err
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	err = r.startParts(ctx, []part{
 		{"links", r.startLinks}, {"faults", r.startFaults}, {"channel", r.startChannel}, {"sinks", r.startSinks}, {"shop", r.startShop},
+		{"schema", r.checkOperations},
 		{"configure", r.configure},
 	})
 	if err != nil {
-		return history.Reading{}, &EnvironmentError{Phase: history.PhaseStart, Err: err}
+		return history.Reading{}, blamed(history.PhaseStart, err)
 	}
 	return r.shop.Read(ctx, history.ReadingBaseline)
 }
@@ -320,6 +322,25 @@ func (r *run) setUp(ctx context.Context) error {
 	r.given.Items = items
 	r.journey.Give(r.given)
 	return nil
+}
+
+// checkOperations asks the shop for the schemas that its system file has in no file of its own, and holds every operation
+// against them before the first one is sent.
+func (r *run) checkOperations(ctx context.Context) error {
+	system := r.config.System
+	if system == nil {
+		system = &r.plan.System
+	}
+	schemas := map[string]*scenarios.Schema{}
+	for _, endpoint := range system.Introspects() {
+		schema, err := r.shop.Introspect(ctx, endpoint)
+		if err != nil {
+			return fmt.Errorf("introspection of %s: %w: name a file with the schema instead, as in graphql: {%s: {schema: shop.graphql}}",
+				endpoint, err, endpoint)
+		}
+		schemas[endpoint] = schema
+	}
+	return system.CheckOperations(schemas)
 }
 
 // nodes are the shop's processes as faults see them.

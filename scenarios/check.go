@@ -14,6 +14,7 @@ type checker struct {
 	source    *source
 	launched  []string            // names that templates may mention of what the shop is started with
 	arguments map[string][]string // names of templates that take an argument, and what it may be
+	labelled  bool                // each error of an operation begins with its journey and step
 	errs      Errors
 }
 

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -10,8 +11,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// graphQL checks a request to a GraphQL endpoint: that its document parses, has one operation, and is given exactly the
-// variables that it declares. What the shop's schema would say to it only the shop knows.
+// graphQL checks of a request to a GraphQL endpoint what needs no schema: that its document parses, has one operation,
+// and is given exactly the variables that it declares.
 func (c *checker) graphQL(path []any, g GraphQL, known []string) {
 	c.template(under(path, "path"), "path", g.Path, known)
 	for _, name := range sortedKeys(g.Variables) {
@@ -27,7 +28,11 @@ func (c *checker) graphQL(path []any, g GraphQL, known []string) {
 	}
 	document, err := parseGraphQL(g.Query)
 	if err != nil {
-		c.syntax(where, err)
+		var fault *gqlerror.Error
+		if !errors.As(err, &fault) {
+			fault = gqlerror.Wrap(err)
+		}
+		c.inDocument(where, fault, "no valid GraphQL: ")
 		return
 	}
 	if count := len(document.Operations); count != 1 {
@@ -56,16 +61,21 @@ func parseGraphQL(text string) (*ast.QueryDocument, error) {
 	}
 }
 
-// syntax reports where in the document it cannot be read, in the document's own lines: in the file they depend on how the
-// text is quoted there.
-func (c *checker) syntax(where []any, err error) {
-	var fault *gqlerror.Error
-	if !errors.As(err, &fault) || len(fault.Locations) == 0 {
-		c.fail(where, "query: no valid GraphQL: %s", err)
+// inDocument reports a fault of a document at its place in the file, or, where the file does not hold the text as it is,
+// at the document with the place in it.
+func (c *checker) inDocument(where []any, fault *gqlerror.Error, prefix string) {
+	if len(fault.Locations) == 0 {
+		c.fail(where, "query: %s%s", prefix, fault.Message)
 		return
 	}
 	at := fault.Locations[0]
-	c.fail(where, "query: no valid GraphQL: line %d, column %d of the document: %s", at.Line, at.Column, fault.Message)
+	if c.source != nil {
+		if inside, exact := c.source.tree.find(where...).inside(at.Line, at.Column); exact {
+			c.failAt(inside, "query: %s%s", prefix, fault.Message)
+			return
+		}
+	}
+	c.fail(where, "query: %sline %d, column %d of the document: %s", prefix, at.Line, at.Column, fault.Message)
 }
 
 // variables holds what an operation declares against what it is given. Defaults are no exception: a file that gives every
@@ -84,4 +94,53 @@ func (c *checker) variables(path []any, declared ast.VariableDefinitionList, giv
 			c.fail(under(path, "variables", name), "variables: the operation declares no $%s: %s", name, choose(name, names))
 		}
 	}
+}
+
+// operation is one GraphQL request of a system file, and how its answer is read.
+type operation struct {
+	path     []any  // of the step or probe
+	name     string // in words
+	document GraphQL
+	step     *Step  // exactly one of the two
+	probe    *Probe // is set
+}
+
+// endpoint is the path of the request as far as it is plain: what follows a question mark or is a template chooses no
+// schema.
+func (o operation) endpoint() string {
+	plain, _, _ := strings.Cut(o.document.Path, "{{")
+	plain, _, _ = strings.Cut(plain, "?")
+	return plain
+}
+
+// operations lists every GraphQL request of the system, as far as it decoded.
+func (s *System) operations() []operation {
+	var all []operation
+	add := func(path []any, name string, step Step) {
+		if step.GraphQL != nil && step.GraphQL.Query != "" && step.GraphQL.Path != "" {
+			all = append(all, operation{path: path, name: name, document: *step.GraphQL, step: &step})
+		}
+	}
+	for index, step := range s.Configure {
+		add(at("configure", index, step.Name), "configure "+step.Name, step)
+	}
+	for index, step := range s.Setup {
+		add(at("setup", index, step.Name), "set-up "+step.Name, step)
+	}
+	for _, journey := range sortedKeys(s.Journeys) {
+		for index, step := range s.Journeys[journey] {
+			name := fmt.Sprintf("journey %s, step %d (%s)", journey, index+1, step.Name)
+			add(at("journeys", journey, index, step.Name), name, step)
+		}
+	}
+	for _, name := range sortedKeys(s.Acts) {
+		add(at("acts", name), "act "+name, s.Acts[name])
+	}
+	for _, table := range sortedKeys(s.Probes) {
+		probe := s.Probes[table]
+		if document := probe.GraphQL; document != nil && document.Query != "" && document.Path != "" {
+			all = append(all, operation{path: at("probes", table), name: "probe " + table, document: *document, probe: &probe})
+		}
+	}
+	return all
 }

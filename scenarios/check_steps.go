@@ -151,6 +151,9 @@ func (c *checker) answers(path []any, s Step) {
 	if s.OK.Errors {
 		c.fail(under(path, "ok", "errors"), "errors: an answer with errors is never ok: errors belongs to refused")
 	}
+	if len(s.OK.Code) > 0 {
+		c.fail(under(path, "ok", "code"), "code: an answer with errors is never ok: code belongs to refused")
+	}
 	list := c.has(under(path, "refused", 0)...)
 	for index, match := range s.Refused {
 		where := under(path, "refused")
@@ -164,7 +167,10 @@ func (c *checker) answers(path []any, s Step) {
 		if match.Errors && s.GraphQL == nil {
 			c.fail(under(where, "errors"), "errors: belongs to a graphql step")
 		}
-		if match.Map != nil && match.Reason == "" {
+		if len(match.Code) > 0 && s.GraphQL == nil {
+			c.fail(under(where, "code"), "code: belongs to a graphql step, whose errors have one in their extensions: want where")
+		}
+		if match.Map != nil && match.Reason == "" && len(match.Code) == 0 {
 			c.fail(under(where, "map"), "map: maps reasons, and there is none: want reason, the path of one in the answer")
 		}
 	}

@@ -38,6 +38,7 @@ func checkSystem(s *System, v Vocabulary) Errors {
 		}
 	}
 	c.probes(s, configured)
+	c.endpoints(s)
 	c.targets(*s, nil)
 	return c.errs
 }

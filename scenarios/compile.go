@@ -28,7 +28,7 @@ func always() []string { return []string{"I4", "I7", "I13"} }
 func Compile(
 	scenario *Scenario, system *System, v Vocabulary, seed int64, settings map[string]string,
 ) (Plan, error) {
-	scenario, system, err := withSettings(scenario, system, v, settings)
+	scenario, system, err := WithSettings(scenario, system, v, settings)
 	if err != nil {
 		return Plan{}, err
 	}

@@ -33,6 +33,7 @@ var (
 	typeTime      = reflect.TypeFor[time.Time]()
 	typeDuration  = reflect.TypeFor[time.Duration]()
 	typeStep      = reflect.TypeFor[Step]()
+	typeOneOf     = reflect.TypeFor[OneOf]()
 	typeFaultSpec = reflect.TypeFor[FaultSpec]()
 )
 
@@ -48,6 +49,9 @@ func (d *decoder) value(n *node, label string, into reflect.Value) {
 		return
 	case into.Type() == typeDuration:
 		d.text(n, label, (*Duration)(into.Addr().Interface().(*time.Duration)))
+		return
+	case into.Type() == typeOneOf:
+		into.Set(reflect.ValueOf(d.oneOf(n, label)))
 		return
 	}
 	if scalar, ok := into.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -176,6 +180,25 @@ func (d *decoder) list(n *node, label string, into reflect.Value) {
 			d.fail(item.place, "%s: want one step as a map with one key, its name, such as {order: {post: /orders}}", label)
 		}
 	}
+}
+
+// oneOf decodes one scalar or a list of them, whatever their sort: a code is a word at one shop and a number at another.
+func (d *decoder) oneOf(n *node, label string) OneOf {
+	items := n.items
+	if n.shape != shapeSequence {
+		items = []*node{n}
+	} else if len(items) == 0 {
+		d.fail(n.place, "%s: is empty: want at least one", label)
+	}
+	var values OneOf
+	for _, item := range items {
+		if !item.isScalar() || item.text == "" {
+			d.fail(item.place, "%s: want %s, not %s", label, wanted(typeOneOf), item.describe())
+			continue
+		}
+		values = append(values, item.text)
+	}
+	return values
 }
 
 // single is the only entry of a map with one key.

@@ -81,6 +81,7 @@ func wanted(of reflect.Type) string {
 		reflect.TypeFor[Rate]():     "a rate such as 400/s",
 		typeAmount:                  "an amount such as 4999.00 CNY",
 		reflect.TypeFor[[]Step]():   "a list of steps",
+		typeOneOf:                   "a value or a list of values",
 	}[of]; known {
 		return words
 	}

@@ -4,15 +4,41 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 )
 
 // source is where a decoded value came from: for places in later errors, and to decode it again with settings.
 type source struct {
-	file string // as errors name it
-	dir  string // what the file's own relative paths start from; "" for a shipped one
-	tree *node
+	file  string // as errors name it
+	dir   string // what the file's own relative paths start from; "" for a shipped one
+	files fs.FS  // that a shipped one is in; nil for one of this machine's
+	tree  *node
+}
+
+// read reads a file that this one names, relative to it. It returns how errors name that file.
+func (s *source) read(name string) (file string, text []byte, err error) {
+	switch {
+	case s == nil:
+		text, err = os.ReadFile(name)
+		return name, text, err
+	case s.files != nil:
+		file = path.Join(path.Dir(s.file), name)
+		text, err = fs.ReadFile(s.files, file)
+		return file, text, err
+	case !filepath.IsAbs(name):
+		name = filepath.Join(s.dir, filepath.FromSlash(name))
+	}
+	text, err = os.ReadFile(name)
+	return name, text, err
+}
+
+// with is the same source with another tree.
+func (s *source) with(tree *node) *source {
+	changed := *s
+	changed.tree = tree
+	return &changed
 }
 
 func (s *source) at(path ...any) place {
@@ -74,7 +100,7 @@ func readSourceFS(files fs.FS, path string) (*source, error) {
 		return nil, err
 	}
 	tree, errs := parseTree(path, text)
-	return &source{file: path, tree: tree}, errs.asError()
+	return &source{file: path, files: files, tree: tree}, errs.asError()
 }
 
 func decodeScenario(from *source, v Vocabulary) (*Scenario, error) {

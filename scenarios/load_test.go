@@ -100,11 +100,17 @@ func TestLoadSystemReadsEveryKey(t *testing.T) {
 		{"one state", system.Journeys["buy"][2].Until, []string{"paid"}},
 		{"a document", asked.GraphQL.Path + " " + asked.GraphQL.Query, "/graphql?buyer={{ buyer | urlquery }} " +
 			"mutation Order($lines: [Line!]!, $ref: String = \"none\") {\n" +
-			"  order(lines: $lines, ref: $ref) { id payment { id } }\n}\n"},
+			"  order(lines: $lines, ref: $ref) {\n    __typename\n    ... on Order { id payment { id } }\n" +
+			"    ... on Refusal { code }\n  }\n}\n"},
 		{"its variables", asked.GraphQL.Variables, map[string]any{
 			"lines": []any{map[string]any{"sku": "{{ sku }}", "n": "{{ quantity | number }}", "weight": 1.5}}, "ref": "{{ ref }}",
 		}},
-		{"a refusal by errors", asked.Refused[0].Errors, true},
+		{"endpoints", system.GraphQL, map[string]scenarios.Endpoint{
+			"/graphql": {Schema: "everything.graphql"}, "/admin": {Introspect: true},
+		}},
+		{"a success by type", asked.OK.Where, map[string]scenarios.OneOf{"data.order.__typename": {"Order"}}},
+		{"a refusal by errors", asked.Refused[1].Errors, true},
+		{"a refusal by codes", asked.Refused[2].Code, scenarios.OneOf{"BUSY", "LIMIT"}},
 		{"an act's name", system.Acts["cancel"].Name, "cancel"},
 		{"a probe's states", system.Probes["refunds"].States, map[string]string{"OK": "succeeded"}},
 	} {

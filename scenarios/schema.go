@@ -113,6 +113,9 @@ func (w *schemaWriter) known(of reflect.Type) *jsonschema.Schema {
 			Type: "object", MinProperties: pointerTo(1), MaxProperties: pointerTo(1),
 			AdditionalProperties: &jsonschema.Schema{Ref: "#/$defs/Step"},
 		}}
+	case typeOneOf:
+		scalar := anyOf(&jsonschema.Schema{Type: "string", MinLength: pointerTo(1)}, &jsonschema.Schema{Type: "number"}, &jsonschema.Schema{Type: "boolean"})
+		return anyOf(scalar, &jsonschema.Schema{Type: "array", Items: scalar, MinItems: pointerTo(1)})
 	case reflect.TypeFor[[]FaultSpec]():
 		return &jsonschema.Schema{} // ScenarioSchema puts the kinds in its place
 	}

@@ -12,10 +12,10 @@ import (
 // systemPrefix begins the path of a setting that changes the system and not the scenario.
 const systemPrefix = "system."
 
-// withSettings decodes both files again, changed by the settings (--set path=value). A path is dotted keys; an item of
+// WithSettings decodes both files again, changed by the settings (--set path=value). A path is dotted keys; an item of
 // a list is named by its index from 0, and a fault or step by its id or name. A value is a bare scalar, or a list or map
 // in YAML's flow style.
-func withSettings(
+func WithSettings(
 	scenario *Scenario, system *System, v Vocabulary, settings map[string]string,
 ) (*Scenario, *System, error) {
 	if len(settings) == 0 {
@@ -45,9 +45,9 @@ func withSettings(
 	if len(errs) > 0 {
 		return nil, nil, errs.asError()
 	}
-	changed, err := decodeScenario(&source{file: scenario.source.file, dir: scenario.source.dir, tree: scenarioTree}, v)
+	changed, err := decodeScenario(scenario.source.with(scenarioTree), v)
 	errs = appendErrors(errs, err)
-	changedSystem, err := decodeSystem(&source{file: system.source.file, dir: system.source.dir, tree: systemTree}, v)
+	changedSystem, err := decodeSystem(system.source.with(systemTree), v)
 	errs = appendErrors(errs, err)
 	return changed, changedSystem, errs.asError()
 }

@@ -13,14 +13,15 @@ type System struct {
 	Sinks   map[string]Sink `yaml:"sinks" json:"sinks,omitempty"`
 	// Once, when the shop is ready and before the sale is set up: how a shop that keeps its gateway in its database is told
 	// of the channel. Its templates may name what a process's may; everything after it, what it captured.
-	Configure []Step            `yaml:"configure" json:"configure,omitempty"`
-	Setup     []Step            `yaml:"setup" json:"setup,omitempty"`                   // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}; journeys may name what it captured of their item
-	Jobs      []Job             `yaml:"jobs" json:"jobs,omitempty"`                     // run in settle and once more before the books are read
-	Journeys  map[string][]Step `yaml:"journeys" json:"journeys" jsonschema:"required"` // the first is the default
-	Acts      map[string]Step   `yaml:"acts" json:"acts,omitempty"`                     // what payer faults need: cancel, refund, payment (another one)
-	States    map[string]string `yaml:"states" json:"states,omitempty"`                 // the shop's order state → the canonical one, for answers and probes
-	Probes    map[string]Probe  `yaml:"probes" json:"probes,omitempty"`                 // canonical table → how to read it
-	Allow     []Allow           `yaml:"allow" json:"allow,omitempty"`
+	Configure []Step              `yaml:"configure" json:"configure,omitempty"`
+	Setup     []Step              `yaml:"setup" json:"setup,omitempty"`                   // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}; journeys may name what it captured of their item
+	Jobs      []Job               `yaml:"jobs" json:"jobs,omitempty"`                     // run in settle and once more before the books are read
+	Journeys  map[string][]Step   `yaml:"journeys" json:"journeys" jsonschema:"required"` // the first is the default
+	Acts      map[string]Step     `yaml:"acts" json:"acts,omitempty"`                     // what payer faults need: cancel, refund, payment (another one)
+	States    map[string]string   `yaml:"states" json:"states,omitempty"`                 // the shop's order state → the canonical one, for answers and probes
+	Probes    map[string]Probe    `yaml:"probes" json:"probes,omitempty"`                 // canonical table → how to read it
+	Allow     []Allow             `yaml:"allow" json:"allow,omitempty"`
+	GraphQL   map[string]Endpoint `yaml:"graphql" json:"graphql,omitempty"` // path of an endpoint → where its schema is to be had
 
 	source *source
 }
@@ -120,6 +121,13 @@ type Step struct {
 	Think   Duration          `yaml:"think" json:"think,omitempty"`   // pause before the step
 }
 
+// Endpoint says where the schema of a GraphQL endpoint is to be had: exactly one of its fields is set. Every operation is
+// held against it before anything else is sent.
+type Endpoint struct {
+	Schema     string `yaml:"schema" json:"schema,omitempty"`         // in the schema definition language, relative to this file
+	Introspect bool   `yaml:"introspect" json:"introspect,omitempty"` // the shop is asked for it when it is ready
+}
+
 // GraphQL is a request to a GraphQL endpoint, POSTed as application/json. An answer with errors in it is never ok,
 // whatever its status.
 type GraphQL struct {
@@ -128,13 +136,18 @@ type GraphQL struct {
 	Variables map[string]any `yaml:"variables" json:"variables,omitempty"`              // all that the operation declares; templates as in json
 }
 
-// Match classifies an answer. What matches neither ok nor refused is unknown.
+// Match classifies an answer: all that it says must be so. What matches neither ok nor refused is unknown.
 type Match struct {
 	Status []int             `yaml:"status,one-or-list" json:"status,omitempty"` // never missing; written as one number or a list
-	Errors bool              `yaml:"errors" json:"errors,omitempty"`             // of a GraphQL refusal: the answer has errors; without this, one that has is unknown
-	Reason string            `yaml:"reason" json:"reason,omitempty"`             // of a refusal: path in the answer's JSON
+	Where  map[string]OneOf  `yaml:"where" json:"where,omitempty"`               // path in the answer's JSON → what stands there, such as data.order.__typename: Order
+	Errors bool              `yaml:"errors" json:"errors,omitempty"`             // of a GraphQL refusal: the answer has errors, and no data beside them; without this or code, one that has is unknown
+	Code   OneOf             `yaml:"code" json:"code,omitempty"`                 // of a GraphQL refusal: the extensions.code of every error
+	Reason string            `yaml:"reason" json:"reason,omitempty"`             // of a refusal: path in the answer's JSON; default with code: the code
 	Map    map[string]string `yaml:"map" json:"map,omitempty"`                   // the shop's reason → sold_out or limit
 }
+
+// OneOf is what a value may be: one scalar or a list of them, as JSON writes them.
+type OneOf []string
 
 // Probe reads one canonical table: by SQL, or from what the shop itself answers. Exactly one of Postgres, MySQL, SQLite,
 // HTTP and GraphQL is set. Addresses and headers are templates with env, file and what configure captured.

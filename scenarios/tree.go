@@ -48,6 +48,7 @@ type node struct {
 	place
 	shape   shape
 	text    string // of a scalar
+	begins  place  // where its first character stands; no line where the file's text is not the scalar's, as in a folded one
 	entries []entry
 	items   []*node
 }
@@ -152,7 +153,7 @@ func parseTree(file string, text []byte) (root *node, errs Errors) {
 	if err != nil {
 		return nil, Errors{syntaxError(file, err)}
 	}
-	builder := treeBuilder{file: file}
+	builder := treeBuilder{file: file, lines: strings.Split(string(text), "\n")}
 	for _, document := range parsed.Docs {
 		if document.Body == nil || document.Body.Type() == ast.CommentType {
 			continue
@@ -180,8 +181,9 @@ func syntaxError(file string, err error) Error {
 }
 
 type treeBuilder struct {
-	file string
-	errs Errors
+	file  string
+	lines []string // of the file, for places inside a scalar
+	errs  Errors
 }
 
 func (b *treeBuilder) placeOf(found *token.Token) place {
@@ -218,9 +220,10 @@ func (b *treeBuilder) build(from ast.Node, depth int) *node {
 		}
 		return list
 	case *ast.StringNode:
-		return &node{place: at, shape: shapeText, text: from.Value}
+		return &node{place: at, shape: shapeText, text: from.Value, begins: b.beginOfLine(at, from.Value)}
 	case *ast.LiteralNode:
-		return &node{place: b.placeOf(from.Start), shape: shapeText, text: from.Value.Value}
+		header := b.placeOf(from.Start)
+		return &node{place: header, shape: shapeText, text: from.Value.Value, begins: b.beginOfBlock(header, from.Value.Value)}
 	case *ast.IntegerNode:
 		return &node{place: at, shape: shapeInteger, text: from.Token.Value}
 	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:

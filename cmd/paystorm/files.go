@@ -29,7 +29,7 @@ func planCommand() *cobra.Command {
   paystorm plan my-sale.yaml --json > plan.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, err := flags.plan(args[0], flags.seed)
+			plan, _, err := flags.plan(args[0], flags.seed)
 			if err != nil {
 				return err
 			}

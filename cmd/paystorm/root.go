@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
@@ -52,12 +53,17 @@ Exit status of every command:
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	if invalid := (scenarios.Errors{}); errors.As(err, &invalid) && invalid[0].Line > 0 {
-		fmt.Fprintln(s.err, invalid) // each line begins with its place, for editors to jump to
-	} else {
-		fmt.Fprintln(s.err, color.RedString("paystorm:"), err)
-	}
+	printError(s.err, err, err.Error())
 	return exitOf(err)
+}
+
+// printError prints text, which is what the error says; faults of a file begin with their place, for editors to jump to.
+func printError(out io.Writer, err error, text string) {
+	if invalid := (scenarios.Errors{}); errors.As(err, &invalid) && invalid[0].Line > 0 {
+		fmt.Fprintln(out, invalid)
+		return
+	}
+	fmt.Fprintln(out, color.RedString("paystorm:"), text)
 }
 
 // Help begins with what most people look for in it: a command line to copy.

@@ -72,19 +72,20 @@ func (f *planFlags) seedList() ([]int64, error) {
 	return seeds, nil
 }
 
-func (f *planFlags) plan(name string, seed int64) (scenarios.Plan, error) {
+// plan compiles the plan, and returns the system that it was compiled from, with its places.
+func (f *planFlags) plan(name string, seed int64) (scenarios.Plan, *scenarios.System, error) {
 	settings, err := f.settings()
 	if err != nil {
-		return scenarios.Plan{}, err
+		return scenarios.Plan{}, nil, err
 	}
 	v := vocabulary()
 	library, err := scenarios.Shipped()
 	if err != nil {
-		return scenarios.Plan{}, err
+		return scenarios.Plan{}, nil, err
 	}
 	scenario, err := library.Find(name, v)
 	if err != nil {
-		return scenarios.Plan{}, err
+		return scenarios.Plan{}, nil, err
 	}
 	var system *scenarios.System
 	if f.system != "" {
@@ -93,11 +94,14 @@ func (f *planFlags) plan(name string, seed int64) (scenarios.Plan, error) {
 		system, err = library.SystemOf(scenario, v)
 	}
 	if err != nil {
-		return scenarios.Plan{}, err
+		return scenarios.Plan{}, nil, err
 	}
-	plan, err := scenarios.Compile(scenario, system, v, seed, settings)
+	if scenario, system, err = scenarios.WithSettings(scenario, system, v, settings); err != nil {
+		return scenarios.Plan{}, nil, err
+	}
+	plan, err := scenarios.Compile(scenario, system, v, seed, nil)
 	plan.File = name
-	return plan, err
+	return plan, system, err
 }
 
 func runCommand() *cobra.Command {
@@ -130,21 +134,22 @@ func runSeeds(ctx context.Context, s streams, name string, flags planFlags, leav
 	if err != nil {
 		return err
 	}
-	plans := make([]scenarios.Plan, 0, len(seeds))
+	configs := make([]harness.Config, 0, len(seeds))
 	for _, seed := range seeds {
-		plan, err := flags.plan(name, seed)
+		plan, system, err := flags.plan(name, seed)
 		if err != nil {
 			return err
 		}
-		plans = append(plans, plan)
+		configs = append(configs, harness.Config{Plan: plan, System: system, Out: out})
 	}
-	secrets, err := leave.take(plans[0].System, s.err)
+	secrets, err := leave.take(*configs[0].System, s.err)
 	if err != nil {
 		return err
 	}
 	worst := exitPass
-	for _, plan := range plans {
-		if status := runOnce(ctx, s, plan, secrets, out); outranks(status, worst) {
+	for _, config := range configs {
+		config.Secrets = secrets
+		if status := runOnce(ctx, s, config); outranks(status, worst) {
 			worst = status
 		}
 		if ctx.Err() != nil {
@@ -163,21 +168,20 @@ func outranks(status, worst int) bool {
 	return rank[status] > rank[worst]
 }
 
-// runOnce makes one run, judges whatever history it left, and prints the verdict.
-func runOnce(ctx context.Context, s streams, plan scenarios.Plan, secrets scenarios.Secrets, out string) int {
+// runOnce makes one run, judges whatever history it left, and prints the verdict. config says what is run and where to.
+func runOnce(ctx context.Context, s streams, config harness.Config) int {
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(s.err, color.RedString("paystorm:"), "finding this binary:", err)
 		return exitEnvironment
 	}
-	version, commit := build()
-	screen := newScreen(s.err, plan)
-	dir, runErr := harness.Run(ctx, harness.Config{
-		Plan: plan, Out: out, Self: self, Version: version, Commit: commit, Progress: screen.show, Secrets: secrets,
-	})
+	screen := newScreen(s.err, config.Plan)
+	config.Self, config.Progress = self, screen.show
+	config.Version, config.Commit = build()
+	dir, runErr := harness.Run(ctx, config)
 	screen.close()
 	if runErr != nil {
-		fmt.Fprintln(s.err, color.RedString("paystorm:"), whatStopped(runErr))
+		printError(s.err, runErr, whatStopped(runErr))
 	}
 	if dir == "" {
 		return exitEnvironment
@@ -193,9 +197,12 @@ func runOnce(ctx context.Context, s streams, plan scenarios.Plan, secrets scenar
 // statusOf is a run's exit status. A proven violation stands however the run ended.
 func statusOf(verdict invariants.Verdict, runErr error) int {
 	var environment *harness.EnvironmentError
+	var invalid scenarios.Errors
 	switch {
 	case verdict.Verdict == invariants.Fail:
 		return exitFail
+	case errors.As(runErr, &invalid):
+		return exitUsage
 	case errors.As(runErr, &environment):
 		return exitEnvironment
 	case runErr != nil, verdict.Verdict == invariants.Inconclusive:

@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tidwall/gjson"
@@ -33,36 +34,92 @@ func unknown(status int, format string, args ...any) answer {
 
 // classify reads an answer by the step's own rules and by nothing else. A success that lacks what the step captures is
 // no success that a buyer could go on with, and a refusal that lacks its reason may be somebody else's: both are unknown.
-// So is an answer with GraphQL errors, which may come with half of what was asked for done, unless a refusal expects them.
+// So is an answer with GraphQL errors unless a refusal expects them, and always one with data beside its errors: half of
+// what was asked for may be done.
 func classify(step *scenarios.Step, states map[string]string, status int, body []byte) answer {
 	failed := step.GraphQL != nil && hasErrors(body)
-	if !failed && slices.Contains(step.OK.Status, status) {
+	if failed && hasData(body) {
+		return unknown(status, "status %d with errors beside data", status)
+	}
+	if !failed && matches(step.OK, status, body) {
 		return succeeded(step, states, status, body)
 	}
 	for _, match := range step.Refused {
-		if match.Errors != failed || !slices.Contains(match.Status, status) {
-			continue
+		expects := match.Errors || len(match.Code) > 0
+		if expects == failed && matches(match, status, body) {
+			return refused(match, status, body)
 		}
-		reason := fmt.Sprintf("status %d", status)
-		if match.Reason != "" {
-			given := get(body, match.Reason).String()
-			if given == "" {
-				return unknown(status, "status %d without a reason at %s", status, match.Reason)
-			}
-			reason = cmp.Or(match.Map[given], given)
-		}
-		return answer{outcome: history.Refused, status: status, reason: reason}
 	}
 	if failed {
 		return unknown(status, "status %d with errors", status)
 	}
-	return unknown(status, "status %d", status)
+	return unknown(status, "status %d%s", status, otherwise(step.OK, status, body))
+}
+
+// matches says whether all that a rule names is so.
+func matches(match scenarios.Match, status int, body []byte) bool {
+	if !slices.Contains(match.Status, status) {
+		return false
+	}
+	for path, allowed := range match.Where {
+		if !slices.Contains(allowed, get(body, path).String()) {
+			return false
+		}
+	}
+	return len(match.Code) == 0 || hasOnly(match.Code, body)
+}
+
+// hasOnly says whether every error of a GraphQL answer has one of the codes.
+func hasOnly(codes scenarios.OneOf, body []byte) bool {
+	errors := get(body, "errors").Array()
+	return len(errors) > 0 && !slices.ContainsFunc(errors, func(one gjson.Result) bool {
+		return !slices.Contains(codes, one.Get("extensions.code").String())
+	})
+}
+
+// otherwise says what stood where a success of the same status would have had something else.
+func otherwise(ok scenarios.Match, status int, body []byte) string {
+	if !slices.Contains(ok.Status, status) {
+		return ""
+	}
+	for _, path := range slices.Sorted(maps.Keys(ok.Where)) {
+		if value := get(body, path).String(); !slices.Contains(ok.Where[path], value) {
+			return fmt.Sprintf(" with %q at %s", value, path)
+		}
+	}
+	return ""
+}
+
+func refused(match scenarios.Match, status int, body []byte) answer {
+	reason := fmt.Sprintf("status %d", status)
+	path := match.Reason
+	if path == "" && len(match.Code) > 0 {
+		path = "errors.0.extensions.code"
+	}
+	if path != "" {
+		given := get(body, path).String()
+		if given == "" {
+			return unknown(status, "status %d without a reason at %s", status, path)
+		}
+		reason = cmp.Or(match.Map[given], given)
+	}
+	return answer{outcome: history.Refused, status: status, reason: reason}
 }
 
 // hasErrors says whether a GraphQL answer has errors. Anything but none or an empty list is one.
 func hasErrors(body []byte) bool {
 	found := get(body, "errors")
 	return found.Type != gjson.Null && (!found.IsArray() || len(found.Array()) > 0)
+}
+
+// hasData says whether a GraphQL answer has any: a field that failed is null.
+func hasData(body []byte) bool {
+	some := false
+	get(body, "data").ForEach(func(_, value gjson.Result) bool {
+		some = some || value.Type != gjson.Null
+		return !some
+	})
+	return some
 }
 
 func succeeded(step *scenarios.Step, states map[string]string, status int, body []byte) answer {

@@ -41,6 +41,8 @@ type Shop interface {
 	Nodes() []Node
 	// Ready waits until the shop answers that it is up, for at most the time that the system file gives it.
 	Ready(context.Context) error
+	// Introspect asks a GraphQL endpoint of the shop for its schema.
+	Introspect(ctx context.Context, endpoint string) (*scenarios.Schema, error)
 	// Values are what the steps that configure the shop may name: its address and what it was started with.
 	Values() scenarios.Values
 	// Learn takes what those steps captured, which jobs and probes may name.
