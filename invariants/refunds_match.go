@@ -114,9 +114,7 @@ func pairRefunds(story *Story) []refundPair {
 		pairs[i].dropBroken()
 	}
 	for _, refund := range provider {
-		i := slices.IndexFunc(pairs, func(p refundPair) bool {
-			return p.channel == nil && (p.number == refund.ID || p.shop[0].Minor == refund.Minor)
-		})
+		i := bookedAs(refund, pairs)
 		if i < 0 {
 			i = len(pairs)
 			pairs = append(pairs, refundPair{number: refund.ID})
@@ -125,6 +123,21 @@ func pairRefunds(story *Story) []refundPair {
 	}
 	slices.SortFunc(pairs, func(a, b refundPair) int { return cmp.Compare(a.number, b.number) })
 	return pairs
+}
+
+// bookedAs finds what the shop has booked of a refund that the provider made by itself: under the channel's id, else by
+// its amount and state, else by its amount; -1 if there is nothing.
+func bookedAs(refund *Refund, pairs []refundPair) int {
+	for _, fits := range []func(refundPair) bool{
+		func(p refundPair) bool { return p.number == refund.ID },
+		func(p refundPair) bool { return p.shop[0].Minor == refund.Minor && p.shop[0].State == refund.state() },
+		func(p refundPair) bool { return p.shop[0].Minor == refund.Minor },
+	} {
+		if i := slices.IndexFunc(pairs, func(p refundPair) bool { return p.channel == nil && fits(p) }); i >= 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // dropBroken leaves the tries that came to nothing out, if another row of the number stands for the refund.

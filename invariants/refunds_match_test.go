@@ -44,6 +44,13 @@ func TestRefundsMatch(t *testing.T) {
 			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", 500).refundDone("r1").
 				refundRow("r1", history.RefundDone).row(history.OrderPaid)
 		}},
+		{name: "made by the provider itself after the shop's own tries came to nothing", story: func(b *builder) {
+			o := b.order("o1", 1, "phone").payment("p1").captured().refund("n1").refundBroken("n1")
+			o.refundRow("n1", history.RefundBroken).refundRow("n1-2", history.RefundBroken)
+			o.channel(history.Event{Kind: history.RefundCreated, Refund: "by-itself", Minor: price})
+			o.channel(history.Event{Kind: history.RefundSucceeded, Refund: "by-itself", Minor: price})
+			o.refundRow("by-itself", history.RefundDone).row(history.OrderRefunded)
+		}},
 		{name: "made by the provider itself, and booked", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").payment("p1").captured()
 			o.channel(history.Event{Kind: history.RefundCreated, Refund: "ch-1", Minor: price})

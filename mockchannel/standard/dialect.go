@@ -118,7 +118,7 @@ func (dialect) Encode(message mockchannel.Message, now time.Time) (mockchannel.E
 		content.Data.AmountMinor = p.Captured
 	}
 	if r := message.Refund; r != nil {
-		content.Data.Refund = &notificationRefund{ID: r.ID, RefundNo: r.Number, AmountMinor: r.Minor, State: r.State}
+		content.Data.Refund = &notificationRefund{ID: r.ID, RefundNo: numberOf(*r), AmountMinor: r.Minor, State: r.State}
 	}
 	body, err := json.Marshal(content)
 	if err != nil {

@@ -25,7 +25,7 @@
 //	payment: {"id", "merchant", "order", "amount_minor", "captured_minor", "refunded_minor", "currency", "state",
 //	          "version", "pay_url", "metadata"}; state: created, pending, succeeded, failed, closed
 //	refund:  {"id", "refund_no", "payment", "order", "amount_minor", "currency", "state"}; state: pending, succeeded,
-//	         failed
+//	         failed. The refund_no of a refund that the channel made by itself is its id.
 //
 // An Idempotency-Key that comes again with the same body gets the first answer (Idempotent-Replayed: true); with
 // another body 409 idempotency_mismatch; while the first is in work 409 idempotency_in_use. 400 is invalid_request, 401

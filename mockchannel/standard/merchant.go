@@ -195,7 +195,9 @@ func getRefund(r *http.Request, _ []byte) (mockchannel.MerchantRequest, error) {
 		Do: func(call *mockchannel.Call) (mockchannel.Answer, error) {
 			refund, err := call.RefundByNumber(number)
 			if err != nil {
-				return mockchannel.Answer{}, err
+				if refund, err = call.RefundByID(number); err != nil {
+					return mockchannel.Answer{}, err
+				}
 			}
 			return answer(http.StatusOK, wireRefund(refund)), nil
 		},

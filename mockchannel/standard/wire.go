@@ -2,6 +2,7 @@ package standard
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -61,10 +62,13 @@ func wirePayment(p mockchannel.Payment) payment {
 
 func wireRefund(r mockchannel.Refund) refund {
 	return refund{
-		ID: r.ID, RefundNo: r.Number, Payment: r.Payment, Order: r.Order, AmountMinor: r.Minor, Currency: r.Currency,
+		ID: r.ID, RefundNo: numberOf(r), Payment: r.Payment, Order: r.Order, AmountMinor: r.Minor, Currency: r.Currency,
 		State: r.State,
 	}
 }
+
+// numberOf is the merchant's number of a refund, or the channel's id of one that the channel made by itself.
+func numberOf(r mockchannel.Refund) string { return cmp.Or(r.Number, r.ID) }
 
 func answerPayment(status int, p mockchannel.Payment, err error) (mockchannel.Answer, error) {
 	if err != nil {
