@@ -2,14 +2,11 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 )
-
-const maxQuantity = 1000
 
 // handler has the shop's routes.
 func (s *shop) handler() http.Handler {
@@ -28,28 +25,6 @@ func (s *shop) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
 	})
-}
-
-// view is an order as buyers see it.
-type view struct {
-	ID          string `json:"id"`
-	State       string `json:"state"`
-	PaymentID   string `json:"payment_id"`
-	PayURL      string `json:"pay_url,omitempty"`
-	AmountMinor int64  `json:"amount_minor"`
-	Currency    string `json:"currency"`
-	Reason      string `json:"reason,omitempty"`
-}
-
-// look reads an order as committed: its payment is the one that paid it, or the latest that is known.
-func (s *shop) look(ctx context.Context, id string) (view, bool, error) {
-	return one(ctx, s.store, func(rows *sql.Rows, v *view) error {
-		return rows.Scan(&v.ID, &v.State, &v.Reason, &v.AmountMinor, &v.Currency, &v.PaymentID, &v.PayURL)
-	}, `SELECT o.id, o.state, o.reason, o.amount_minor, o.currency, COALESCE(p.id, ''), COALESCE(p.pay_url, '')
-		FROM orders o LEFT JOIN payments p ON p.id = CASE WHEN o.payment_id <> '' THEN o.payment_id ELSE
-			(SELECT payment_id FROM attempts WHERE order_id = o.id AND payment_id <> '' ORDER BY length(idempotency_key) DESC,
-				idempotency_key DESC LIMIT 1) END
-		WHERE o.id = ?`, id)
 }
 
 // buyer is who buys; a client may write it as a number or as a string.
@@ -79,30 +54,10 @@ func (s *shop) postOrder(w http.ResponseWriter, r *http.Request) {
 	if in.Quantity != nil {
 		wanted.Quantity = *in.Quantity
 	}
-	if wanted.SKU == "" || wanted.Buyer == "" || wanted.Quantity < 1 || wanted.Quantity > maxQuantity {
-		s.fail(w, r, no(http.StatusBadRequest, "INVALID"))
-		return
-	}
-	o, fresh, err := s.place(r.Context(), wanted)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	// From here on something was done, so that no answer may say that nothing was.
-	v := view{ID: o.ID, State: o.State, Reason: o.Reason, AmountMinor: o.Amount, Currency: o.Currency}
-	made, err := s.resolve(r.Context(), attemptKey(o.ID, 1), 3)
-	if err != nil {
-		s.log.Warn("create payment", "order", o.ID, "error", err)
-	}
-	if told, found, err := s.look(r.Context(), o.ID); err == nil && found {
-		v = told
-	}
-	if v.PaymentID == "" {
-		v.PaymentID, v.PayURL = made.ID, made.PayURL
-	}
+	v, fresh, err := s.buy(r.Context(), wanted)
 	switch {
-	case v.State == closed && v.Reason == reasonFailed:
-		s.fail(w, r, no(http.StatusConflict, "PAYMENT_FAILED"))
+	case err != nil:
+		s.fail(w, r, err)
 	case v.PaymentID == "":
 		answer(w, http.StatusAccepted, v)
 	case fresh:
@@ -113,10 +68,7 @@ func (s *shop) postOrder(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *shop) getOrder(w http.ResponseWriter, r *http.Request) {
-	v, found, err := s.look(r.Context(), r.PathValue("order"))
-	if err == nil && !found {
-		err = no(http.StatusNotFound, "UNKNOWN_ORDER")
-	}
+	v, err := s.find(r.Context(), r.PathValue("order"))
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -126,14 +78,10 @@ func (s *shop) getOrder(w http.ResponseWriter, r *http.Request) {
 
 func (s *shop) postPayment(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("order")
-	key, err := s.payAgain(r.Context(), id)
+	made, err := s.offerAnotherPayment(r.Context(), id)
 	if err != nil {
 		s.fail(w, r, err)
 		return
-	}
-	made, err := s.resolve(r.Context(), key, 3)
-	if err != nil {
-		s.log.Warn("create payment", "order", id, "error", err)
 	}
 	status := http.StatusCreated
 	if made.ID == "" {
@@ -144,17 +92,14 @@ func (s *shop) postPayment(w http.ResponseWriter, r *http.Request) {
 
 func (s *shop) postCancel(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("order")
-	state, err := s.cancel(r.Context(), id)
-	status := http.StatusOK
-	switch {
-	case err != nil:
+	state, err := s.callOff(r.Context(), id)
+	if err != nil {
 		s.fail(w, r, err)
 		return
-	case state == pending:
+	}
+	status := http.StatusOK
+	if state == pending {
 		status = http.StatusAccepted
-	case state != closed:
-		s.fail(w, r, no(http.StatusConflict, paid))
-		return
 	}
 	answer(w, status, map[string]string{"id": id, "state": state})
 }
@@ -169,25 +114,11 @@ func (s *shop) postRefund(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *shop) postSKU(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		SKU      string `json:"sku"`
-		Stock    int64  `json:"stock"`
-		Price    int64  `json:"price_minor"`
-		Currency string `json:"currency"`
-		PerBuyer int64  `json:"per_buyer"`
-	}
+	var in goods
 	if !decode(w, r, &in) {
 		return
 	}
-	if in.SKU == "" || in.Stock < 0 || in.Price < 1 || in.Price > 1e12 || len(in.Currency) != 3 || in.PerBuyer < 0 {
-		s.fail(w, r, no(http.StatusBadRequest, "INVALID"))
-		return
-	}
-	if err := s.store.write(r.Context(), func(ctx context.Context, t tx) error {
-		_, err := t.exec(ctx, `INSERT INTO skus(sku, available, price_minor, currency, per_buyer) VALUES(?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`, in.SKU, in.Stock, in.Price, in.Currency, in.PerBuyer)
-		return err
-	}); err != nil {
+	if err := s.putOnSale(r.Context(), in); err != nil {
 		s.fail(w, r, err)
 		return
 	}
