@@ -61,7 +61,9 @@ type settings map[string]string
 var (
 	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
 	curt  = settings{"CHANNEL_TIMEOUT": "100ms"} // where the channel is silent
-	brief = settings{"ORDER_EXPIRY": "400ms"}
+
+	patient = settings{"CHANNEL_TIMEOUT": "2s"}
+	brief   = settings{"ORDER_EXPIRY": "400ms"}
 )
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
