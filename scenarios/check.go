@@ -15,6 +15,7 @@ type checker struct {
 	launched  []string            // names that templates may mention of what the shop is started with
 	arguments map[string][]string // names of templates that take an argument, and what it may be
 	labelled  bool                // each error of an operation begins with its journey and step
+	captured  map[string]string   // name → the step that captures it
 	errs      Errors
 }
 

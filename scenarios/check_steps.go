@@ -145,6 +145,7 @@ func (c *checker) captures(path []any, s Step) {
 func (c *checker) answers(path []any, s Step) {
 	c.success(path, s)
 	c.statuses(under(path, "ok"), s.OK)
+	c.jsonPath(under(path, "state"), "state", s.State)
 	if s.OK.Reason != "" || s.OK.Map != nil {
 		c.fail(under(path, "ok"), "ok: has no reason: reason and map belong to refused")
 	}
@@ -161,6 +162,7 @@ func (c *checker) answers(path []any, s Step) {
 			where = under(where, index)
 		}
 		c.statuses(where, match)
+		c.jsonPath(under(where, "reason"), "reason", match.Reason)
 		if len(match.Status) == 0 {
 			c.fail(where, "refused: missing key \"status\": want a status such as 409")
 		}

@@ -13,7 +13,11 @@ func checkSystem(s *System, v Vocabulary) Errors {
 		source: s.source, launched: slices.Concat(processNames(), credentialNames(s.Channel.Dialect, v.Dialects)),
 		arguments: map[string][]string{"link": Links(), "sink": sortedKeys(s.Sinks)},
 	}
+	c.captured = whoCaptures(s)
 	c.launch(s)
+	if s.Ready.Within == 0 && c.has("ready", "within") && c.isScalar(at("ready", "within")) {
+		c.fail(at("ready", "within"), "within: 0 is no time: want how long the shop may take, such as 10s")
+	}
 	if c.source == nil && len(s.Journeys) == 0 {
 		c.fail(at("journeys"), "journeys: the system has none: want at least one")
 	}
@@ -43,6 +47,27 @@ func checkSystem(s *System, v Vocabulary) Errors {
 	return c.errs
 }
 
+// whoCaptures says of each captured name which step captures it, for whoever names it too early.
+func whoCaptures(s *System) map[string]string {
+	captured := map[string]string{}
+	note := func(where string, steps ...Step) {
+		for _, step := range steps {
+			for name := range step.Capture {
+				captured[name] = "step " + step.Name + " of " + where
+			}
+		}
+	}
+	for _, name := range sortedKeys(s.Acts) {
+		note("acts", s.Acts[name])
+	}
+	for _, name := range sortedKeys(s.Journeys) {
+		note("journey "+name, s.Journeys[name]...)
+	}
+	note("setup", s.Setup...)
+	note("configure", s.Configure...)
+	return captured
+}
+
 func (c *checker) launch(s *System) {
 	process, external := s.Launch.Process, s.Launch.External
 	switch {
@@ -57,7 +82,12 @@ func (c *checker) launch(s *System) {
 
 func (c *checker) process(p *Process) {
 	path := at("launch", "process")
-	for index, word := range p.Command { // everybody on the machine can see a command: no secrets there
+	for index, word := range p.Command {
+		if uses := secretsIn(word); len(uses) > 0 {
+			c.fail(under(path, "command", index), "command: everybody on the machine can see {{ %s %q }} in a command: want it in env",
+				uses[0].Name, uses[0].Argument)
+			continue
+		}
 		c.template(under(path, "command", index), "command", word, c.launched)
 	}
 	for _, name := range sortedKeys(p.Env) {
@@ -138,6 +168,8 @@ func (c *checker) template(path []any, label, text string, known []string) {
 		allowed, called := c.arguments[use.Name]
 		secret := slices.Contains(secretNames(), use.Name)
 		switch {
+		case !slices.Contains(known, use.Name) && c.captured[use.Name] != "":
+			c.fail(path, "%s: the template names %q before it is captured, which %s does", label, use.Name, c.captured[use.Name])
 		case !slices.Contains(known, use.Name):
 			c.fail(path, "%s: the template names %q, which is unknown here: %s", label, use.Name, choose(use.Name, known))
 		case secret && slices.Contains(known, use.Name):

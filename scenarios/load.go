@@ -137,6 +137,12 @@ func (s System) Dir() string {
 	return s.source.dir
 }
 
+// Place is where a key of the system file stands, "file:line:column", and empty for a system built in Go.
+func (s System) Place(path ...any) string {
+	at := s.source.at(path...)
+	return Error{File: at.file, Line: at.line, Column: at.column}.Place()
+}
+
 // readTemplates reads the templates of the shop's configuration files that stand in files of their own, so that the plan
 // holds them and its digest covers them.
 func (s *System) readTemplates() (errs Errors) {

@@ -52,9 +52,9 @@ func (s System) addresses() []address {
 	for _, table := range sortedKeys(s.Probes) {
 		probe, path := s.Probes[table], at("probes", table)
 		all = append(all,
-			address{under(path, "postgres"), "postgres", probe.Postgres, postgresHosts},
-			address{under(path, "mysql"), "mysql", probe.MySQL, mysqlHosts},
-			address{under(path, "http"), "http", probe.HTTP, hostsIn})
+			address{under(path, "postgres"), table, probe.Postgres, postgresHosts},
+			address{under(path, "mysql"), table, probe.MySQL, mysqlHosts},
+			address{under(path, "http"), table, probe.HTTP, hostsIn})
 	}
 	return slices.DeleteFunc(all, func(a address) bool { return a.text == "" })
 }
@@ -147,7 +147,7 @@ func hostsIn(text string) ([]string, error) {
 func postgresHosts(text string) ([]string, error) {
 	config, err := pgconn.ParseConfig(text)
 	if err != nil {
-		return nil, errors.New(`is no address of a PostgreSQL database: want one such as postgres://user@127.0.0.1:5432/shop, or {{ env "SHOP_DSN" }}`)
+		return nil, errors.New(`postgres is no address of a PostgreSQL database: want one such as postgres://user@127.0.0.1:5432/shop, or {{ env "SHOP_DSN" }}`)
 	}
 	hosts := []string{config.Host}
 	for _, fallback := range config.Fallbacks {
@@ -185,7 +185,7 @@ func MySQLAddress(text string) (*mysql.Config, error) {
 	}
 	config, err := mysql.ParseDSN(text)
 	if err != nil {
-		return nil, errors.New(`is no address of a MySQL database: want one such as user@tcp(127.0.0.1:3306)/shop, or {{ env "SHOP_DSN" }}`)
+		return nil, errors.New(`mysql is no address of a MySQL database: want one such as user@tcp(127.0.0.1:3306)/shop, or {{ env "SHOP_DSN" }}`)
 	}
 	return config, nil
 }

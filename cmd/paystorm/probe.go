@@ -3,8 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,27 +50,29 @@ func probeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printReading(cmd.OutOrStdout(), reading)
+			return printReading(commandStreams(cmd), *system, reading)
 		},
 	}
 	leave.register(cmd)
 	return cmd
 }
 
-// printReading prints the tables that were read, and fails if a probe did.
-func printReading(out io.Writer, reading history.Reading) error {
-	encoder := json.NewEncoder(out)
+// printReading prints the tables that were read, and what is wrong with the probes of the others, each at its place in the
+// system file.
+func printReading(s streams, system scenarios.System, reading history.Reading) error {
+	encoder := json.NewEncoder(s.out)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(reading.Books); err != nil {
 		return err
 	}
 	for _, table := range history.Tables() {
-		if !reading.Has(table) {
-			fmt.Fprintf(out, "%s: not read\n", table)
+		if _, declared := system.Probes[string(table)]; !declared {
+			fmt.Fprintf(s.err, "%s: no probe reads it, and what needs it stays unjudged\n", table)
 		}
 	}
 	for _, failure := range reading.Errors {
-		fmt.Fprintf(out, "error: %s\n", failure)
+		table, _, _ := strings.Cut(failure, ":")
+		fmt.Fprintf(s.err, "%s: %s\n", system.Place("probes", table), failure)
 	}
 	if len(reading.Errors) > 0 {
 		return statusError(exitEnvironment)

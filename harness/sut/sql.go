@@ -77,7 +77,7 @@ func (b database) snapshot(ctx context.Context, do func(*sql.Tx)) (err error) {
 	}
 	tx, err := connections.BeginTx(ctx, options)
 	if err != nil {
-		return fmt.Errorf("begin to read the shop's database: %w", err)
+		return fmt.Errorf("the shop's database cannot be read: %w: is it up, and is this its address?", err)
 	}
 	do(tx)
 	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
@@ -97,7 +97,7 @@ func (b database) open() (*sql.DB, error) {
 	case "mysql":
 		config, err := scenarios.MySQLAddress(b.address)
 		if err != nil {
-			return nil, fmt.Errorf("open the shop's database: the address %w", err)
+			return nil, fmt.Errorf("open the shop's database: %w", err)
 		}
 		config.Logger = &mysql.NopLogger{} // what it has to say stands in the errors too
 		connector, err := mysql.NewConnector(config)
