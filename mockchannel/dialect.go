@@ -2,6 +2,7 @@ package mockchannel
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -148,6 +149,21 @@ func (m Message) address() string {
 		return m.URL
 	default:
 		return m.Payment.NotifyURL
+	}
+}
+
+// redirect sends the message to another path of where it goes.
+func (m *Message) redirect(path string) {
+	address, err := url.Parse(m.address())
+	if err != nil { // then it goes where it would have gone, and what is wrong shows there
+		return
+	}
+	address.Path, address.RawPath = path, ""
+	m.URL = address.String()
+	if m.Endpoint != nil {
+		elsewhere := *m.Endpoint
+		elsewhere.URL = m.URL
+		m.Endpoint = &elsewhere
 	}
 }
 

@@ -119,6 +119,7 @@ type ChangeKind string
 // The changes that are asked about.
 const (
 	ChangeCreated ChangeKind = "created" // a payment was created: AutoPay, Extras
+	ChangePaying  ChangeKind = "paying"  // the payer has just paid, and nothing is captured yet: Process
 	ChangeCapture ChangeKind = "capture" // a payment is about to be captured: CaptureMinor
 	ChangePaid    ChangeKind = "paid"    // a payment was captured: GiveBack, Dispute, Extras
 	ChangeClosed  ChangeKind = "closed"  // a payment was closed: LateSuccess, Extras
@@ -135,6 +136,7 @@ type Change struct {
 
 // ChangeFault is what goes wrong with a change.
 type ChangeFault struct {
+	Process     *Process     // the payment is in process for a while
 	Capture     *Capture     // a ledger-true capture of another amount
 	AutoPay     *AutoPay     // captured, and its notification delivered, before the create request is answered
 	LateSuccess *LateSuccess // a closed payment is captured after all
@@ -142,6 +144,12 @@ type ChangeFault struct {
 	GiveBack    *GiveBack    // the provider refunds a captured payment by itself
 	Dispute     *Dispute     // the payer's bank takes a captured payment back
 	Extras      []Extra      // messages that the ledger does not justify
+}
+
+// Process lets a payment that the payer has made be in process for a while: queries say so, and nothing is captured yet.
+type Process struct {
+	Fault string
+	By    time.Duration
 }
 
 // Capture replaces the captured amount; the ledger really has it.
@@ -247,6 +255,9 @@ type Duplicate struct {
 	// AfterType waits until a notification of this type of the same order was acknowledged, for instance
 	// history.RefundSucceeded: an old success after the order was refunded.
 	AfterType string
+	// Path posts it to this path of the shop and not to the message's own, as to an endpoint that was left from before.
+	// What is answered there is no answer to the notification.
+	Path string
 }
 
 // AttemptFault is what goes wrong with one delivery attempt.

@@ -23,9 +23,9 @@ type notification struct {
 	tries    int // of the schedule
 	posted   bool
 	acked    bool
-	effects  []string // faults that will have had their effect once the next attempt is posted
-	burst    []string // faults of the copies that go together with the first attempt that is posted
-	status   string   // for people
+	effects  []string    // faults that will have had their effect once the next attempt is posted
+	burst    []Duplicate // the copies that go together with the first attempt that is posted
+	status   string      // for people
 }
 
 // notify announces what just happened to whoever wants to know it. The payment's lock is held. call is the request that
@@ -108,7 +108,7 @@ func (c *Channel) enqueue(p *payment, message Message, call *Call) {
 	for _, duplicate := range n.fault.Duplicates {
 		for range duplicate.Count {
 			if duplicate.Burst {
-				n.burst = append(n.burst, duplicate.Fault)
+				n.burst = append(n.burst, duplicate)
 			}
 		}
 	}
@@ -277,13 +277,13 @@ func (c *Channel) series(n *notification, duplicate Duplicate, left int) {
 		return
 	}
 	c.dispatch(duplicate.After, errand{what: "copy of " + n.message.Type, payment: n.payment}, func(ctx context.Context) {
-		c.copy(ctx, n, duplicate.Fault)
+		c.copy(ctx, n, duplicate)
 		c.series(n, duplicate, left-1)
 	})
 }
 
 // copy sends a notification once more, outside its schedule.
-func (c *Channel) copy(ctx context.Context, n *notification, fault string) {
+func (c *Channel) copy(ctx context.Context, n *notification, duplicate Duplicate) {
 	attempt := n.next()
 	attemptFault := c.faults().Attempt(n.notice, attempt)
 	switch lose := n.fault.Lose; {
@@ -291,8 +291,12 @@ func (c *Channel) copy(ctx context.Context, n *notification, fault string) {
 		c.loseAttempt(n, attempt, lose.Fault)
 	case attemptFault.Lose != nil:
 		c.loseAttempt(n, attempt, attemptFault.Lose.Fault)
+	case duplicate.Path != "":
+		elsewhere := n.delivery(attempt, []string{duplicate.Fault})
+		elsewhere.message.redirect(duplicate.Path)
+		c.post(ctx, elsewhere)
 	default:
-		c.heard(n, c.post(ctx, n.delivery(attempt, []string{fault})), attemptFault.IgnoreAck)
+		c.heard(n, c.post(ctx, n.delivery(attempt, []string{duplicate.Fault})), attemptFault.IgnoreAck)
 	}
 }
 
@@ -351,7 +355,7 @@ func (n *notification) takeEffects() []string {
 	return effects
 }
 
-func (n *notification) takeBurst() []string {
+func (n *notification) takeBurst() []Duplicate {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
 	burst := n.burst

@@ -61,7 +61,7 @@ func (c *Channel) serveAct(w http.ResponseWriter, r *http.Request) {
 		answerPayer(w, payerStatus(refusal.Code), told)
 	case strings.Contains(r.Header.Get("Accept"), "text/html"): // a person at the page
 		http.Redirect(w, r, "/pay/"+payment.ID, http.StatusSeeOther)
-	case wanted.Action == "pay" && after > 0:
+	case wanted.Action == "pay" && payment.State == Pending:
 		answerPayer(w, http.StatusAccepted, map[string]any{"payment": payment.ID, "state": payment.State})
 	default:
 		answerPayer(w, http.StatusOK, map[string]any{"payment": payment.ID, "state": payment.State})

@@ -11,6 +11,9 @@ import (
 func (c *Channel) Pay(id, ref string, after time.Duration) (Payment, error) {
 	return c.act(id, ref, func(p *payment) {
 		if after <= 0 {
+			after = c.inProcess(p)
+		}
+		if after <= 0 {
 			c.authorize(p, nil)
 			return
 		}
@@ -39,6 +42,16 @@ func (c *Channel) Abandon(id string) (Payment, error) {
 // Close is the provider closing a payment that was not made, as it does when the time for it is over.
 func (c *Channel) Close(id string) (Payment, error) {
 	return c.act(id, "", func(p *payment) { c.closePayment(p, reasonExpired, nil) })
+}
+
+// inProcess is how long a payment that the payer has just made is in process, by a fault. The lock is held.
+func (c *Channel) inProcess(p *payment) time.Duration {
+	process := c.faults().Change(Change{Subject: p.subject(), Kind: ChangePaying, Minor: p.now.Minor}).Process
+	if process == nil {
+		return 0
+	}
+	c.affected(process.Fault, p.subject(), history.PaymentSucceeded, "")
+	return process.By
 }
 
 // Decline is an attempt of the payer that failed. The payment may still succeed.

@@ -149,6 +149,49 @@ func TestProbeComesBeforeTheRightOne(t *testing.T) {
 	w.wantAffected(1)
 }
 
+func TestACopyGoesToAnOldEndpoint(t *testing.T) {
+	w := newWorld(t, script{notice: func(mockchannel.Notice) mockchannel.NoticeFault {
+		return mockchannel.NoticeFault{Duplicates: []mockchannel.Duplicate{{Fault: "f", Count: 1, Path: "/old"}}}
+	}})
+	refusals := 0
+	w.replies(func(m received) int {
+		if m.Path == "/old" || refusals > 0 {
+			return http.StatusOK
+		}
+		refusals++ // so that an answer of the old endpoint would end the schedule
+		return http.StatusServiceUnavailable
+	})
+	w.createAndPay("o1")
+	w.quiet()
+	var paths []string
+	for _, message := range w.received() {
+		paths = append(paths, message.Path)
+	}
+	slices.Sort(paths)
+	if !slices.Equal(paths, []string{"/callback/o1", "/callback/o1", "/old"}) {
+		t.Errorf("posted to %q", paths)
+	}
+	w.wantAffected(1)
+}
+
+func TestAPaymentIsInProcess(t *testing.T) {
+	w := newWorld(t, onChange(mockchannel.ChangePaying, mockchannel.ChangeFault{
+		Process: &mockchannel.Process{Fault: "f", By: 50 * time.Millisecond},
+	}))
+	id := w.create("o1")
+	if a := w.pay(id); a.status != http.StatusAccepted || a.State != "pending" {
+		t.Errorf("the payer is told %d %s", a.status, a.body)
+	}
+	if a := w.do(http.MethodGet, "/v1/payments/"+id, ""); a.State != "pending" {
+		t.Errorf("the merchant is told %s", a.body)
+	}
+	w.quiet()
+	if p, _ := w.channel.Find(id); p.State != mockchannel.Succeeded {
+		t.Errorf("in the end it is %s", p.State)
+	}
+	w.wantAffected(1)
+}
+
 func TestTwinHasAnIDOfItsOwn(t *testing.T) {
 	w := newWorld(t, script{notice: func(mockchannel.Notice) mockchannel.NoticeFault {
 		return mockchannel.NoticeFault{Twin: &mockchannel.Twin{Fault: "f", After: time.Millisecond}}

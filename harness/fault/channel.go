@@ -57,6 +57,7 @@ func (c channel) Change(change mockchannel.Change) mockchannel.ChangeFault {
 			continue
 		}
 		one := fault.act.Change(fault.Planned, change)
+		first(&all.Process, one.Process)
 		first(&all.Capture, one.Capture)
 		first(&all.AutoPay, one.AutoPay)
 		first(&all.LateSuccess, one.LateSuccess)

@@ -141,6 +141,13 @@ func TestEffects(t *testing.T) {
 		}},
 		{"fail-refunds", `{}`, change(mockchannel.ChangeClosed), changeFault{}},
 
+		{"duplicate-callbacks", `{"count":1,"after":"1s","path":"/old"}`, notice(paid), noticeFault{
+			Duplicates: []mockchannel.Duplicate{{Fault: "f", Count: 1, After: time.Second, Path: "/old"}},
+		}},
+		{"in-process", `{"by":"1s"}`, change(mockchannel.ChangePaying), changeFault{
+			Process: &mockchannel.Process{Fault: "f", By: time.Second},
+		}},
+		{"in-process", `{}`, change(mockchannel.ChangeCapture), changeFault{}},
 		{"signature-probe", `{}`, notice(paid), noticeFault{Probe: &mockchannel.Probe{Fault: "f"}}},
 		{"twin-callbacks", `{"after":"5ms"}`, notice(paid), noticeFault{Twin: &mockchannel.Twin{Fault: "f", After: 5 * ms}}},
 		{"missign-responses", `{"probe":true}`, request(mockchannel.OpRefund), requestFault{

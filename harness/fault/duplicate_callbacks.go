@@ -2,6 +2,8 @@ package fault
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -15,6 +17,7 @@ type duplicateCallbacks struct {
 	After     scenarios.Span `yaml:"after" json:"after"`           // after the answer to the one before
 	Burst     bool           `yaml:"burst" json:"burst"`           // all at once, with the first
 	AfterType string         `yaml:"after-type" json:"after_type"` // not before such a notification was acknowledged
+	Path      string         `yaml:"path" json:"path"`             // of the shop, where the copies go: a second endpoint; default: where the first went
 }
 
 func duplicateCallbacksKind() scenarios.Kind {
@@ -42,6 +45,9 @@ func (f *duplicateCallbacks) Check(scenarios.System) error {
 			return err
 		}
 	}
+	if f.Path != "" && !strings.HasPrefix(f.Path, "/") {
+		return fmt.Errorf("path: %q is no path at the shop: want one such as /callbacks/old", f.Path)
+	}
 	return between("count", f.Count, 1, 100)
 }
 
@@ -52,5 +58,6 @@ func (f *duplicateCallbacks) Notice(p Planned, notice mockchannel.Notice) mockch
 		After:     p.within(f.After, notice.Key, notice.Type),
 		Burst:     f.Burst,
 		AfterType: f.AfterType,
+		Path:      f.Path,
 	}}}
 }

@@ -24,6 +24,7 @@ func All() []scenarios.Kind {
 		missignResponsesKind(), spoilBillsKind(),
 		// The channel's ledger.
 		shortCaptureKind(), lateSuccessKind(), failRefundsKind(), providerRefundsKind(), disputeKind(),
+		inProcessKind(),
 		// Links.
 		slowLinkKind(), cutLinkKind(), resetLinkKind(), timeoutLinkKind(), throttleLinkKind(), sliceLinkKind(),
 		limitLinkKind(),
