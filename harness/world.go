@@ -22,6 +22,7 @@ import (
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 	"github.com/paystorm/paystorm/mockchannel/standard"
+	"github.com/paystorm/paystorm/mockchannel/wechatpay"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -44,6 +45,7 @@ const (
 func Dialects() []mockchannel.Dialect {
 	return []mockchannel.Dialect{
 		standard.New(),
+		wechatpay.New(wechatpay.Settings{}),
 	}
 }
 

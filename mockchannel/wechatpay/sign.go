@@ -1,0 +1,159 @@
+package wechatpay
+
+import (
+	"crypto"
+	"crypto/cipher"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// The headers of a signature by WeChat Pay.
+const (
+	headerTimestamp = "Wechatpay-Timestamp"
+	headerNonce     = "Wechatpay-Nonce"
+	headerSignature = "Wechatpay-Signature"
+	headerSerial    = "Wechatpay-Serial"
+	headerType      = "Wechatpay-Signature-Type"
+)
+
+const (
+	scheme    = "WECHATPAY2-SHA256-RSA2048"
+	probe     = "WECHATPAY/SIGNTEST/" // how a signature begins that is wrong on purpose
+	tolerance = 5 * time.Minute       // between a timestamp and the reader's clock, either way
+)
+
+// authorization is what a merchant's request says of its signature.
+type authorization struct {
+	mchid, serial, timestamp, nonce string
+	signature                       []byte
+}
+
+var (
+	errAuthorization = errors.New("the header Authorization is missing or malformed")
+	errTimestamp     = errors.New("the timestamp is more than five minutes away")
+	errSignature     = errors.New("the signature does not match")
+)
+
+// parseAuthorization takes the members in any order, each once.
+func parseAuthorization(header string) (authorization, error) {
+	rest, found := strings.CutPrefix(header, scheme+" ")
+	if !found {
+		return authorization{}, errAuthorization
+	}
+	members := map[string]string{}
+	for member := range strings.SplitSeq(rest, ",") {
+		name, quoted, found := strings.Cut(strings.TrimSpace(member), "=")
+		if _, twice := members[name]; !found || twice || len(quoted) < 2 || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
+			return authorization{}, errAuthorization
+		}
+		members[name] = quoted[1 : len(quoted)-1]
+	}
+	signature, err := base64.StdEncoding.DecodeString(members["signature"])
+	a := authorization{
+		mchid: members["mchid"], serial: members["serial_no"], timestamp: members["timestamp"], nonce: members["nonce_str"],
+		signature: signature,
+	}
+	if err != nil || len(members) != 5 || a.mchid == "" || a.serial == "" || a.timestamp == "" || a.nonce == "" || len(signature) == 0 {
+		return authorization{}, errAuthorization
+	}
+	return a, nil
+}
+
+// requestBase is what a merchant signs. target is the path with its query.
+func requestBase(method, target, timestamp, nonce string, body []byte) []byte {
+	return base(body, method, target, timestamp, nonce)
+}
+
+// answerBase is what WeChat Pay signs, of an answer and of a notification.
+func answerBase(timestamp, nonce string, body []byte) []byte { return base(body, timestamp, nonce) }
+
+// base is one line for each part, the body last.
+func base(body []byte, parts ...string) []byte {
+	size := len(body) + 1
+	for _, part := range parts {
+		size += len(part) + 1
+	}
+	lines := make([]byte, 0, size)
+	for _, part := range parts {
+		lines = append(append(lines, part...), '\n')
+	}
+	return append(append(lines, body...), '\n')
+}
+
+// verify says whether the merchant has signed the request, just now.
+func (a authorization) verify(key *rsa.PublicKey, method, target string, body []byte, now time.Time) error {
+	seconds, err := strconv.ParseInt(a.timestamp, 10, 64)
+	if err != nil {
+		return errAuthorization
+	}
+	// Compared in seconds, because the distance of two times saturates.
+	if at, near := now.Unix(), int64(tolerance/time.Second); seconds < at-near || seconds > at+near {
+		return errTimestamp
+	}
+	digest := sha256.Sum256(requestBase(method, target, a.timestamp, a.nonce, body))
+	if rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], a.signature) != nil {
+		return errSignature
+	}
+	return nil
+}
+
+func sign(key *rsa.PrivateKey, message []byte) (string, error) {
+	digest := sha256.Sum256(message)
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	return base64.StdEncoding.EncodeToString(signature), err
+}
+
+// signed puts the signature's headers onto a body, as of a wall-clock time, or a signature that is wrong in the way that
+// the forgery says: of another key than it names, or a probe.
+func (k *keys) signed(header http.Header, body []byte, publicKey bool, at time.Time, forgery string) error {
+	signer := k.signer(publicKey, at)
+	timestamp, nonce := strconv.FormatInt(at.Unix(), 10), hex.EncodeToString(fresh(16))
+	key := signer.key
+	if forgery == history.ForgeryWrongKey {
+		key = k.signer(!publicKey, at).key
+	}
+	signature, err := sign(key, answerBase(timestamp, nonce, body))
+	if err != nil {
+		return err
+	}
+	if forgery == history.ForgeryProbe {
+		signature = probe + signature[len(probe):]
+	}
+	header[headerTimestamp], header[headerNonce] = []string{timestamp}, []string{nonce}
+	header[headerSignature], header[headerSerial] = []string{signature}, []string{signer.serial}
+	header[headerType] = []string{scheme}
+	return nil
+}
+
+// sealed is what only the merchant can read.
+type sealed struct {
+	OriginalType   string `json:"original_type,omitempty"`
+	Algorithm      string `json:"algorithm"`
+	Ciphertext     string `json:"ciphertext"`
+	AssociatedData string `json:"associated_data"`
+	Nonce          string `json:"nonce"`
+}
+
+// seal encrypts. The nonce depends on the text and on what it is for, so that the same thing sealed again has the same
+// bytes, and no two things have the same nonce.
+func seal(aead cipher.AEAD, text []byte, purpose, associated string) sealed {
+	digest := sha256.Sum256(base(text, purpose, associated))
+	nonce := base64.RawURLEncoding.EncodeToString(digest[:])[:aead.NonceSize()]
+	return sealed{
+		Algorithm: "AEAD_AES_256_GCM", Ciphertext: encrypt(aead, text, nonce, associated), AssociatedData: associated, Nonce: nonce,
+	}
+}
+
+// encrypt is AEAD_AES_256_GCM: the ciphertext is followed by its tag.
+func encrypt(aead cipher.AEAD, text []byte, nonce, associated string) string {
+	return base64.StdEncoding.EncodeToString(aead.Seal(nil, []byte(nonce), text, []byte(associated)))
+}
