@@ -319,6 +319,7 @@ type message struct {
 	n       standardMessage
 	address string // the order whose address it is posted to
 	secret  string // "" does not sign
+	probe   bool   // signed as WeChat Pay does to see whether the merchant looks
 	version string // of Stripe's API, if another than its library's
 }
 

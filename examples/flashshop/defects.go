@@ -21,6 +21,7 @@ var known = map[string]string{
 	"D20": "does not refund the second payment of an order",
 	"D21": "reads the stock, then writes it",
 	"D29": "never asks the provider",
+	"D33": "accepts the messages by which WeChat Pay tests whether the signature is verified",
 }
 
 type defects map[string]bool

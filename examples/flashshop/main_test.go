@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil { // the tests wait for timers more than they work
+	if err := flag.Set("test.parallel", "6"); err != nil { // the tests wait for timers more than they work
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -60,10 +60,10 @@ type settings map[string]string
 
 var (
 	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
-	curt  = settings{"CHANNEL_TIMEOUT": "100ms"} // where the channel is silent
+	curt  = settings{"CHANNEL_TIMEOUT": "250ms"} // where the channel is silent
+	brief = settings{"ORDER_EXPIRY": "400ms"}
 
 	patient = settings{"CHANNEL_TIMEOUT": "2s"}
-	brief   = settings{"ORDER_EXPIRY": "400ms"}
 )
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
@@ -97,6 +97,7 @@ func everywhere(t *testing.T, test func(t *testing.T, open opener), but ...strin
 		func() tongue { return standardTongue{} },
 		func() tongue { return &stripeTongue{used: map[string]bool{}} },
 		func() tongue { return alipayTongue{} },
+		func() tongue { return &wechatTongue{} },
 	} {
 		if name := speaks().name(); !slices.Contains(but, name) {
 			t.Run(name, func(t *testing.T) {

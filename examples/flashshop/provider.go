@@ -36,9 +36,10 @@ type provider interface {
 // providers says how to make each provider from its part of the environment.
 func providers() map[string]func(*variables, config, *http.Client) provider {
 	return map[string]func(*variables, config, *http.Client) provider{
-		"standard": newStandard,
-		"stripe":   newStripe,
-		"alipay":   newAlipay,
+		"standard":  newStandard,
+		"stripe":    newStripe,
+		"alipay":    newAlipay,
+		"wechatpay": newWechatPay,
 	}
 }
 
