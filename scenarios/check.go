@@ -16,6 +16,7 @@ type checker struct {
 	arguments map[string][]string // names of templates that take an argument, and what it may be
 	labelled  bool                // each error of an operation begins with its journey and step
 	captured  map[string]string   // name → the step that captures it
+	forgotten []string            // what some step of the journey captured: it may have been on another way
 	errs      Errors
 }
 
@@ -46,7 +47,7 @@ func at(path ...any) []any { return path }
 // under is a path with more at its end, in an array of its own.
 func under(path []any, more ...any) []any { return append(slices.Clone(path), more...) }
 
-// warmUpSKU is on sale before the storm, for the warm-up alone.
+// warmUpSKU is on sale before the storm, for the warm-up alone. Where orders are of two items there is another, with _2.
 const warmUpSKU = "warm-up"
 
 // checkScenario checks what a scenario can be checked for without its system.
@@ -84,8 +85,8 @@ func (c *checker) items(items []Item) {
 		if earlier := slices.IndexFunc(items[:index], same); earlier >= 0 {
 			c.fail(under(path, "sku"), "sku: %q is item %d already: want each SKU once", item.SKU, earlier)
 		}
-		if item.SKU == warmUpSKU {
-			c.fail(under(path, "sku"), "sku: %q is the harness's own, for the warm-up: want another", warmUpSKU)
+		if item.SKU == warmUpSKU || item.SKU == warmUpSKU+ofSecond {
+			c.fail(under(path, "sku"), "sku: %q is the harness's own, for the warm-up: want another", item.SKU)
 		}
 		if item.Price.Currency != "" && item.Price.Minor <= 0 {
 			c.fail(under(path, "price"), "price: %s is free: want more than 0", item.Price)
@@ -171,6 +172,7 @@ func (c *cross) check() Errors {
 		}
 	}
 	for _, journey := range sortedKeys(c.scenario.Load.Journeys) {
+		c.pairs(journey)
 		if _, known := c.system.Journeys[journey]; !known {
 			c.fail(at("load", "journeys", journey), "journeys: the system %s has no journey %q: %s",
 				c.system.Name, journey, choose(journey, sortedKeys(c.system.Journeys)))
@@ -183,6 +185,24 @@ func (c *cross) check() Errors {
 		c.fault(spec, c.payers)
 	}
 	return c.errs
+}
+
+// pairs checks that a journey which orders two items finds two that can be paid together.
+func (c *cross) pairs(journey string) {
+	if !c.system.pairs(journey) {
+		return
+	}
+	items := c.scenario.Sale.Items
+	if len(items) < 2 {
+		c.fail(at("load", "journeys", journey), "journeys: %s orders two items at once, and the sale has one", journey)
+		return
+	}
+	for _, item := range items[1:] {
+		if first := items[0].Price.Currency; item.Price.Currency != first {
+			c.fail(at("load", "journeys", journey), "journeys: %s orders two items at once, and the sale has prices in %s and %s",
+				journey, first, item.Price.Currency)
+		}
+	}
 }
 
 func (c *cross) fault(spec FaultSpec, kinds []Kind) {

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -128,10 +127,9 @@ func (s *System) operations() []operation {
 		add(at("setup", index, step.Name), "set-up "+step.Name, step)
 	}
 	for _, journey := range sortedKeys(s.Journeys) {
-		for index, step := range s.Journeys[journey] {
-			name := fmt.Sprintf("journey %s, step %d (%s)", journey, index+1, step.Name)
-			add(at("journeys", journey, index, step.Name), name, step)
-		}
+		Walk(s.Journeys[journey], func(path []any, step Step) {
+			add(under(at("journeys", journey), path...), "journey "+journey+wayInWords(path), step)
+		})
 	}
 	for _, name := range sortedKeys(s.Acts) {
 		add(at("acts", name), "act "+name, s.Acts[name])

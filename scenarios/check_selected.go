@@ -24,7 +24,9 @@ func (s *selected) check(o operation) {
 		return
 	}
 	for _, name := range sortedKeys(o.step.Capture) {
-		s.leaf(under(o.path, "capture", name), "capture", o.step.Capture[name])
+		if part, path := CapturedFrom(o.step.Capture[name]); part == FromJSON {
+			s.leaf(under(o.path, "capture", name), "capture", path)
+		}
 	}
 	s.leaf(under(o.path, "state"), "state", o.step.State)
 	s.match(under(o.path, "ok"), o.step.OK)

@@ -29,12 +29,13 @@ func (c *checker) steps(s *System, configured []string) {
 		if len(s.Journeys[journey]) == 0 && (c.source == nil || c.emptyList(path)) {
 			c.fail(path, "%s: has no steps: want at least one", journey)
 		}
-		known := slices.Concat(before, orderNames())
-		for index, step := range s.Journeys[journey] {
-			c.step(under(path, index, step.Name), step, known)
-			known = append(known, sortedKeys(step.Capture)...)
+		visitor := slices.Concat(before, orderNames())
+		if s.pairs(journey) {
+			visitor = append(visitor, s.secondNames()...)
 		}
-		captured = append(captured, known...)
+		c.forgotten = nil
+		c.way(path, s.Journeys[journey], visitor, visitor)
+		Walk(s.Journeys[journey], func(_ []any, step Step) { captured = append(captured, sortedKeys(step.Capture)...) })
 	}
 	// An act happens inside some journey, and may name what that one captured.
 	for _, name := range sortedKeys(s.Acts) {
@@ -73,7 +74,9 @@ func (c *checker) step(path []any, s Step, known []string) {
 		c.fail(under(path, verbs[1]), "%s: has both %s and %s: want one of %s",
 			s.Name, verbs[0], verbs[1], strings.Join(verbNames(), ", "))
 	case s.Payment != "":
-		c.onlyKeys(path, s.Name, "payment", "think", "within")
+		c.onlyKeys(path, s.Name, "which pays at the channel", "payment", "think", "within", "retry", "on")
+	case s.End != "":
+		c.onlyKeys(path, s.Name, "which ends the journey", "end", "think")
 	case s.JSON != nil && s.Get != "":
 		c.fail(under(path, "json"), "json: a get has no body: want post or put")
 	case s.JSON != nil && s.GraphQL != nil:
@@ -89,12 +92,14 @@ func (c *checker) step(path []any, s Step, known []string) {
 }
 
 // verbNames are the keys of which a step has exactly one.
-func verbNames() []string { return []string{"get", "post", "put", "delete", "graphql", "payment"} }
+func verbNames() []string {
+	return []string{"get", "post", "put", "delete", "graphql", "payment", "end"}
+}
 
 type stepVerb struct{ name, target string }
 
 func stepVerbs(s Step) []stepVerb {
-	return []stepVerb{{"get", s.Get}, {"post", s.Post}, {"put", s.Put}, {"delete", s.Delete}, {"payment", s.Payment}}
+	return []stepVerb{{"get", s.Get}, {"post", s.Post}, {"put", s.Put}, {"delete", s.Delete}, {"payment", s.Payment}, {"end", s.End}}
 }
 
 func (c *checker) hasAny(path []any, keys ...string) bool {
@@ -102,10 +107,10 @@ func (c *checker) hasAny(path []any, keys ...string) bool {
 }
 
 // onlyKeys refuses keys that mean nothing in a step of this sort.
-func (c *checker) onlyKeys(path []any, name string, allowed ...string) {
+func (c *checker) onlyKeys(path []any, name, which string, allowed ...string) {
 	for _, key := range keysOf(fieldsOf(typeStep)) {
 		if !slices.Contains(allowed, key) && c.has(under(path, key)...) {
-			c.fail(under(path, key), "%s: means nothing in %s, which pays at the channel: %s", key, name, choose("", allowed))
+			c.fail(under(path, key), "%s: means nothing in %s, %s: %s", key, name, which, choose("", allowed))
 		}
 	}
 }
@@ -135,10 +140,17 @@ func (c *checker) captures(path []any, s Step) {
 			c.fail(where, "capture: %q is no name that a template can mention: want lower case letters, digits and _", name)
 		case slices.Contains(taken, name):
 			c.fail(where, "capture: %q is a name that steps have already: want another", name)
+		case strings.HasSuffix(name, ofSecond):
+			c.fail(where, "capture: %q ends as the names of an order's second item do: want another", name)
 		case s.Capture[name] == "":
 			c.fail(where, "capture: %s has no path in the answer: want one such as id", name)
 		}
-		c.jsonPath(where, "capture", s.Capture[name])
+		switch part, what := CapturedFrom(s.Capture[name]); {
+		case part == FromJSON:
+			c.jsonPath(where, "capture", what)
+		case !httpToken.MatchString(what):
+			c.fail(where, "capture: %q names no %s: want one such as \"header Location\" or \"cookie sid\"", s.Capture[name], part)
+		}
 	}
 }
 
@@ -180,8 +192,8 @@ func (c *checker) answers(path []any, s Step) {
 
 // success wants a request to say which answers are ok. None is by default: a 200 that says "please wait" is no order.
 func (c *checker) success(path []any, s Step) {
-	pays := s.Payment != "" || c.hasAny(path, "payment")
-	if pays || len(s.OK.Status) > 0 || !c.missing(under(path, "ok", "status")) {
+	asksNothing := s.Payment != "" || s.End != "" || c.hasAny(path, "payment", "end")
+	if asksNothing || len(s.OK.Status) > 0 || !c.missing(under(path, "ok", "status")) {
 		return
 	}
 	where := path

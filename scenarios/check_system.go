@@ -51,11 +51,11 @@ func checkSystem(s *System, v Vocabulary) Errors {
 func whoCaptures(s *System) map[string]string {
 	captured := map[string]string{}
 	note := func(where string, steps ...Step) {
-		for _, step := range steps {
+		Walk(steps, func(_ []any, step Step) {
 			for name := range step.Capture {
 				captured[name] = "step " + step.Name + " of " + where
 			}
-		}
+		})
 	}
 	for _, name := range sortedKeys(s.Acts) {
 		note("acts", s.Acts[name])
@@ -168,6 +168,9 @@ func (c *checker) template(path []any, label, text string, known []string) {
 		allowed, called := c.arguments[use.Name]
 		secret := slices.Contains(secretNames(), use.Name)
 		switch {
+		case !slices.Contains(known, use.Name) && slices.Contains(c.forgotten, use.Name):
+			c.fail(path, "%s: the template names %q, which is not known on every way that leads here: "+
+				"want it captured on each, or the others to end", label, use.Name)
 		case !slices.Contains(known, use.Name) && c.captured[use.Name] != "":
 			c.fail(path, "%s: the template names %q before it is captured, which %s does", label, use.Name, c.captured[use.Name])
 		case !slices.Contains(known, use.Name):

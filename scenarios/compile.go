@@ -10,12 +10,6 @@ import (
 	"time"
 )
 
-// requestTimeout is how long a step waits for an answer that says no `within`.
-const requestTimeout = 5 * time.Second
-
-// leastVUs is what a plan has at least, so that a slow start drops nobody.
-const leastVUs = 20
-
 // always are the invariants that every scenario requires which names none itself.
 func always() []string { return []string{"I4", "I7", "I13"} }
 
@@ -59,7 +53,8 @@ func Compile(
 // assemble puts checked parts together.
 func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep) (Plan, error) {
 	last := steps[len(steps)-1]
-	patience := system.patience()
+	journeys := journeyShares(scenario, system)
+	patience := system.patience(journeys)
 	plan := Plan{
 		Schema:      PlanSchema,
 		Name:        scenario.Name,
@@ -69,7 +64,7 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 		WarmUpSKU:   warmUpSKU,
 		Steps:       steps,
 		Offered:     last.FirstBuyer - 1 + last.Iterations,
-		Journeys:    journeyShares(scenario, system),
+		Journeys:    journeys,
 		Checkpoints: durations(scenario.Checkpoints),
 		StormMax:    last.At + last.For + patience,
 		Settle:      time.Duration(scenario.Settle),
@@ -149,11 +144,14 @@ const iterationsMax = 10_000_000
 // journeyShares are the scenario's, sorted, or everyone on the system's first.
 func journeyShares(scenario *Scenario, system *System) []JourneyShare {
 	if len(scenario.Load.Journeys) == 0 {
-		return []JourneyShare{{Name: system.firstJourney(), Share: 1}}
+		first := system.firstJourney()
+		return []JourneyShare{{Name: first, Share: 1, Pairs: system.pairs(first)}}
 	}
 	shares := make([]JourneyShare, 0, len(scenario.Load.Journeys))
 	for _, name := range sortedKeys(scenario.Load.Journeys) {
-		shares = append(shares, JourneyShare{Name: name, Share: float64(scenario.Load.Journeys[name])})
+		shares = append(shares, JourneyShare{
+			Name: name, Share: float64(scenario.Load.Journeys[name]), Pairs: system.pairs(name),
+		})
 	}
 	return shares
 }
@@ -166,30 +164,6 @@ func (s *System) firstJourney() string {
 		}
 	}
 	return sortedKeys(s.Journeys)[0]
-}
-
-// patience is how long the longest journey can take: every step's pause, and all of its time to answer.
-func (s *System) patience() time.Duration {
-	longest := time.Duration(0)
-	for _, journey := range s.Journeys {
-		total := time.Duration(0)
-		for _, step := range journey {
-			within := cmp.Or(time.Duration(step.Within), requestTimeout)
-			total += time.Duration(step.Think) + within
-		}
-		longest = max(longest, total)
-	}
-	return longest
-}
-
-// virtualUsers is enough for every buyer at the peak to take as long as a journey can, so that the open model holds
-// however slow the shop becomes; never more than there are buyers.
-func virtualUsers(steps []LoadStep, offered int, patience time.Duration) int {
-	peak := 0.0
-	for _, step := range steps {
-		peak = max(peak, step.PerSecond)
-	}
-	return max(leastVUs, min(offered, int(math.Ceil(peak*patience.Seconds()))))
 }
 
 // possible parts the faults into those that the system's provider can produce and the optional ones that it cannot.

@@ -170,7 +170,7 @@ func TestSettings(t *testing.T) {
 		{"true or false", plan.GateBeyond, false},
 		{"text", plan.Why, "2"},
 		{"a step by its name", plan.System.Journeys["buy"][0].Within, scenarios.Duration(time.Second)},
-		{"a key that was not there", plan.System.Journeys["buy"][0].Think, scenarios.Duration(2 * time.Second)},
+		{"a key that was not there", plan.System.Journeys["buy"][0].Think, scenarios.Span{Low: 2 * time.Second, High: 2 * time.Second}},
 		{"a timer", plan.System.Timers.Expiry, scenarios.Duration(6 * time.Second)},
 	} {
 		if !reflect.DeepEqual(check.got, check.want) {

@@ -68,6 +68,7 @@ type LoadStep struct {
 type JourneyShare struct {
 	Name  string  `json:"name"`
 	Share float64 `json:"share"`
+	Pairs bool    `json:"pairs,omitempty"` // its orders are of two items
 }
 
 // Fault is one planned fault.

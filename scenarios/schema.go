@@ -166,7 +166,7 @@ func (w *schemaWriter) refine(schema *jsonschema.Schema, of reflect.Type) {
 func needs(schema *jsonschema.Schema, of reflect.Type) {
 	switch of {
 	case typeStep:
-		schema.OneOf = []*jsonschema.Schema{{Required: []string{"payment"}}, {Required: []string{"ok"}}}
+		schema.OneOf = []*jsonschema.Schema{{Required: []string{"payment"}}, {Required: []string{"ok"}}, {Required: []string{"end"}}}
 	case reflect.TypeFor[Match]():
 		schema.Required = []string{"status"}
 		if status, known := schema.Properties.Get("status"); known {

@@ -17,6 +17,7 @@ type System struct {
 	Setup     []Step              `yaml:"setup" json:"setup,omitempty"`                   // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}; journeys may name what it captured of their item
 	Jobs      []Job               `yaml:"jobs" json:"jobs,omitempty"`                     // run in settle and once more before the books are read
 	Journeys  map[string][]Step   `yaml:"journeys" json:"journeys" jsonschema:"required"` // the first is the default
+	Cookies   bool                `yaml:"cookies" json:"cookies,omitempty"`               // each buyer keeps the shop's cookies, as a browser does
 	Acts      map[string]Step     `yaml:"acts" json:"acts,omitempty"`                     // what payer faults need: cancel, refund, payment (another one)
 	States    map[string]string   `yaml:"states" json:"states,omitempty"`                 // the shop's order state → the canonical one, for answers and probes
 	Probes    map[string]Probe    `yaml:"probes" json:"probes,omitempty"`                 // canonical table → how to read it
@@ -99,8 +100,9 @@ type Job struct {
 }
 
 // Step is one act of a journey. Strings in it are templates: {{ sku }}, {{ quantity }}, {{ buyer }}, {{ ref }} and
-// whatever earlier steps captured. In a file it is a map with one key, its name. It either makes a request and says which
-// answers are ok, or pays at the channel, whose answers the harness knows.
+// whatever earlier steps captured; an order of two items has {{ sku_2 }}, {{ quantity_2 }} and so on. In a file it is a map
+// with one key, its name. It makes a request and says which answers are ok, or pays at the channel, whose answers the
+// harness knows, or ends the journey.
 type Step struct {
 	Name    string            `yaml:"-" json:"name"` // order, pay, poll, look, cancel, refund, or one's own
 	Get     string            `yaml:"get" json:"get,omitempty" jsonschema:"pattern=^/"`
@@ -111,14 +113,25 @@ type Step struct {
 	JSON    any               `yaml:"json" json:"json,omitempty"`                   // body; strings in it are templates, "{{ quantity | number }}" a number
 	GraphQL *GraphQL          `yaml:"graphql" json:"graphql,omitempty"`             // a request too, and its own body
 	Payment string            `yaml:"payment" json:"payment,omitempty"`             // of a pay step: the channel's payment id
-	Capture map[string]string `yaml:"capture" json:"capture,omitempty"`             // name → path in the answer's JSON
+	Capture map[string]string `yaml:"capture" json:"capture,omitempty"`             // name → path in the answer's JSON, or "header Location", or "cookie sid"
 	OK      Match             `yaml:"ok" json:"ok"`                                 // of a request, and then never missing: nothing is ok by default
 	Refused []Match           `yaml:"refused,one-or-list" json:"refused,omitempty"` // written as one map or a list of them
 	State   string            `yaml:"state" json:"state,omitempty"`                 // path of the order's state in the answer
 	Until   []string          `yaml:"until,one-or-list" json:"until,omitempty"`     // of a poll: canonical states that end it; one or a list
 	Every   Duration          `yaml:"every" json:"every,omitempty"`
 	Within  Duration          `yaml:"within" json:"within,omitempty"` // of a poll: patience; of a request: its timeout
-	Think   Duration          `yaml:"think" json:"think,omitempty"`   // pause before the step
+	Think   Span              `yaml:"think" json:"think,omitzero"`    // pause before the step, or a range that buyers differ in
+	Fresh   bool              `yaml:"fresh" json:"fresh,omitempty"`   // the buyer begins anew: cookies and captured values are forgotten
+	Retry   *Retry            `yaml:"retry" json:"retry,omitempty"`
+	On      map[string][]Step `yaml:"on" json:"on,omitempty"`   // refused, a refusal's reason, unknown, patience, or the state that an ok answer told → what comes next, and then the step after this one
+	End     string            `yaml:"end" json:"end,omitempty"` // ends the journey, under this name
+}
+
+// Retry takes a step again that ended in a way that the buyer does not accept. Each time is an operation of its own.
+type Retry struct {
+	On    []string `yaml:"on,one-or-list" json:"on" jsonschema:"required"` // refused, a refusal's reason, or unknown
+	Times int      `yaml:"times" json:"times" jsonschema:"required,minimum=1"`
+	Every Span     `yaml:"every" json:"every" jsonschema:"required"` // before each
 }
 
 // Endpoint says where the schema of a GraphQL endpoint is to be had: exactly one of its fields is set. Every operation is

@@ -23,6 +23,15 @@ func (i Item) Values() Values {
 	}
 }
 
+// Second are the values as templates name those of the second item of an order: sku_2, price_2.
+func (v Values) Second() Values {
+	second := make(Values, len(v))
+	for name, value := range v {
+		second[name+ofSecond] = value
+	}
+	return second
+}
+
 // Template is a parsed string of a system file. Its syntax is that of text/template, less everything that decides or
 // loops: `{{ order }}`, `{{ channel.secret }}`, `{{ link "shop->channel" }}`, `{{ quantity | number }}`. It is safe for
 // concurrent use.

@@ -55,6 +55,9 @@ func itemNames() []string {
 	return []string{"sku", "stock", "price", "price_minor", "currency", "per_buyer"}
 }
 
+// ofSecond ends the names of an order's second item.
+const ofSecond = "_2"
+
 // orderNames are what a journey's step may name beside the item and what was captured.
 func orderNames() []string { return []string{"quantity", "buyer", "ref"} }
 

@@ -26,6 +26,14 @@ type answer struct {
 	state    string // canonical; "" if none was told
 	captured map[string]string
 	cut      bool // the buyer was interrupted: nothing came, and no answer is recorded
+	late     bool // a poll's patience has ended
+}
+
+func (a *answer) capture(name, value string) {
+	if a.captured == nil {
+		a.captured = map[string]string{}
+	}
+	a.captured[name] = value
 }
 
 func unknown(status int, format string, args ...any) answer {
@@ -128,14 +136,14 @@ func succeeded(step *scenarios.Step, states map[string]string, status int, body 
 	}
 	result := answer{outcome: history.OK, status: status}
 	for name, path := range step.Capture {
+		if part, _ := scenarios.CapturedFrom(path); part != scenarios.FromJSON {
+			continue
+		}
 		value := get(body, path).String()
 		if value == "" {
 			return unknown(status, "status %d without %s at %s", status, name, path)
 		}
-		if result.captured == nil {
-			result.captured = map[string]string{}
-		}
-		result.captured[name] = value
+		result.capture(name, value)
 	}
 	if step.State != "" {
 		result.state, result.reason = canonical(states, get(body, step.State).String(), step.State)

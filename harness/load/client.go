@@ -6,10 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/paystorm/paystorm/scenarios"
 )
 
 const (
@@ -22,7 +25,7 @@ const (
 )
 
 // newClient is a client that does what it is told and nothing more: one request is one request, without redirects,
-// cookies, proxies or repeats.
+// proxies or repeats, and without cookies unless the buyers have them.
 func newClient() *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -47,18 +50,45 @@ func setHeader(request *http.Request, name, value string) {
 	request.Header.Set(name, value)
 }
 
+// reply is what came back for a request.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// part is a header of the answer or a cookie that it sets, "" if there is none.
+func (r reply) part(part, name string) string {
+	if part == scenarios.FromHeader {
+		return r.header.Get(name)
+	}
+	for _, cookie := range (&http.Response{Header: r.header}).Cookies() {
+		if cookie.Name == name {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
 // exchange sends the request and reads the whole answer. The error says why nothing is known.
-func exchange(client *http.Client, request *http.Request) (status int, body []byte, err error) {
+func exchange(client *http.Client, request *http.Request) (reply, error) {
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, nil, err
+		return reply{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(response.Body, bodyLimit+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit+1))
 	if err == nil && len(body) > bodyLimit {
 		err = errTooLong
 	}
-	return response.StatusCode, body, err
+	return reply{status: response.StatusCode, header: response.Header, body: body}, err
+}
+
+// withCookies is the client with a jar of its own: the same connections, and nobody else's cookies.
+func withCookies(client *http.Client) *http.Client {
+	own := *client
+	own.Jar, _ = cookiejar.New(nil) // there is no error that it could return
+	return &own
 }
 
 var errTooLong = errors.New("the answer is longer than 1 MiB")

@@ -24,10 +24,18 @@ type Opening struct {
 // values are what templates may name of all this for an item. They are a map of the caller's own.
 func (g Given) values(item scenarios.Item) scenarios.Values {
 	values := g.Secrets.Values()
-	for _, captured := range []map[string]string{g.Captured, g.Items[item.SKU]} {
-		for name, value := range captured {
-			values[name] = value
-		}
+	for name, value := range g.Captured {
+		values[name] = value
+	}
+	maps.Copy(values, g.item(item))
+	return values
+}
+
+// item is what there is to know of the item alone.
+func (g Given) item(item scenarios.Item) scenarios.Values {
+	values := scenarios.Values{}
+	for name, value := range g.Items[item.SKU] {
+		values[name] = value
 	}
 	maps.Copy(values, item.Values())
 	return values

@@ -4,6 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -24,15 +28,16 @@ type journey struct {
 	name     string
 	phase    string
 	buyer    int
-	item     scenarios.Item
-	quantity int64
+	lines    []line // what the buyer wants
 	payers   Payers
 	intended history.Time // of the first operation; 0 from then on
 
-	ref    history.Ref
-	payer  Payer
-	values scenarios.Values
-	state  string // that the shop told last
+	client  *http.Client // to the shop: with the buyer's own cookies, where the system has them
+	ref     history.Ref
+	ordered bool // under this reference
+	payer   Payer
+	values  scenarios.Values
+	state   string // that the shop told last
 
 	stormed bool // the retry storm was acted out, and said so
 }
@@ -42,29 +47,22 @@ type end struct{ why string }
 
 func (e end) Error() string { return e.why }
 
-// run takes the steps in turn until one does not end as wished. It returns why the journey ended, or the context's
-// error; a journey that was cut off has no JourneyEnd.
+// run takes the steps in turn until one ends the journey. It returns why the journey ended, or the context's error; a
+// journey that was cut off has no JourneyEnd.
 func (j *journey) run(ctx context.Context) (why string, err error) {
-	j.newRef()
+	j.arrive()
 	begun := history.Event{
 		Source: history.SourceLoad, Kind: history.JourneyBegin, Ref: j.ref.String(), Buyer: j.buyer, Key: j.name,
 		IntendedAt: j.intended,
 	}
 	j.recorder.Event(begun)
 	why = endCompleted
-	for position, step := range j.journeys[j.name] {
-		if position > 0 && step.kind() == history.OpOrder {
-			j.newRef()
+	if err := j.walk(ctx, j.journeys[j.name]); err != nil {
+		var early end
+		if cut := ctx.Err(); !errors.As(err, &early) || (cut != nil && errors.Is(err, cut)) {
+			return "", err
 		}
-		if err := j.take(ctx, step); err != nil {
-			var early end
-			if cut := ctx.Err(); !errors.As(err, &early) || (cut != nil && errors.Is(err, cut)) {
-				return "", err
-			}
-			why = early.why
-			break
-		}
-		j.intended = 0 // later steps follow from answers
+		why = early.why
 	}
 	ended := begun
 	ended.Kind, ended.Reason, ended.IntendedAt = history.JourneyEnd, why, 0
@@ -72,77 +70,166 @@ func (j *journey) run(ctx context.Context) (why string, err error) {
 	return why, nil
 }
 
-// newRef begins the buyer's next order.
-func (j *journey) newRef() {
-	j.ref = history.Ref{Run: j.Runner.run, Buyer: j.buyer, Nth: j.ref.Nth + 1}
-	j.values["ref"] = j.ref.String()
-	j.payer, j.stormed = Payer{}, false
-	if j.payers != nil {
-		j.payer = j.payers.Payer(j.ref)
+// walk takes steps in turn.
+func (j *journey) walk(ctx context.Context, steps []*step) error {
+	for _, step := range steps {
+		if err := j.take(ctx, step); err != nil {
+			return err
+		}
+		j.intended = 0 // later steps follow from answers
 	}
+	return nil
 }
 
-// take takes one step, the way this buyer does.
-func (j *journey) take(ctx context.Context, s *step) error {
-	if j.intended > 0 {
-		j.intended = j.intended.Add(time.Duration(s.Think))
+// arrive makes a buyer whom the shop has never seen: no cookies, and nothing known but what is on sale.
+func (j *journey) arrive() {
+	j.client = j.Runner.client
+	if j.plan.System.Cookies {
+		j.client = withCookies(j.client)
 	}
-	if !pause(ctx, time.Duration(s.Think)) {
+	j.values = j.given.values(j.lines[0].item)
+	j.values["quantity"] = j.lines[0].quantity
+	if len(j.lines) > 1 {
+		second := j.given.item(j.lines[1].item)
+		second["quantity"] = j.lines[1].quantity
+		maps.Copy(j.values, second.Second())
+	}
+	// Unique to the run, because limits per buyer outlive it in a shop that was there before.
+	j.values["buyer"] = "ps-" + j.Runner.run + "-" + keyOf(j.buyer)
+	j.state = ""
+	j.newRef()
+}
+
+// newRef is the buyer's next order, unless the one that it has is still to be placed.
+func (j *journey) newRef() {
+	if j.ref.Nth == 0 || j.ordered {
+		j.ref = history.Ref{Run: j.Runner.run, Buyer: j.buyer, Nth: j.ref.Nth + 1}
+		j.payer, j.stormed, j.ordered = Payer{}, false, false
+		if j.payers != nil {
+			j.payer = j.payers.Payer(j.ref)
+		}
+	}
+	j.values["ref"] = j.ref.String()
+}
+
+// take takes one step, again where it says so, and the way on from there.
+func (j *journey) take(ctx context.Context, s *step) error {
+	if s.Fresh {
+		j.arrive()
+	}
+	think := j.span(s.Think, s, "think", 0)
+	if j.intended > 0 {
+		j.intended = j.intended.Add(think)
+	}
+	if !pause(ctx, think) {
 		return ctx.Err()
 	}
+	if s.End != "" {
+		return end{s.End}
+	}
+	if s.kind() == history.OpOrder {
+		j.newRef()
+		j.ordered = true
+	}
+	result, err := j.attempt(ctx, s)
+	for nth := 1; err == nil && s.Retry != nil && nth <= s.Retry.Times && result.is(s.Retry.On...); nth++ {
+		if !pause(ctx, j.span(s.Retry.Every, s, "retry", nth)) {
+			return ctx.Err()
+		}
+		result, err = j.attempt(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	if result.outcome == history.OK {
+		j.keep(result)
+	}
+	if branch := result.branch(s.on); branch != nil {
+		return j.walk(ctx, branch)
+	}
+	if result.outcome != history.OK || result.late {
+		return end{s.Name + ": " + result.reason}
+	}
+	return nil
+}
+
+// span is a pause of this buyer, the same in every run of the same seed.
+func (j *journey) span(of scenarios.Span, s *step, why string, nth int) time.Duration {
+	if of.Low == of.High {
+		return of.Low
+	}
+	return j.dice.Between(of.Low, of.High, why, s.place, keyOf(j.buyer), strconv.Itoa(j.ref.Nth), strconv.Itoa(nth))
+}
+
+// attempt takes a step once, the way this buyer does.
+func (j *journey) attempt(ctx context.Context, s *step) (answer, error) {
 	switch {
 	case s.Payment != "":
 		return j.payStep(ctx, s)
 	case s.polling:
 		return j.poll(ctx, s)
 	default:
-		result, err := j.shopStep(ctx, s)
-		if err != nil {
-			return err
-		}
-		return j.accept(s, result)
+		return j.shopStep(ctx, s)
 	}
 }
 
-// accept keeps what an answer said, and ends the journey if it was not ok.
-func (j *journey) accept(s *step, result answer) error {
-	if result.outcome != history.OK {
-		return end{s.Name + ": " + result.reason}
-	}
+// keep remembers what an answer said.
+func (j *journey) keep(result answer) {
 	for name, value := range result.captured {
 		j.values[name] = value
 	}
 	j.state = cmp.Or(result.state, j.state)
+}
+
+// is says whether the answer is one of the ways to end that `on` and `retry` name.
+func (a answer) is(words ...string) bool {
+	return slices.ContainsFunc(words, func(word string) bool {
+		switch a.outcome {
+		case history.OK:
+			return a.late && word == scenarios.OnPatience || !a.late && word == a.state && word != ""
+		case history.Refused:
+			return word == a.reason || word == scenarios.OnRefused
+		default:
+			return word == scenarios.OnUnknown
+		}
+	})
+}
+
+// branch is where the answer leads, nil if nowhere. A refusal's own reason comes before refusals in general.
+func (a answer) branch(on map[string][]*step) []*step {
+	if branch := on[a.reason]; branch != nil && a.outcome == history.Refused {
+		return branch
+	}
+	for word, branch := range on {
+		if a.is(word) {
+			return branch
+		}
+	}
 	return nil
 }
 
 // poll asks until the order is as wished or patience ends. Each request is an operation of its own, because each is an
 // observation with a time of its own; one that stays without an answer is no reason to stop asking.
-func (j *journey) poll(ctx context.Context, s *step) error {
+func (j *journey) poll(ctx context.Context, s *step) (answer, error) {
 	every := cmp.Or(time.Duration(s.Every), pollEvery)
 	patience := j.clock.Now().Add(time.Duration(s.Within))
 	for {
 		left := patience.Sub(j.clock.Now())
 		result, err := j.shopRequest(ctx, s, min(requestWithin, max(left, pollShortest)), "")
-		if err != nil {
-			return err
-		}
-		if result.outcome == history.Refused {
-			return j.accept(s, result)
+		if err != nil || result.outcome == history.Refused {
+			return result, err
 		}
 		if result.outcome == history.OK {
-			if err := j.accept(s, result); err != nil {
-				return err
-			}
+			j.keep(result)
 			if s.until(result.state) {
-				return nil
+				return result, nil
 			}
 		}
 		if patience.Sub(j.clock.Now()) <= every {
-			return end{s.Name + ": " + endPatience}
+			return answer{outcome: history.OK, reason: endPatience, late: true}, nil
 		}
 		if !pause(ctx, every) {
-			return ctx.Err()
+			return answer{}, ctx.Err()
 		}
 	}
 }
@@ -164,9 +251,7 @@ func (j *journey) ask(
 		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
 	op := j.invoke(s.kind(), j.text(capturePayment), 0, intended, fault)
-	result := j.do(ctx, request, func(status int, body []byte) answer {
-		return classify(&s.Step, j.plan.System.States, status, body)
-	})
+	result := do(ctx, j.client, request, func(received reply) answer { return s.answer(j.plan.System.States, received) })
 	return result, j.answered(ctx, op, result)
 }
 
@@ -174,11 +259,14 @@ func (j *journey) ask(
 func (j *journey) invoke(kind, payment string, minor int64, intended history.Time, fault string) uint64 {
 	invocation := history.Invocation{
 		Op: j.recorder.NextOp(), Kind: kind, Ref: j.ref.String(), Buyer: j.buyer,
-		Order: j.text(captureOrder), Payment: payment, SKU: j.item.SKU, Quantity: j.quantity,
+		Order: j.text(captureOrder), Payment: payment, SKU: j.lines[0].item.SKU, Quantity: j.lines[0].quantity,
 		Minor: minor, Phase: j.phase, Fault: fault, Intended: intended, Called: j.clock.Now(),
 	}
+	for _, more := range j.lines[1:] {
+		invocation.More = append(invocation.More, history.Line{SKU: more.item.SKU, Quantity: more.quantity})
+	}
 	if minor > 0 {
-		invocation.Currency = j.item.Price.Currency
+		invocation.Currency = j.lines[0].item.Price.Currency
 	}
 	j.recorder.Invoke(invocation)
 	return invocation.Op
@@ -203,7 +291,13 @@ func (j *journey) text(name string) string {
 }
 
 // price is what the order costs in minor units.
-func (j *journey) price() int64 { return j.item.Price.Minor * j.quantity }
+func (j *journey) price() int64 {
+	sum := int64(0)
+	for _, line := range j.lines {
+		sum += line.item.Price.Minor * line.quantity
+	}
+	return sum
+}
 
 // wanted is when the load model wanted the journey's first operation, for that one, and 0 for the others.
 func (j *journey) wanted() history.Time {

@@ -22,14 +22,14 @@ const (
 const reasonDeclined = "declined"
 
 // payStep pays, the way this buyer does.
-func (j *journey) payStep(ctx context.Context, s *step) error {
+func (j *journey) payStep(ctx context.Context, s *step) (answer, error) {
 	if abandon := j.payer.Abandon; abandon != nil {
 		j.affected(abandon, didAbandon, answer{})
-		return end{endAbandoned}
+		return answer{}, end{endAbandoned}
 	}
 	payment, err := s.path.Execute(j.values)
 	if err != nil {
-		return end{s.Name + ": cannot be asked: " + err.Error()}
+		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
 	var result answer
 	switch p := j.payer; {
@@ -46,11 +46,8 @@ func (j *journey) payStep(ctx context.Context, s *step) error {
 	default:
 		result, err = j.pay(ctx, s, payment, actionPay, 0, "")
 	}
-	if err != nil {
-		return err
-	}
 	result.captured = nil // the channel's id is for the record: later steps speak to the shop in the shop's words
-	return j.accept(s, result)
+	return result, err
 }
 
 // payAfterCancel cancels, and pays all the same. Whether the channel still takes the money is for the shop to prevent.
@@ -141,7 +138,8 @@ func (j *journey) pay(
 		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
 	op := j.invoke(history.OpPay, payment, j.price(), 0, fault)
-	result := j.do(ctx, request, func(status int, body []byte) answer { return classifyPay(action, status, body) })
+	// The channel is no part of the shop, and gets none of its cookies.
+	result := do(ctx, j.Runner.client, request, func(r reply) answer { return classifyPay(action, r.status, r.body) })
 	return result, j.answered(ctx, op, result)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -23,22 +24,34 @@ type step struct {
 	header  map[string]*scenarios.Template
 	body    *scenarios.Body // nil: none
 	polling bool
+	on      map[string][]*step
+	place   string // in the journey: what its pauses are drawn by
 }
 
-func parseSteps(from []scenarios.Step) ([]*step, error) {
+// parseSteps parses steps that stand at a place.
+func parseSteps(from []scenarios.Step, place string) ([]*step, error) {
 	parsed := make([]*step, len(from))
 	for index, one := range from {
 		var err error
-		if parsed[index], err = parseStep(one); err != nil {
+		if parsed[index], err = parseStep(one, place+"/"+strconv.Itoa(index)); err != nil {
 			return nil, fmt.Errorf("step %d, %s: %w", index, one.Name, err)
 		}
 	}
 	return parsed, nil
 }
 
-func parseStep(from scenarios.Step) (*step, error) {
-	s := &step{Step: from, header: map[string]*scenarios.Template{}}
+func parseStep(from scenarios.Step, place string) (*step, error) {
+	s := &step{Step: from, header: map[string]*scenarios.Template{}, on: map[string][]*step{}, place: place}
 	s.polling = len(from.Until) > 0
+	var err error
+	for outcome, branch := range from.On {
+		if s.on[outcome], err = parseSteps(branch, place+"/"+outcome); err != nil {
+			return nil, fmt.Errorf("on %s: %w", outcome, err)
+		}
+	}
+	if from.End != "" {
+		return s, nil
+	}
 	var target string
 	for _, verb := range []struct{ method, target string }{
 		{http.MethodGet, from.Get},
@@ -58,9 +71,8 @@ func parseStep(from scenarios.Step) (*step, error) {
 		s.method, target = http.MethodPost, graphQL.Path
 	}
 	if target == "" {
-		return nil, errors.New("has neither a request nor a payment")
+		return nil, errors.New("has neither a request nor a payment, and is no end")
 	}
-	var err error
 	if s.path, err = scenarios.ParseTemplate(target); err != nil {
 		return nil, err
 	}
@@ -129,16 +141,36 @@ func (s *step) request(ctx context.Context, base string, values scenarios.Values
 }
 
 // do sends a request. Its answer is cut off if ctx ended meanwhile, which is the buyer's own time and not the request's.
-func (r *Runner) do(ctx context.Context, request *http.Request, classified func(int, []byte) answer) answer {
-	status, body, err := exchange(r.client, request)
+func do(ctx context.Context, client *http.Client, request *http.Request, classified func(reply) answer) answer {
+	received, err := exchange(client, request)
 	switch {
 	case err == nil:
-		return classified(status, body)
+		return classified(received)
 	case ctx.Err() != nil:
 		return answer{outcome: history.Unknown, cut: true}
 	default:
-		return unknown(status, "%s", ignorance(err))
+		return unknown(received.status, "%s", ignorance(err))
 	}
+}
+
+// answer reads what came back for the step's request.
+func (s *step) answer(states map[string]string, received reply) answer {
+	result := classify(&s.Step, states, received.status, received.body)
+	if result.outcome != history.OK {
+		return result
+	}
+	for name, from := range s.Capture {
+		part, what := scenarios.CapturedFrom(from)
+		if part == scenarios.FromJSON {
+			continue // classify has it
+		}
+		value := received.part(part, what)
+		if value == "" {
+			return unknown(received.status, "status %d without %s in the %s %s", received.status, name, part, what)
+		}
+		result.capture(name, value)
+	}
+	return result
 }
 
 // until says whether the state ends the poll.

@@ -67,11 +67,11 @@ func NewRunner(config RunnerConfig) (*Runner, error) {
 		return nil, errors.New("load: the plan has no items or no journeys")
 	}
 	var err error
-	if r.setup, err = parseSteps(r.plan.System.Setup); err != nil {
+	if r.setup, err = parseSteps(r.plan.System.Setup, "setup"); err != nil {
 		return nil, fmt.Errorf("load: set-up: %w", err)
 	}
 	for name, act := range r.plan.System.Acts {
-		if r.acts[name], err = parseStep(act); err != nil {
+		if r.acts[name], err = parseStep(act, name); err != nil {
 			return nil, fmt.Errorf("load: act %s: %w", name, err)
 		}
 	}
@@ -80,7 +80,7 @@ func NewRunner(config RunnerConfig) (*Runner, error) {
 		if !known {
 			return nil, fmt.Errorf("load: the system has no journey %q", share.Name)
 		}
-		if r.journeys[share.Name], err = parseSteps(steps); err != nil {
+		if r.journeys[share.Name], err = parseSteps(steps, share.Name); err != nil {
 			return nil, fmt.Errorf("load: journey %s: %w", share.Name, err)
 		}
 		r.weights = append(r.weights, share.Share)
@@ -94,29 +94,55 @@ func (r *Runner) Close() { r.client.CloseIdleConnections() }
 // Buy runs the journey of one buyer of the storm, whom the load model wanted at intended. What the buyer met stands in
 // the history; the error is the context's, if that ended first, and then the last operation has no answer.
 func (r *Runner) Buy(ctx context.Context, buyer int, intended history.Time) error {
-	key := "b" + strconv.Itoa(buyer)
-	picked := max(0, r.dice.Pick(r.weights, "journey", key))
-	item := r.plan.Items[int(r.dice.Uint64("item", key)%uint64(len(r.plan.Items)))]
-	quantity := int64(1)
-	if item.PerBuyer > 1 && r.dice.Hit(shareOfPairs, "quantity", key) {
-		quantity = 2
-	}
-	j := r.journey(r.plan.Journeys[picked].Name, buyer, item, quantity)
+	share := r.plan.Journeys[max(0, r.dice.Pick(r.weights, "journey", keyOf(buyer)))]
+	j := r.journey(share.Name, buyer, r.wish(buyer, itemsOf(share)))
 	j.phase, j.intended, j.payers = history.PhaseStorm, intended, r.payers
 	_, err := j.run(ctx)
 	return err
 }
 
+// keyOf is what a buyer's luck is drawn by.
+func keyOf(buyer int) string { return "b" + strconv.Itoa(buyer) }
+
+// itemsOf is how many items an order of the journey is of.
+func itemsOf(share scenarios.JourneyShare) int {
+	if share.Pairs {
+		return 2
+	}
+	return 1
+}
+
+// line is an item that a buyer wants, and how many units of it.
+type line struct {
+	item     scenarios.Item
+	quantity int64
+}
+
 // shareOfPairs is how many of those who may buy more than one unit buy two.
 const shareOfPairs = 0.1
 
+// wish is what a buyer wants: so many different items of the sale.
+func (r *Runner) wish(buyer, items int) []line {
+	var lines []line
+	onSale := uint64(len(r.plan.Items))
+	first := r.dice.Uint64("item", keyOf(buyer)) % onSale
+	for nth := range uint64(items) {
+		wanted := line{item: r.plan.Items[(first+nth)%onSale], quantity: 1}
+		key := []string{"quantity", keyOf(buyer)}
+		if nth > 0 {
+			key = append(key, strconv.FormatUint(nth, 10))
+		}
+		if wanted.item.PerBuyer > 1 && r.dice.Hit(shareOfPairs, key...) {
+			wanted.quantity = 2
+		}
+		lines = append(lines, wanted)
+	}
+	return lines
+}
+
 // journey is a buyer before the first step.
-func (r *Runner) journey(name string, buyer int, item scenarios.Item, quantity int64) *journey {
-	j := &journey{Runner: r, name: name, buyer: buyer, item: item, quantity: quantity, values: r.given.values(item)}
-	j.values["quantity"] = quantity
-	// Unique to the run, because limits per buyer outlive it in a shop that was there before.
-	j.values["buyer"] = "ps-" + r.run + "-b" + strconv.Itoa(buyer)
-	return j
+func (r *Runner) journey(name string, buyer int, lines []line) *journey {
+	return &journey{Runner: r, name: name, buyer: buyer, lines: lines}
 }
 
 // pause waits; it is false if the context ended first.

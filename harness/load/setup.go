@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ const warmUpStock = 1_000_000
 // Configure makes the steps that tell a shop what it is told over its own API, and returns what they captured. values are
 // what the steps may name.
 func Configure(ctx context.Context, system scenarios.System, shopURL string, values scenarios.Values) (map[string]string, error) {
-	steps, err := parseSteps(system.Configure)
+	steps, err := parseSteps(system.Configure, "configure")
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func Configure(ctx context.Context, system scenarios.System, shopURL string, val
 // captured of each. It is no part of the sale and not recorded.
 func (r *Runner) Setup(ctx context.Context) (map[string]map[string]string, error) {
 	captured := map[string]map[string]string{}
-	for _, item := range append(slices.Clone(r.plan.Items), r.warmUpItem()) {
+	for _, item := range slices.Concat(r.plan.Items, r.warmUpItems()) {
 		var err error
 		if captured[item.SKU], err = r.prepare(ctx, r.setup, r.given.values(item)); err != nil {
 			return nil, fmt.Errorf("set-up of %s: %w", item.SKU, err)
@@ -48,9 +49,12 @@ func (r *Runner) Give(given Given) { r.given = given }
 
 // prepare makes steps in turn, all of which must succeed. What one captures, the next may name.
 func (r *Runner) prepare(ctx context.Context, steps []*step, values scenarios.Values) (map[string]string, error) {
-	captured := map[string]string{}
+	captured, client := map[string]string{}, r.client
+	if r.plan.System.Cookies {
+		client = withCookies(client)
+	}
 	for _, s := range steps {
-		result, err := r.succeed(ctx, s, values)
+		result, err := r.succeed(ctx, client, s, values)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
@@ -63,17 +67,17 @@ func (r *Runner) prepare(ctx context.Context, steps []*step, values scenarios.Va
 }
 
 // succeed makes one step that must succeed.
-func (r *Runner) succeed(ctx context.Context, s *step, values scenarios.Values) (answer, error) {
+func (r *Runner) succeed(ctx context.Context, client *http.Client, s *step, values scenarios.Values) (answer, error) {
 	limited, cancel := context.WithTimeout(ctx, s.within())
 	defer cancel()
 	request, err := s.request(limited, r.shopURL, values)
 	if err != nil {
 		return answer{}, err
 	}
-	result := r.do(ctx, request, func(status int, body []byte) answer {
-		classified := classify(&s.Step, r.plan.System.States, status, body)
+	result := do(ctx, client, request, func(received reply) answer {
+		classified := s.answer(r.plan.System.States, received)
 		if classified.outcome != history.OK {
-			classified.reason += ": the shop answered " + excerpt(body)
+			classified.reason += ": the shop answered " + excerpt(received.body)
 		}
 		return classified
 	})
@@ -96,9 +100,16 @@ func excerpt(body []byte) string {
 	return cmp.Or(text, "nothing")
 }
 
-// warmUpItem costs what the first item costs, and everybody may have as many as they like.
-func (r *Runner) warmUpItem() scenarios.Item {
-	return scenarios.Item{SKU: r.plan.WarmUpSKU, Stock: warmUpStock, Price: r.plan.Items[0].Price}
+// warmUpItems cost what the first item costs, and everybody may have as many as they like. There are two where a journey
+// orders two.
+func (r *Runner) warmUpItems() []scenarios.Item {
+	item := scenarios.Item{SKU: r.plan.WarmUpSKU, Stock: warmUpStock, Price: r.plan.Items[0].Price}
+	if !slices.ContainsFunc(r.plan.Journeys, func(share scenarios.JourneyShare) bool { return share.Pairs }) {
+		return []scenarios.Item{item}
+	}
+	second := item
+	second.SKU += "_2"
+	return []scenarios.Item{item, second}
 }
 
 // WarmUp lets count well-behaved buyers buy of the warm-up's SKU at once, each journey of the plan in turn. Every one
@@ -108,10 +119,14 @@ func (r *Runner) WarmUp(ctx context.Context, count int) error {
 	failed := make([]error, count)
 	var group errgroup.Group
 	for nth := range count {
-		name := r.plan.Journeys[nth%len(r.plan.Journeys)].Name
+		share := r.plan.Journeys[nth%len(r.plan.Journeys)]
 		buyer := r.plan.Offered + int(r.warmedUp.Add(1))
 		group.Go(func() error {
-			j := r.journey(name, buyer, r.warmUpItem(), 1)
+			var lines []line
+			for _, item := range r.warmUpItems()[:itemsOf(share)] {
+				lines = append(lines, line{item: item, quantity: 1})
+			}
+			j := r.journey(share.Name, buyer, lines)
 			j.phase = history.PhaseWarmUp
 			why, err := j.run(ctx)
 			if err == nil {

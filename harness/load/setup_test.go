@@ -67,7 +67,8 @@ func TestConfigureAndSetup(t *testing.T) {
 		t.Fatalf("got %v, %v", items, err)
 	}
 	r.Give(Given{Captured: captured, Items: items})
-	buyer := r.journey("buy", 1, scenarios.Item{SKU: "phone"}, 1)
+	buyer := r.journey("buy", 1, []line{{item: scenarios.Item{SKU: "phone"}, quantity: 1}})
+	buyer.arrive()
 	if buyer.values["id"] != "id-of-18" || buyer.values["token"] != "t1" {
 		t.Errorf("a buyer knows %v", buyer.values)
 	}
