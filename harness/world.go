@@ -21,6 +21,7 @@ import (
 	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/alipay"
 	"github.com/paystorm/paystorm/mockchannel/standard"
 	"github.com/paystorm/paystorm/mockchannel/wechatpay"
 	"github.com/paystorm/paystorm/scenarios"
@@ -44,6 +45,7 @@ const (
 // Dialects are the channel dialects that a system file may ask for. One line each.
 func Dialects() []mockchannel.Dialect {
 	return []mockchannel.Dialect{
+		alipay.New(alipay.Settings{BillsAtOnce: true}), // a run is over before the next day
 		standard.New(),
 		wechatpay.New(wechatpay.Settings{}),
 	}

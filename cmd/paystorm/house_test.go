@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"scenarios":            {"money"},
 	"mockchannel":          {"history", "dice", "money"},
 	"mockchannel/standard": {"mockchannel", "history", "dice", "money"},
+	"mockchannel/alipay":   {"mockchannel", "history"},
 	"mockchannel/sdktest":  {},
 	"harness/ports":        {},
 	"harness/link":         {"history", "scenarios", "harness/ports"},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 	"harness/load/k6child": {"harness/load", "scenarios", "history", "money", "dice"},
 	"harness/fault":        {"scenarios", "history", "money", "dice", "mockchannel", "harness/load", "harness/link"},
 	"harness": {
-		"scenarios", "history", "money", "dice", "mockchannel", "mockchannel/standard",
+		"scenarios", "history", "money", "dice", "mockchannel", "mockchannel/alipay", "mockchannel/standard",
 		"harness/link", "harness/sut", "harness/load", "harness/load/k6child", "harness/fault",
 	},
 	"invariants":         {"history", "money"},
