@@ -63,7 +63,7 @@ bench: ## the history's and the channel's benchmarks
 
 .PHONY: golden
 golden: ## rewrite golden files and generated schemas from what the code does now; read the diff
-	$(GO) test ./scenarios ./reports ./invariants ./cmd/... -update
+	$(GO) test ./scenarios/... ./reports ./invariants ./cmd/... -update
 
 .PHONY: notice
 notice: ## rewrite NOTICE from the licences of what is linked into the binary

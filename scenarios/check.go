@@ -33,6 +33,15 @@ func (c *checker) has(path ...any) bool {
 	return c.source != nil && c.source.tree.find(path...) != nil
 }
 
+// isBlank says whether a value is still to be filled in, which has been reported.
+func (c *checker) isBlank(path []any) bool {
+	if c.source == nil {
+		return false
+	}
+	_, blank := c.source.tree.find(path...).blank()
+	return blank
+}
+
 // isScalar is true for a value that could decode as text: one that could not has been reported.
 func (c *checker) isScalar(path []any) bool {
 	if c.source == nil {

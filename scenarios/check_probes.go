@@ -61,9 +61,11 @@ func (c *checker) probe(table string, p Probe, known []string) {
 
 // sqlProbe checks a probe of a database. Its address is there before the shop is, so that it knows secrets only.
 func (c *checker) sqlProbe(path []any, table, source, address string, p Probe) {
-	if strings.TrimSpace(p.Query) == "" {
+	switch {
+	case c.isBlank(under(path, "query")):
+	case strings.TrimSpace(p.Query) == "":
 		c.fail(path, "%s: missing key \"query\": want the SQL that reads the table", table)
-	} else if !readsOnly.MatchString(p.Query) {
+	case !readsOnly.MatchString(p.Query):
 		c.fail(under(path, "query"), "query: begins with neither SELECT nor WITH: a probe reads and does nothing else")
 	}
 	for _, key := range []string{"rows", "fields", "header", "pages"} {

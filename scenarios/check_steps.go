@@ -142,7 +142,7 @@ func (c *checker) captures(path []any, s Step) {
 			c.fail(where, "capture: %q is a name that steps have already: want another", name)
 		case strings.HasSuffix(name, ofSecond):
 			c.fail(where, "capture: %q ends as the names of an order's second item do: want another", name)
-		case s.Capture[name] == "":
+		case s.Capture[name] == "" && !c.isBlank(where):
 			c.fail(where, "capture: %s has no path in the answer: want one such as id", name)
 		}
 		switch part, what := CapturedFrom(s.Capture[name]); {
@@ -184,7 +184,7 @@ func (c *checker) answers(path []any, s Step) {
 		if len(match.Code) > 0 && s.GraphQL == nil {
 			c.fail(under(where, "code"), "code: belongs to a graphql step, whose errors have one in their extensions: want where")
 		}
-		if match.Map != nil && match.Reason == "" && len(match.Code) == 0 {
+		if match.Map != nil && match.Reason == "" && len(match.Code) == 0 && !c.isBlank(under(where, "reason")) {
 			c.fail(under(where, "map"), "map: maps reasons, and there is none: want reason, the path of one in the answer")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -39,6 +40,10 @@ var (
 
 // value decodes n into a settable value. label is the key, for messages.
 func (d *decoder) value(n *node, label string, into reflect.Value) {
+	if what, blank := n.blank(); blank {
+		d.fail(n.place, "%s: still to be filled in: %s", label, what)
+		return
+	}
 	if n.shape == shapeNull && into.Kind() != reflect.Interface {
 		d.fail(n.place, "%s: has no value: want %s", label, wanted(into.Type()))
 		return
@@ -300,6 +305,9 @@ func patternInWords(pattern string) string {
 
 // free decodes whatever stands there as JSON would have it, with float64 for numbers.
 func (d *decoder) free(n *node, label string) any {
+	if what, blank := n.blank(); blank {
+		d.fail(n.place, "%s: still to be filled in: %s", label, what)
+	}
 	switch n.shape {
 	case shapeMapping:
 		fields := make(map[string]any, len(n.entries))
@@ -340,4 +348,16 @@ func (n *node) describe() string {
 	default:
 		return n.shape.String()
 	}
+}
+
+// Blank begins a value that a drafted file leaves to its reader, "<FILL IN: what belongs here>".
+const Blank = "<FILL IN: "
+
+// blank is what belongs where a value is still to be filled in.
+func (n *node) blank() (what string, is bool) {
+	if n == nil || !n.isScalar() {
+		return "", false
+	}
+	what, is = strings.CutPrefix(n.text, Blank)
+	return strings.TrimSuffix(what, ">"), is
 }

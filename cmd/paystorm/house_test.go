@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"dice":                  {},
 	"history":               {"money"},
 	"scenarios":             {"money"},
+	"scenarios/draft":       {"scenarios"},
 	"mockchannel":           {"history", "dice", "money"},
 	"mockchannel/standard":  {"mockchannel", "history", "dice", "money"},
 	"mockchannel/alipay":    {"mockchannel", "history"},
