@@ -220,6 +220,11 @@ func (call *Call) Business(t history.Time) time.Time { return call.channel.busin
 // Now is business time.
 func (call *Call) Now() time.Time { return call.channel.businessNow() }
 
+// Deadline is the wall-clock time at which so much business time has passed from now.
+func (call *Call) Deadline(after time.Duration) time.Time {
+	return call.Wall().Add(call.channel.config.Business.compress(after))
+}
+
 // Wall is the wall clock.
 func (call *Call) Wall() time.Time {
 	return call.channel.config.Clock.Wall(call.channel.config.Clock.Now())

@@ -126,6 +126,8 @@ type Message struct {
 	// Forgery is how the message differs from a genuine one. A dialect acts on history.ForgeryNoSignature,
 	// history.ForgeryWrongKey and history.ForgeryProbe; in the others the content is wrong and the signature is right.
 	Forgery string
+
+	business func(history.Time) time.Time
 }
 
 // Minor is the amount that the message speaks of: what was refunded, what was captured, or else what was asked for.
@@ -138,6 +140,14 @@ func (m Message) Minor() int64 {
 	default:
 		return m.Payment.Minor
 	}
+}
+
+// Business is business time at a moment of the run, as on Call. A message that no channel made knows only its own time.
+func (m Message) Business(t history.Time) time.Time {
+	if m.business == nil {
+		return m.At
+	}
+	return m.business(t)
 }
 
 // address is where the message goes.

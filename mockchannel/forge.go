@@ -51,7 +51,7 @@ func (c *Channel) forgedMessage(p *payment, extra Extra) Message {
 	claimed := p.snapshot()
 	message := Message{
 		Type: history.PaymentSucceeded, Change: history.PaymentSucceeded, At: c.businessNow(),
-		Merchant: c.merchant(claimed.Merchant), Forgery: extra.Forgery,
+		Merchant: c.merchant(claimed.Merchant), Forgery: extra.Forgery, business: c.business,
 	}
 	c.direct(p, &message)
 	if extra.OtherOrder {

@@ -40,7 +40,7 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 	for _, announcement := range c.announcements(kind, p.now, then) {
 		message := Message{
 			ID: c.identifier(IdentifyNotification), Type: kind, Event: announcement.Event, Change: kind,
-			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then,
+			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then, business: c.business,
 			URL: announcement.URL,
 		}
 		c.date(&message)
