@@ -23,6 +23,7 @@ import (
 	"github.com/paystorm/paystorm/mockchannel"
 	"github.com/paystorm/paystorm/mockchannel/alipay"
 	"github.com/paystorm/paystorm/mockchannel/standard"
+	"github.com/paystorm/paystorm/mockchannel/stripe"
 	"github.com/paystorm/paystorm/mockchannel/wechatpay"
 	"github.com/paystorm/paystorm/scenarios"
 )
@@ -47,6 +48,7 @@ func Dialects() []mockchannel.Dialect {
 	return []mockchannel.Dialect{
 		alipay.New(alipay.Settings{BillsAtOnce: true}), // a run is over before the next day
 		standard.New(),
+		stripe.New(),
 		wechatpay.New(wechatpay.Settings{}),
 	}
 }

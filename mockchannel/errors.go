@@ -14,6 +14,7 @@ const (
 	CodePaymentNotSucceeded  Code = "payment_not_succeeded"
 	CodePaymentNotAuthorized Code = "payment_not_authorized"
 	CodePaymentMismatch      Code = "payment_mismatch" // the order number belongs to a payment that was asked for differently
+	CodeDeclined             Code = "payment_declined" // the payer's bank says no, in the merchant's own request
 	CodeRefundNotFound       Code = "refund_not_found"
 	CodeRefundExceeds        Code = "refund_exceeds_capture"
 	CodeRefundMismatch       Code = "refund_mismatch"

@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"mockchannel/standard":  {"mockchannel", "history", "dice", "money"},
 	"mockchannel/alipay":    {"mockchannel", "history"},
 	"mockchannel/wechatpay": {"mockchannel", "history"},
+	"mockchannel/stripe":    {"mockchannel", "history", "money"},
 	"mockchannel/sdktest":   {},
 	"harness/ports":         {},
 	"harness/link":          {"history", "scenarios", "harness/ports"},
@@ -29,7 +30,8 @@ var mayImport = map[string][]string{
 	"harness/load/k6child":  {"harness/load", "scenarios", "history", "money", "dice"},
 	"harness/fault":         {"scenarios", "history", "money", "dice", "mockchannel", "harness/load", "harness/link"},
 	"harness": {
-		"scenarios", "history", "money", "dice", "mockchannel", "mockchannel/alipay", "mockchannel/standard", "mockchannel/wechatpay",
+		"scenarios", "history", "money", "dice", "mockchannel", "mockchannel/alipay", "mockchannel/standard",
+		"mockchannel/stripe", "mockchannel/wechatpay",
 		"harness/link", "harness/sut", "harness/load", "harness/load/k6child", "harness/fault",
 	},
 	"invariants":         {"history", "money"},
