@@ -85,7 +85,7 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 	}
 	plan.SystemDir = system.Dir()
 	plan.System.source = nil
-	plan.VUs = virtualUsers(steps, plan.Offered, patience)
+	plan.VUs = virtualUsers(steps, system, journeys, plan.Offered)
 	var err error
 	possible, leftOut := scenario.possible(system, v)
 	plan.LeftOut = leftOut

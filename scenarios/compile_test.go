@@ -31,8 +31,8 @@ func TestCompile(t *testing.T) {
 	}{
 		{"steps", plan.Steps, []scenarios.LoadStep{{For: 10 * time.Second, PerSecond: 100, Iterations: 1000, FirstBuyer: 1}}},
 		{"offered", plan.Offered, 1000},
-		// 100/s for as long as buy may take: 2s, 5s and 50ms, 3s.
-		{"virtual users", plan.VUs, 1000},
+		// 95/s for as long as buy is likely to take, 50ms, a request of 5s and 3s of patience, 5/s for browse, and a tenth.
+		{"virtual users", plan.VUs, 870},
 		{"storm", plan.StormMax, 10*time.Second + 10050*time.Millisecond},
 		{"journeys", plan.Journeys, []scenarios.JourneyShare{{Name: "browse", Share: 0.05}, {Name: "buy", Share: 0.95}}},
 		{"required", plan.Required, []string{"I1", "I4", "I7"}},
