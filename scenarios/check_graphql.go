@@ -100,8 +100,8 @@ type operation struct {
 	path     []any  // of the step or probe
 	name     string // in words
 	document GraphQL
-	step     *Step  // exactly one of the two
-	probe    *Probe // is set
+	step     *Step  // nil: a job or a probe
+	probe    *Probe // nil: a job or a step
 }
 
 // endpoint is the path of the request as far as it is plain: what follows a question mark or is a template chooses no
@@ -133,6 +133,11 @@ func (s *System) operations() []operation {
 	}
 	for _, name := range sortedKeys(s.Acts) {
 		add(at("acts", name), "act "+name, s.Acts[name])
+	}
+	for index, job := range s.Jobs {
+		if document := job.GraphQL; document != nil && document.Query != "" && document.Path != "" {
+			all = append(all, operation{path: at("jobs", index), name: "job " + job.Name, document: *document})
+		}
 	}
 	for _, table := range sortedKeys(s.Probes) {
 		probe := s.Probes[table]

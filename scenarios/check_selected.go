@@ -21,19 +21,25 @@ type selected struct {
 func (s *selected) check(o operation) {
 	if o.probe != nil {
 		s.rows(o.path, o.probe)
-		return
 	}
-	for _, name := range sortedKeys(o.step.Capture) {
-		if part, path := CapturedFrom(o.step.Capture[name]); part == FromJSON {
-			s.leaf(under(o.path, "capture", name), "capture", path)
+	if o.step != nil {
+		s.answer(o.path, o.step)
+	}
+}
+
+// answer checks what a step reads of its answer, and the rules by which it judges it.
+func (s *selected) answer(path []any, step *Step) {
+	for _, name := range sortedKeys(step.Capture) {
+		if part, json := CapturedFrom(step.Capture[name]); part == FromJSON {
+			s.leaf(under(path, "capture", name), "capture", json)
 		}
 	}
-	s.leaf(under(o.path, "state"), "state", o.step.State)
-	s.match(under(o.path, "ok"), o.step.OK)
-	s.union(under(o.path, "ok"), o.step.OK)
-	list := s.has(under(o.path, "refused", 0)...)
-	for index, match := range o.step.Refused {
-		where := under(o.path, "refused")
+	s.leaf(under(path, "state"), "state", step.State)
+	s.match(under(path, "ok"), step.OK)
+	s.union(under(path, "ok"), step.OK)
+	list := s.has(under(path, "refused", 0)...)
+	for index, match := range step.Refused {
+		where := under(path, "refused")
 		if list {
 			where = under(where, index)
 		}

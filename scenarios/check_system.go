@@ -35,11 +35,7 @@ func checkSystem(s *System, v Vocabulary) Errors {
 		if slices.ContainsFunc(s.Jobs[:index], same) {
 			c.fail(under(path, "name"), "name: there is a job %q already: want each once", job.Name)
 		}
-		known := slices.Concat(secretNames(), configured)
-		c.template(under(path, "post"), "post", job.Post, known)
-		for _, name := range sortedKeys(job.Header) {
-			c.template(under(path, "header", name), name, job.Header[name], known)
-		}
+		c.job(path, job, slices.Concat(secretNames(), configured))
 	}
 	c.probes(s, configured)
 	c.endpoints(s)
@@ -66,6 +62,22 @@ func whoCaptures(s *System) map[string]string {
 	note("setup", s.Setup...)
 	note("configure", s.Configure...)
 	return captured
+}
+
+func (c *checker) job(path []any, job Job, known []string) {
+	switch {
+	case job.Post != "" && job.GraphQL != nil:
+		c.fail(under(path, "graphql"), "%s: has both post and graphql: want one of them", job.Name)
+	case job.Post == "" && job.GraphQL == nil && !c.hasAny(path, "post", "graphql"):
+		c.fail(path, "%s: does nothing: want post or graphql", job.Name)
+	}
+	c.template(under(path, "post"), "post", job.Post, known)
+	if job.GraphQL != nil {
+		c.graphQL(under(path, "graphql"), *job.GraphQL, known)
+	}
+	for _, name := range sortedKeys(job.Header) {
+		c.template(under(path, "header", name), name, job.Header[name], known)
+	}
 }
 
 func (c *checker) launch(s *System) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +42,9 @@ func (l Library) list(pattern string) []string {
 	if err != nil {
 		return nil // only a malformed pattern, and ours are not
 	}
-	return names(found, func(file string) string { return strings.TrimSuffix(path.Base(file), ".yaml") })
+	all := names(found, func(file string) string { return strings.TrimSuffix(path.Base(file), ".yaml") })
+	slices.Sort(all) // files sort otherwise: a hyphen comes before the dot of the shorter name's end
+	return all
 }
 
 // Text is a shipped scenario as it is written, for people who start from it.

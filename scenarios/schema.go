@@ -162,11 +162,13 @@ func (w *schemaWriter) refine(schema *jsonschema.Schema, of reflect.Type) {
 }
 
 // needs adds what the checks want of keys that no tag makes required: a step pays or says what is ok, and to say so takes
-// a status.
+// a status; a job asks for something.
 func needs(schema *jsonschema.Schema, of reflect.Type) {
 	switch of {
 	case typeStep:
 		schema.OneOf = []*jsonschema.Schema{{Required: []string{"payment"}}, {Required: []string{"ok"}}, {Required: []string{"end"}}}
+	case reflect.TypeFor[Job]():
+		schema.OneOf = []*jsonschema.Schema{{Required: []string{"post"}}, {Required: []string{"graphql"}}}
 	case reflect.TypeFor[Match]():
 		schema.Required = []string{"status"}
 		if status, known := schema.Properties.Get("status"); known {

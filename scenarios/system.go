@@ -92,11 +92,13 @@ type Sink struct {
 	Order string `yaml:"order" json:"order" jsonschema:"required"` // path of the order number in the body
 }
 
-// Job is one of the shop's own jobs. Post and Header are templates with env, file and what configure captured.
+// Job is one of the shop's own jobs, and runs by what either Post or GraphQL asks. Its strings are templates with env,
+// file and what configure captured.
 type Job struct {
-	Name   string            `yaml:"name" json:"name" jsonschema:"required"`
-	Post   string            `yaml:"post" json:"post" jsonschema:"required,pattern=^/"`
-	Header map[string]string `yaml:"header" json:"header,omitempty"`
+	Name    string            `yaml:"name" json:"name" jsonschema:"required"`
+	Post    string            `yaml:"post" json:"post,omitempty" jsonschema:"pattern=^/"`
+	GraphQL *GraphQL          `yaml:"graphql" json:"graphql,omitempty"` // an answer with errors is a failure
+	Header  map[string]string `yaml:"header" json:"header,omitempty"`
 }
 
 // Step is one act of a journey. Strings in it are templates: {{ sku }}, {{ quantity }}, {{ buyer }}, {{ ref }} and

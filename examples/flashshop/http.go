@@ -19,6 +19,7 @@ func (s *shop) handler() http.Handler {
 	mux.HandleFunc("POST /orders/{order}/payments", s.postPayment)
 	mux.HandleFunc("POST /orders/{order}/cancel", s.postCancel)
 	mux.HandleFunc("POST /orders/{order}/refunds", s.postRefund)
+	mux.Handle("POST /graphql", s.graphQL())
 	mux.HandleFunc("POST /callbacks/"+s.config.provider, s.callback)
 	mux.HandleFunc("POST /callbacks/"+s.config.provider+"/{order}", s.callback)
 	// What a client has begun is finished, whether or not it waits for the answer; each step has a time limit of its own.
@@ -143,7 +144,7 @@ func (s *shop) getHealth(w http.ResponseWriter, r *http.Request) {
 }
 
 func decode(w http.ResponseWriter, r *http.Request, into any) bool {
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(into); err != nil {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMost)).Decode(into); err != nil {
 		answer(w, http.StatusBadRequest, map[string]string{"code": "INVALID", "message": err.Error()})
 		return false
 	}

@@ -113,18 +113,32 @@ func (d *door) values() scenarios.Values {
 func (d *door) RunJob(ctx context.Context, job scenarios.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	path, err := scenarios.Expand(job.Post, d.values())
-	if err != nil {
-		return fmt.Errorf("job %s: %w", job.Name, err)
-	}
-	header, err := expandAll(job.Header, d.values())
-	if err != nil {
-		return fmt.Errorf("job %s: %w", job.Name, err)
-	}
-	if _, err := d.send(ctx, http.MethodPost, d.at(path), header, nil); err != nil {
+	if err := d.runJob(ctx, job); err != nil {
 		return fmt.Errorf("job %s: %w", job.Name, err)
 	}
 	return nil
+}
+
+func (d *door) runJob(ctx context.Context, job scenarios.Job) (err error) {
+	path, body := job.Post, []byte(nil)
+	if job.GraphQL != nil {
+		path = job.GraphQL.Path
+		if body, err = graphQLBody(*job.GraphQL, d.values()); err != nil {
+			return err
+		}
+	}
+	if path, err = scenarios.Expand(path, d.values()); err != nil {
+		return err
+	}
+	header, err := expandAll(job.Header, d.values())
+	if err != nil {
+		return err
+	}
+	answer, err := d.send(ctx, http.MethodPost, d.at(path), header, body)
+	if err == nil && job.GraphQL != nil {
+		err = graphQLErrors(answer)
+	}
+	return err
 }
 
 // at is a path of the shop itself.

@@ -99,8 +99,10 @@ func enterPage(answer *raw, probe scenarios.Probe, body []byte) (int, error) {
 		return 0, fmt.Errorf("the shop answers no JSON: %s", excerpt(string(body)))
 	}
 	parsed := gjson.ParseBytes(body)
-	if errors := parsed.Get("errors"); probe.GraphQL != nil && errors.IsArray() && len(errors.Array()) > 0 {
-		return 0, fmt.Errorf("the shop answers with errors: %s", cmp.Or(errors.Get("0.message").String(), excerpt(errors.Raw)))
+	if probe.GraphQL != nil {
+		if err := graphQLErrors(body); err != nil {
+			return 0, err
+		}
 	}
 	rows := parsed
 	if probe.Rows != "" {
@@ -132,11 +134,8 @@ func (d *door) askPage(ctx context.Context, probe scenarios.Probe, at page) ([]b
 	path, body := probe.HTTP, []byte(nil)
 	method := http.MethodGet
 	if graphQL := probe.GraphQL; graphQL != nil {
-		template, err := scenarios.ParseBody(map[string]any{"query": graphQL.Query, "variables": graphQL.Variables})
-		if err != nil {
-			return nil, err
-		}
-		if body, err = template.Execute(values); err != nil {
+		var err error
+		if body, err = graphQLBody(*graphQL, values); err != nil {
 			return nil, err
 		}
 		method, path = http.MethodPost, graphQL.Path
