@@ -84,6 +84,19 @@ type Presenter interface {
 	Presented(c *Channel, handed string) (id string, err error)
 }
 
+// Hosted is a dialect whose provider has hosts that shops' client libraries insist on.
+type Hosted interface {
+	Hosts() []string
+}
+
+// HostsOf are the hosts for which a channel of a dialect can stand.
+func HostsOf(dialect Dialect) []string {
+	if hosted, has := dialect.(Hosted); has {
+		return hosted.Hosts()
+	}
+	return nil
+}
+
 // Traits is what a provider can and cannot do.
 type Traits struct {
 	// Notifies lists the types of its notifications: history.PaymentSucceeded and so on.

@@ -341,6 +341,7 @@ func (x *exchange) destroy(how LoseHow) bool {
 		_, _ = buffered.Write(x.answer.Body[:len(x.answer.Body)/2])
 		_ = buffered.Flush() // what is lost on the way was to be lost
 	case LoseByReset:
+		conn = bare(conn)
 		reset(conn)
 	default:
 	}
@@ -348,11 +349,20 @@ func (x *exchange) destroy(how LoseHow) bool {
 	return true
 }
 
-// reset lets the close of a connection reset it, under TLS too. An error leaves an ordinary close.
-func reset(conn net.Conn) {
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok {
+// bare is the connection below TLS, if it is under it, and below whatever else a door puts on it. Closing that tells the
+// client nothing.
+func bare(conn net.Conn) net.Conn {
+	for {
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
 		conn = wrapped.NetConn()
 	}
+}
+
+// reset lets the close of a connection reset it. An error leaves an ordinary close.
+func reset(conn net.Conn) {
 	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}

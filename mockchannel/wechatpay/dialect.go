@@ -25,6 +25,9 @@ func New(settings Settings) mockchannel.Dialect { return dialect{settings} }
 
 func (dialect) Name() string { return "wechatpay" }
 
+// Hosts are the two of the API; libraries have them built in.
+func (dialect) Hosts() []string { return []string{"api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"} }
+
 // Traits: there is no message about a payment that failed or was closed.
 func (dialect) Traits() mockchannel.Traits {
 	return mockchannel.Traits{
