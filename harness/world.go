@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +24,7 @@ import (
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 	"github.com/paystorm/paystorm/mockchannel/alipay"
+	"github.com/paystorm/paystorm/mockchannel/door"
 	"github.com/paystorm/paystorm/mockchannel/standard"
 	"github.com/paystorm/paystorm/mockchannel/stripe"
 	"github.com/paystorm/paystorm/mockchannel/wechatpay"
@@ -239,20 +242,41 @@ func (r *run) startChannel(ctx context.Context) error {
 		RefundDelay:    refundDelay,
 		PayURL:         r.channelURL + "/pay",
 	})
-	server := &http.Server{Handler: r.channel.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	entrance, err := r.openDoor(listener, dialect)
+	if err != nil {
+		return err
+	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	r.work(func(context.Context) error { return r.channel.Run(running) })
 	r.work(func(context.Context) error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := entrance.Serve(); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("channel: %w", err)
 		}
 		return nil
 	})
 	r.onClose("channel", func(ctx context.Context) error {
 		end() // requests that are held back end with it; every one of them is recorded before the history is closed
-		return server.Shutdown(ctx)
+		return entrance.Shutdown(ctx)
 	})
 	return r.links.Connect(linkShopToChannel, listener.Addr().String())
+}
+
+// openDoor lets shops into the channel by plain HTTP, by TLS and as a proxy, and puts the certificate that they must trust
+// for that into the run directory.
+func (r *run) openDoor(listener net.Listener, dialect mockchannel.Dialect) (*door.Door, error) {
+	entrance, err := door.Open(listener, r.channel.Handler(), mockchannel.HostsOf(dialect))
+	if err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(filepath.Join(r.dir, "channel-ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	r.told["ca"] = path
+	if err := os.WriteFile(path, entrance.CA(), 0o644); err != nil { //nolint:gosec // a certificate is public
+		return nil, fmt.Errorf("write the channel's certificate: %w", err)
+	}
+	return entrance, nil
 }
 
 func (r *run) startSinks(ctx context.Context) error {

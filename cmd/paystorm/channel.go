@@ -20,11 +20,12 @@ import (
 	"github.com/paystorm/paystorm/harness"
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/door"
 )
 
 // channelCommand is the mock channel alone, for development against it.
 func channelCommand() *cobra.Command {
-	dialect, addr := "standard", "127.0.0.1:8090"
+	dialect, addr, ca := "standard", "127.0.0.1:8090", ""
 	refundDelay := time.Second
 	cmd := &cobra.Command{
 		Use:   "channel",
@@ -37,17 +38,18 @@ func channelCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serveChannel(cmd.Context(), commandStreams(cmd), spoken, addr, refundDelay)
+			return serveChannel(cmd.Context(), commandStreams(cmd), spoken, addr, ca, refundDelay)
 		},
 	}
 	cmd.Flags().StringVar(&dialect, "dialect", dialect, "what the channel speaks")
 	cmd.Flags().StringVar(&addr, "addr", addr, "where it listens; loopback only")
+	cmd.Flags().StringVar(&ca, "ca", ca, "write the certificate here that a shop must trust to reach the channel by TLS or through HTTPS_PROXY")
 	cmd.Flags().DurationVar(&refundDelay, "refund-delay", refundDelay, "how long a refund is pending")
 	return cmd
 }
 
 // serveChannel runs a channel until the context ends. Its events go to standard output as JSON lines.
-func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, addr string, refundDelay time.Duration) error {
+func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, addr, ca string, refundDelay time.Duration) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("--addr %q: want HOST:PORT: %w", addr, err)
@@ -75,20 +77,40 @@ func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, a
 		Dice: dice.New(time.Now().UnixNano()), Merchants: []mockchannel.Merchant{merchant}, Dialect: dialect,
 		RefundDelay: refundDelay, PayURL: url + "/pay",
 	})
-	server := &http.Server{Handler: channel.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	entrance, err := openDoor(s, listener, channel.Handler(), mockchannel.HostsOf(dialect), ca)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return channel.Run(ctx) })
 	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := entrance.Serve(); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		return server.Close()
+		return entrance.Close()
 	})
 	return group.Wait()
+}
+
+// openDoor lets shops in by plain HTTP, by TLS and as through a proxy, and writes the certificate that they must trust for
+// that where the user wants it.
+func openDoor(s streams, listener net.Listener, handler http.Handler, hosts []string, ca string) (*door.Door, error) {
+	entrance, err := door.Open(listener, handler, hosts)
+	if err != nil || ca == "" {
+		return entrance, err
+	}
+	if err := os.WriteFile(ca, entrance.CA(), 0o644); err != nil { //nolint:gosec // a certificate is public
+		return nil, fmt.Errorf("%w: --ca: %w", errEnvironment, err)
+	}
+	fmt.Fprintf(s.err, "ca %s\n", ca)
+	if len(hosts) > 0 {
+		fmt.Fprintf(s.err, "HTTPS_PROXY=http://%s leads to it as %s\n", listener.Addr(), strings.Join(hosts, ", "))
+	}
+	return entrance, nil
 }
 
 // lines records events as lines of JSON, timed and numbered as in a history.

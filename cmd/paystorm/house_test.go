@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"mockchannel/alipay":    {"mockchannel", "history"},
 	"mockchannel/wechatpay": {"mockchannel", "history"},
 	"mockchannel/stripe":    {"mockchannel", "history", "money"},
+	"mockchannel/door":      {},
 	"mockchannel/sdktest":   {},
 	"harness/ports":         {},
 	"harness/link":          {"history", "scenarios", "harness/ports"},
@@ -31,7 +32,7 @@ var mayImport = map[string][]string{
 	"harness/fault":         {"scenarios", "history", "money", "dice", "mockchannel", "harness/load", "harness/link"},
 	"harness": {
 		"scenarios", "history", "money", "dice", "mockchannel", "mockchannel/alipay", "mockchannel/standard",
-		"mockchannel/stripe", "mockchannel/wechatpay",
+		"mockchannel/stripe", "mockchannel/wechatpay", "mockchannel/door",
 		"harness/link", "harness/sut", "harness/load", "harness/load/k6child", "harness/fault",
 	},
 	"invariants":         {"history", "money"},
