@@ -20,6 +20,7 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 		Schema:     history.Schema,
 		Scenario:   plan.Name,
 		File:       plan.File,
+		Flags:      plan.Flags,
 		Why:        plan.Why,
 		System:     systemFacts(plan.System, version, commit),
 		Seed:       plan.Seed,

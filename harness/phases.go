@@ -90,7 +90,7 @@ func (r *run) checkpoints(ctx context.Context, begin history.Time) error {
 // checkpoint reads the books once, in mid-storm. A shop that cannot be read just now is part of the storm: the reading
 // says so, and what needs it stays unjudged.
 func (r *run) checkpoint(ctx context.Context) {
-	if err := r.read(ctx, history.ReadingCheckpoint); err != nil && ctx.Err() == nil {
+	if _, err := r.read(ctx, history.ReadingCheckpoint); err != nil && ctx.Err() == nil {
 		r.record(history.Event{Source: history.SourceProbe, Kind: probeFailed, State: history.ReadingCheckpoint, Detail: err.Error()})
 	}
 }
@@ -163,18 +163,18 @@ func (r *run) observe(ctx context.Context) error {
 }
 
 // read takes one reading of the books and records it.
-func (r *run) read(ctx context.Context, label string) error {
+func (r *run) read(ctx context.Context, label string) (history.Reading, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	reading, err := r.shop.Read(ctx, label)
 	if err != nil {
-		return fmt.Errorf("reading the shop's books: %w", err)
+		return history.Reading{}, fmt.Errorf("reading the shop's books: %w", err)
 	}
 	r.recorder.Reading(reading)
 	if label == history.ReadingBaseline {
 		r.ledger.ignore(reading.Books)
 	}
-	return nil
+	return reading, nil
 }
 
 // sleep is false when the context ended first.

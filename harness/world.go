@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,7 +138,27 @@ func (r *run) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.read(ctx, history.ReadingBaseline)
+	return r.baseline(ctx)
+}
+
+// baseline reads the books before anything is sold, and holds them against the sale: a shop that has been sold out before, or
+// calls the item otherwise, would leave a whole run to nothing.
+func (r *run) baseline(ctx context.Context) error {
+	reading, err := r.read(ctx, history.ReadingBaseline)
+	if err != nil || !reading.Has(history.TableStock) {
+		return err
+	}
+	for _, item := range r.plan.Items {
+		at := slices.IndexFunc(reading.Books.Stock, func(row history.StockRow) bool { return row.SKU == item.SKU })
+		if at < 0 {
+			return fmt.Errorf("the shop's books have no stock of %s: want set-up to put it on sale, and the stock's probe to name it so", item.SKU)
+		}
+		if found := reading.Books.Stock[at].Available; found != item.Stock {
+			return fmt.Errorf("the shop has %d units of %s on sale, and the scenario sells %d: want set-up to put exactly that on sale, or an item "+
+				"that was never sold before, as in --set sale.items.0.sku=%s-2", found, item.SKU, item.Stock, item.SKU)
+		}
+	}
+	return nil
 }
 
 // Probe starts a shop with what it needs around it and no load, and reads its books once. Of the plan, it needs no more
@@ -177,10 +199,14 @@ func (r *run) startParts(ctx context.Context, parts []part) error {
 
 // startLinks opens the links, so that everybody can be told an address before anybody is there to answer.
 func (r *run) startLinks(ctx context.Context) error {
+	var specs []link.Spec
+	for _, name := range []string{linkClientToShop, linkShopToChannel, linkChannelToShop} {
+		specs = append(specs, link.Spec{Name: name, Address: r.plan.System.Links[name]})
+	}
 	links, err := link.Start(ctx, link.Config{
 		Record: r.record,
 		Host:   loopback,
-		Links:  []link.Spec{{Name: linkClientToShop}, {Name: linkShopToChannel}, {Name: linkChannelToShop}},
+		Links:  specs,
 	})
 	if err != nil {
 		return err
@@ -220,9 +246,13 @@ func (r *run) startChannel(ctx context.Context) error {
 		return err
 	}
 	r.channelURL = "http://" + listener.Addr().String()
-	merchant, err := dialect.Issue(merchantID, nil)
+	given, err := expand(r.plan.System.Channel.Credentials, r.config.Secrets.Values())
 	if err != nil {
-		return fmt.Errorf("make the shop's keys: %w", err)
+		return err
+	}
+	merchant, err := dialect.Issue(cmp.Or(given["merchant"], merchantID), given)
+	if err != nil {
+		return fmt.Errorf("make the shop's keys: %w", r.config.Secrets.Error(err))
 	}
 	use := r.plan.System.Channel
 	notify := "http://" + r.links.Addr(linkChannelToShop) + use.Callbacks
@@ -277,6 +307,19 @@ func (r *run) openDoor(listener net.Listener, dialect mockchannel.Dialect) (*doo
 		return nil, fmt.Errorf("write the channel's certificate: %w", err)
 	}
 	return entrance, nil
+}
+
+// expand fills in templates.
+func expand(templates map[string]string, values scenarios.Values) (map[string]string, error) {
+	expanded := map[string]string{}
+	for name, template := range templates {
+		text, err := scenarios.Expand(template, values)
+		if err != nil {
+			return nil, fmt.Errorf("credentials: %s: %w", name, err)
+		}
+		expanded[name] = text
+	}
+	return expanded, nil
 }
 
 func (r *run) startSinks(ctx context.Context) error {

@@ -24,7 +24,8 @@ const (
 type Header struct {
 	Schema     int           `json:"schema"`
 	Scenario   string        `json:"scenario"`
-	File       string        `json:"file,omitempty"` // the scenario as it was named on the command line
+	File       string        `json:"file,omitempty"`  // the scenario as it was named on the command line
+	Flags      []string      `json:"flags,omitempty"` // that chose another system or other values
 	Why        string        `json:"why,omitempty"`
 	System     SystemFacts   `json:"system"`
 	Seed       int64         `json:"seed"`

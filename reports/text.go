@@ -191,6 +191,9 @@ func next(dir string, verdict invariants.Verdict, recorded *history.History) str
 		return fmt.Sprintf("next    paystorm history %s --order %s", quoted(dir), quoted(order))
 	}
 	scenario := quoted(cmp.Or(recorded.Header.File, verdict.Scenario))
+	for _, flag := range recorded.Header.Flags {
+		scenario += " " + quoted(flag)
+	}
 	if verdict.Verdict == invariants.Pass {
 		return fmt.Sprintf("next    other luck in the same weather: paystorm run %s --seeds %d..%d", scenario, verdict.Seed+1, verdict.Seed+20)
 	}

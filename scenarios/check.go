@@ -183,8 +183,8 @@ func (c *cross) check() Errors {
 	for _, journey := range sortedKeys(c.scenario.Load.Journeys) {
 		c.pairs(journey)
 		if _, known := c.system.Journeys[journey]; !known {
-			c.fail(at("load", "journeys", journey), "journeys: the system %s has no journey %q: %s",
-				c.system.Name, journey, choose(journey, sortedKeys(c.system.Journeys)))
+			c.fail(at("load", "journeys", journey), "journeys: the system %s has no journey %q: want it there, or other shares, as in --set 'load.journeys={%s: 100%%}' (%s)",
+				c.system.Name, journey, c.system.firstJourney(), choose(journey, sortedKeys(c.system.Journeys)))
 		}
 	}
 	for _, spec := range c.scenario.Faults {

@@ -1,9 +1,11 @@
 package scenarios
 
 import (
+	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +29,7 @@ func checkSystem(s *System, v Vocabulary) Errors {
 		}
 	}
 	c.sinks(s)
+	c.given(s, v)
 	configured := c.configure(s)
 	c.steps(s, configured)
 	for index, job := range s.Jobs {
@@ -143,6 +146,25 @@ func (c *checker) sinks(s *System) {
 	for _, name := range sortedKeys(s.Sinks) {
 		c.jsonPath(at("sinks", name, "key"), "key", s.Sinks[name].Key)
 		c.jsonPath(at("sinks", name, "order"), "order", s.Sinks[name].Order)
+	}
+}
+
+// given checks what a shop has been told already: addresses of links, and what the channel would else make for it.
+func (c *checker) given(s *System, v Vocabulary) {
+	for _, name := range sortedKeys(s.Links) {
+		host, port, err := net.SplitHostPort(s.Links[name])
+		if number, wrong := strconv.Atoi(port); err != nil || wrong != nil || number < 1 || !isLoopback(host) {
+			c.fail(at("links", name), "links: %q is no address that a link can have: want a loopback one with a port, such as 127.0.0.1:7070", s.Links[name])
+		}
+	}
+	names := append(credentialNames(s.Channel.Dialect, v.Dialects), "channel.merchant")
+	for _, name := range sortedKeys(s.Channel.Credentials) {
+		path := at("channel", "credentials", name)
+		if !slices.Contains(names, "channel."+name) {
+			allowed := strings.Split(strings.ReplaceAll(strings.Join(names, " "), "channel.", ""), " ")
+			c.fail(path, "credentials: the dialect gives no %q: %s", name, choose(name, allowed))
+		}
+		c.template(path, name, s.Channel.Credentials[name], secretNames())
 	}
 }
 

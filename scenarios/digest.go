@@ -13,7 +13,7 @@ import (
 // directory, and how many virtual users the machine is given. encoding/json sorts the keys of maps, and floats have one
 // shortest form, so equal plans have equal bytes.
 func (p Plan) digest() (string, error) {
-	p.Digest, p.SystemDir, p.File, p.VUs = "", "", "", 0
+	p.Digest, p.SystemDir, p.File, p.Flags, p.VUs = "", "", "", nil, 0
 	canonical, err := json.Marshal(p)
 	if err != nil {
 		return "", fmt.Errorf("write the plan for its digest: %w", err)

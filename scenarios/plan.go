@@ -19,6 +19,7 @@ type Plan struct {
 	System      System            `json:"system"`
 	SystemDir   string            `json:"system_dir,omitempty"` // of the system file; not in the digest
 	File        string            `json:"file,omitempty"`       // the scenario as it was named on the command line; not in the digest
+	Flags       []string          `json:"flags,omitempty"`      // --system and --set, as they were given; not in the digest
 	Items       []Item            `json:"items"`
 	WarmUpSKU   string            `json:"warm_up_sku"`
 	Steps       []LoadStep        `json:"steps"`

@@ -2,15 +2,16 @@ package scenarios
 
 // System is a system file: everything the harness needs to know about a shop.
 type System struct {
-	Name    string          `yaml:"name" json:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
-	Version string          `yaml:"version" json:"version,omitempty"`
-	Launch  Launch          `yaml:"launch" json:"launch" jsonschema:"required"`
-	Ready   Ready           `yaml:"ready" json:"ready" jsonschema:"required"`
-	Channel ChannelUse      `yaml:"channel" json:"channel" jsonschema:"required"`
-	Timers  Timers          `yaml:"timers" json:"timers"`
-	Legal   Legal           `yaml:"legal" json:"legal"`
-	Grants  []string        `yaml:"grants" json:"grants,omitempty"` // side effects that every paid order has exactly once
-	Sinks   map[string]Sink `yaml:"sinks" json:"sinks,omitempty"`
+	Name    string            `yaml:"name" json:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
+	Version string            `yaml:"version" json:"version,omitempty"`
+	Launch  Launch            `yaml:"launch" json:"launch" jsonschema:"required"`
+	Ready   Ready             `yaml:"ready" json:"ready" jsonschema:"required"`
+	Channel ChannelUse        `yaml:"channel" json:"channel" jsonschema:"required"`
+	Links   map[string]string `yaml:"links" json:"links,omitempty"` // link → the loopback address that it must have, for a shop that cannot be told one
+	Timers  Timers            `yaml:"timers" json:"timers"`
+	Legal   Legal             `yaml:"legal" json:"legal"`
+	Grants  []string          `yaml:"grants" json:"grants,omitempty"` // side effects that every paid order has exactly once
+	Sinks   map[string]Sink   `yaml:"sinks" json:"sinks,omitempty"`
 	// Once, when the shop is ready and before the sale is set up: how a shop that keeps its gateway in its database is told
 	// of the channel. Its templates may name what a process's may; everything after it, what it captured.
 	Configure []Step              `yaml:"configure" json:"configure,omitempty"`
@@ -67,6 +68,9 @@ type ChannelUse struct {
 	Events    []string   `yaml:"events" json:"events,omitempty"`                              // messages that the shop has subscribed to, where the provider names them; default: all
 	Version   string     `yaml:"version" json:"version,omitempty"`                            // of the provider's API in which the shop wants its messages, where it has versions
 	Timeout   Duration   `yaml:"timeout" json:"timeout,omitempty"`                            // of one delivery attempt
+	// What the shop has been given already, by the dialect's own names and merchant; the rest is made for the run. Templates
+	// with env and file.
+	Credentials map[string]string `yaml:"credentials" json:"credentials,omitempty"`
 }
 
 // Timers are the shop's own.

@@ -106,6 +106,7 @@ func words(v Vocabulary) map[string]wordSet {
 		"ChannelUse.dialect":  {noun: "dialect", values: names(v.Dialects, dialectName)},
 		"System.states":       {noun: "order state", values: OrderStates()},
 		"System.probes":       {noun: "table", keys: Tables()},
+		"System.links":        {noun: "link", keys: Links()},
 		"System.acts":         {noun: "act", keys: slices.Compact(acts)},
 		"System.launch":       {noun: "launcher", keys: v.Launchers},
 		"Step.until":          {noun: "order state", values: OrderStates()},

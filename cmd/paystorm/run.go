@@ -101,6 +101,12 @@ func (f *planFlags) plan(name string, seed int64) (scenarios.Plan, *scenarios.Sy
 	}
 	plan, err := scenarios.Compile(scenario, system, v, seed, nil)
 	plan.File = name
+	if f.system != "" {
+		plan.Flags = append(plan.Flags, "--system", f.system)
+	}
+	for _, setting := range f.set {
+		plan.Flags = append(plan.Flags, "--set", setting)
+	}
 	return plan, system, err
 }
 

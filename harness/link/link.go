@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +26,8 @@ type Config struct {
 
 // Spec is one link.
 type Spec struct {
-	Name string // "shop->channel"
+	Name    string // "shop->channel"
+	Address string // to listen at, where somebody knows it already; default: any port of the host
 }
 
 // Links are the links of one run. Its methods may be called from many goroutines.
@@ -55,7 +57,7 @@ func Start(ctx context.Context, config Config) (*Links, error) {
 		if spec.Name == "" || links.relays[spec.Name] != nil {
 			return nil, errors.Join(fmt.Errorf("link %q: want each link once, with a name", spec.Name), links.Close(ctx))
 		}
-		listener, err := ports.Listen(ctx, host)
+		listener, err := listen(ctx, host, spec.Address)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open link %s: %w", spec.Name, err), links.Close(ctx))
 		}
@@ -64,6 +66,13 @@ func Start(ctx context.Context, config Config) (*Links, error) {
 		links.group.Go(func() { relay.serve(serving) })
 	}
 	return links, nil
+}
+
+func listen(ctx context.Context, host, address string) (net.Listener, error) {
+	if address == "" {
+		return ports.Listen(ctx, host)
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
 // Connect sets where a link leads to, as host:port. New connections go there.
