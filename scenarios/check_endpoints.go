@@ -9,6 +9,9 @@ import (
 	"github.com/vektah/gqlparser/v2/validator"
 )
 
+// Endpoints lists the GraphQL endpoints.
+func (s *System) Endpoints() []string { return sortedKeys(s.GraphQL) }
+
 // Introspects lists the endpoints whose schema the running shop is asked for.
 func (s *System) Introspects() []string {
 	var asked []string

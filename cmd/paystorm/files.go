@@ -45,15 +45,20 @@ func planCommand() *cobra.Command {
 }
 
 func validateCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "validate FILE…",
-		Short:   "Check scenario and system files, and print all faults at once",
-		Example: "  paystorm validate my-sale.yaml my-shop.yaml",
-		Args:    cobra.MinimumNArgs(1),
+	against := ""
+	cmd := &cobra.Command{
+		Use:   "validate FILE…",
+		Short: "Check scenario and system files, and print all faults at once",
+		Example: `  paystorm validate my-sale.yaml my-shop.yaml
+  paystorm validate --against next-release.graphql my-shop.yaml    what a changed GraphQL schema breaks`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			library, err := scenarios.Shipped()
 			if err != nil {
 				return err
+			}
+			if against != "" {
+				return validateAgainst(cmd.OutOrStdout(), library, against, args)
 			}
 			var all scenarios.Errors
 			for _, file := range args {
@@ -74,6 +79,8 @@ func validateCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&against, "against", "", "hold the GraphQL operations of system files against this schema instead; /endpoint=FILE where there are several")
+	return cmd
 }
 
 func schemaCommand() *cobra.Command {
