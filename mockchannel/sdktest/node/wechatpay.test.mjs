@@ -12,15 +12,17 @@ const given = process.env;
 const mchid = given.CHANNEL_MCHID;
 const publicKeyMode = { [given.CHANNEL_PUBLIC_KEY_ID]: given.CHANNEL_PUBLIC_KEY };
 
+// The channel is reached by its base URL, or with the plugin's own address through a proxy that stands for the provider.
+const way = given.HTTPS_PROXY ? {} : { baseURL: given.CHANNEL_URL, proxy: false };
+
 // client makes one that trusts the keys, and asks for answers signed with the public key if that is among them.
 function client(certs, more = {}) {
   return new Wechatpay({
-    baseURL: given.CHANNEL_URL,
+    ...way,
     mchid,
     serial: given.CHANNEL_SERIAL_NO,
     privateKey: given.CHANNEL_MERCHANT_PRIVATE_KEY,
     certs: { ...certs },
-    proxy: false,
     headers: certs[given.CHANNEL_PUBLIC_KEY_ID] ? { 'Wechatpay-Serial': given.CHANNEL_PUBLIC_KEY_ID } : {},
     ...more,
   });
