@@ -10,14 +10,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
 	"github.com/stripe/stripe-go/v85/webhook"
 
-	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 	stripedialect "github.com/paystorm/paystorm/mockchannel/stripe"
 )
@@ -28,6 +26,7 @@ type stripeShop struct {
 	*stripe.Client
 	t *testing.T
 
+	quiet  bool // it takes no part in what comes in
 	mutex  sync.Mutex
 	events []stripe.Event
 }
@@ -55,6 +54,9 @@ func (s *stripeShop) clientWith(key string, retries int64) *stripe.Client {
 }
 
 func (s *stripeShop) take(w http.ResponseWriter, r *http.Request) {
+	if s.quiet {
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		s.t.Error(err)
@@ -227,7 +229,20 @@ func (s *stripeShop) wantBalance(ctx context.Context, sum int64, count int) {
 	}
 }
 
-var (
-	_ atomic.Int64
-	_ = history.Note
-)
+// TestStripeNode runs the library for Node. Orders that are named for it go wrong once.
+func TestStripeNode(t *testing.T) {
+	faults := map[string]mockchannel.RequestFault{
+		"reject-500": {Reject: &mockchannel.Reject{Fault: "f", Status: 500, Code: "internal"}},
+		"reject-409": {Reject: &mockchannel.Reject{Fault: "f", Code: "idempotency_in_use"}},
+		"reset":      {Lose: &mockchannel.Lose{Fault: "f", How: mockchannel.LoseByReset}},
+		"lost-500":   {Lose: &mockchannel.Lose{Fault: "f", How: mockchannel.LoseByError}},
+	}
+	shop := newStripeShop(t, troubled{calm{}, func(q mockchannel.Request) mockchannel.RequestFault {
+		if q.Operation == mockchannel.OpCreate && q.Attempt == 1 {
+			return faults[q.Order]
+		}
+		return mockchannel.RequestFault{}
+	}}, 0)
+	shop.quiet = true // its events are of the other library's version
+	shop.node(t, "stripe.test.mjs", nil)
+}

@@ -338,7 +338,11 @@ func (r *request) header() http.Header {
 
 const originalRequest = "Original-Request"
 
-// replayed marks an answer that is given again: Original-Request stays what it was.
+// replayed marks an answer that is given again: Original-Request stays what it was, and to repeat an error of Stripe's
+// own would bring the same again (https://docs.stripe.com/error-low-level#stripe-should-retry).
 func (r *request) replayed(answer *mockchannel.Answer) {
 	answer.Header["Request-Id"] = []string{r.number}
+	if answer.Status >= http.StatusInternalServerError {
+		answer.Header["Stripe-Should-Retry"] = []string{"false"}
+	}
 }
