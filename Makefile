@@ -61,6 +61,11 @@ bench: ## the history's and the channel's benchmarks
 	GOMAXPROCS=1 $(GO) test -run '^$$' -bench . -benchmem ./history
 	$(GO) test -run '^$$' -bench . -benchmem ./mockchannel/... ./invariants
 
+.PHONY: bench-load
+bench-load: ## native journeys against a k6/http script, and what a link adds; fails if a figure is missed
+	$(GO) test -run '^$$' -bench AddedLatency -benchtime 1x ./harness/link
+	$(GO) test -run '^$$' -bench NativeAgainstScript -benchtime 1x ./harness/load/k6child
+
 .PHONY: golden
 golden: ## rewrite golden files and generated schemas from what the code does now; read the diff
 	$(GO) test ./scenarios/... ./reports ./invariants ./cmd/... -update

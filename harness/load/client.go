@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -72,16 +73,25 @@ func (r reply) part(part, name string) string {
 
 // exchange sends the request and reads the whole answer. The error says why nothing is known.
 func exchange(client *http.Client, request *http.Request) (reply, error) {
-	response, err := client.Do(request)
+	// Without cookies a client has nothing to add to its transport but copies of the request, for redirects.
+	send := client.Transport.RoundTrip
+	if client.Jar != nil {
+		send = client.Do
+	}
+	response, err := send(request)
 	if err != nil {
 		return reply{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit+1))
-	if err == nil && len(body) > bodyLimit {
+	var body bytes.Buffer
+	if length := response.ContentLength; length > 0 && length <= bodyLimit {
+		body.Grow(int(length) + bytes.MinRead) // which is what it takes to see the end
+	}
+	_, err = body.ReadFrom(io.LimitReader(response.Body, bodyLimit+1))
+	if err == nil && body.Len() > bodyLimit {
 		err = errTooLong
 	}
-	return reply{status: response.StatusCode, header: response.Header, body: body}, err
+	return reply{status: response.StatusCode, header: response.Header, body: body.Bytes()}, err
 }
 
 // withCookies is the client with a jar of its own: the same connections, and nobody else's cookies.

@@ -24,6 +24,9 @@ import (
 // The test binary is its own k6 child, as paystorm is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == load.Command {
+		if code, ran := closedLoop(os.Args[2:]); ran {
+			os.Exit(code)
+		}
 		os.Exit(Main(os.Args[2:], func(scenarios.Plan) load.Payers { return nil }))
 	}
 	os.Exit(m.Run())
@@ -77,6 +80,11 @@ type world struct {
 
 func start(t testing.TB, plan scenarios.Plan, shopURL string) *world {
 	t.Helper()
+	return startWith(t, plan, shopURL, "http://127.0.0.1:1")
+}
+
+func startWith(t testing.TB, plan scenarios.Plan, shopURL, channelURL string) *world {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +103,7 @@ func start(t testing.TB, plan scenarios.Plan, shopURL string) *world {
 	}
 	w.Child, err = load.Start(t.Context(), load.Config{
 		Self: self, RunDir: w.dir, PlanPath: path, ClockOrigin: w.clock.Origin(), RunID: "r1",
-		ShopURL: shopURL, ChannelURL: "http://127.0.0.1:1",
+		ShopURL: shopURL, ChannelURL: channelURL,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,12 @@ func run(config load.Config, payers func(scenarios.Plan) load.Payers) error {
 	if err != nil {
 		return err
 	}
-	arguments, err := arguments(config.RunDir)
+	return c.execute(config.RunDir, script)
+}
+
+// execute hands over to k6, which ends the process.
+func (c *crowd) execute(runDir string, script []byte) error {
+	arguments, err := arguments(runDir, script)
 	if err != nil {
 		return err
 	}
@@ -55,7 +60,7 @@ func run(config load.Config, payers func(scenarios.Plan) load.Payers) error {
 	output.RegisterExtension(outputName, func(output.Params) (output.Output, error) { return &tap{crowd: c}, nil })
 	go c.tell()
 	os.Args = arguments // the one way in which k6 can be told
-	cmd.Execute()       // ends the process
+	cmd.Execute()
 	return nil
 }
 

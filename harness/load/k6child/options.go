@@ -46,7 +46,7 @@ func options(plan scenarios.Plan, arrivals schedule) map[string]any {
 
 // arguments writes the script beside the logs, and returns k6's command line for it. The REST interface stays closed,
 // nobody is told that this runs, and the summary goes to standard output alone.
-func arguments(runDir string) ([]string, error) {
+func arguments(runDir string, script []byte) ([]string, error) {
 	logs := filepath.Join(runDir, load.LogDir)
 	path := filepath.Join(logs, scriptFile)
 	if err := os.WriteFile(path, script, 0o644); err != nil {
