@@ -9,10 +9,11 @@ import (
 
 // Task is something that the channel is going to do.
 type Task struct {
-	At      history.Time
-	What    string // for people
-	Payment string
-	Order   string
+	At           history.Time
+	What         string // for people
+	Payment      string
+	Order        string
+	Notification string // whose delivery it is, if it is one
 }
 
 // Agenda lists what the channel is going to do, the next first. What is under way, or will turn out to need no doing, is
@@ -21,7 +22,9 @@ func (c *Channel) Agenda() []Task {
 	var agenda []Task
 	for _, pending := range c.timers.pending() {
 		if p := pending.why.payment; p != nil && !pending.why.isMoot() {
-			agenda = append(agenda, Task{At: pending.at, What: pending.why.what, Payment: p.now.ID, Order: p.now.Order})
+			agenda = append(agenda, Task{
+				At: pending.at, What: pending.why.what, Payment: p.now.ID, Order: p.now.Order, Notification: pending.why.notification,
+			})
 		}
 	}
 	slices.SortFunc(agenda, func(a, b Task) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Payment, b.Payment)) })
@@ -30,9 +33,10 @@ func (c *Channel) Agenda() []Task {
 
 // errand is what a timed task is for.
 type errand struct {
-	what    string
-	payment *payment
-	moot    func() bool // nothing is left to do by now; nil: never. The payment's lock is held
+	what         string
+	payment      *payment
+	notification string
+	moot         func() bool // nothing is left to do by now; nil: never. The payment's lock is held
 }
 
 func (e errand) isMoot() bool {
@@ -46,5 +50,7 @@ func (e errand) isMoot() bool {
 
 // errand is a later attempt to deliver the notification.
 func (n *notification) errand(why string) errand {
-	return errand{what: why + ": " + n.message.Type, payment: n.payment, moot: n.isAcknowledged}
+	return errand{
+		what: why + ": " + n.message.Type, payment: n.payment, notification: n.message.ID, moot: n.isAcknowledged,
+	}
 }

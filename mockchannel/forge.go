@@ -22,7 +22,7 @@ func (c *Channel) forgeries(p *payment, extras []Extra) {
 			start()
 			continue
 		}
-		c.after(extra.After, errand{what: "forged message: " + extra.Forgery, payment: p}, start)
+		c.after(extra.After, errand{what: "forged message, " + extra.Forgery, payment: p}, start)
 	}
 }
 
@@ -42,7 +42,7 @@ func (c *Channel) forge(ctx context.Context, p *payment, extra Extra, id string,
 	if retry := c.config.Retry; len(retry) > 0 {
 		wait = retry[min(attempt, len(retry))-1]
 	}
-	again := errand{what: "forged message again: " + extra.Forgery, payment: p}
+	again := errand{what: "forged message again, " + extra.Forgery, payment: p, notification: id}
 	c.dispatch(wait, again, func(ctx context.Context) { c.forge(ctx, p, extra, id, attempt+1) })
 }
 

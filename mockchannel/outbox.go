@@ -276,7 +276,8 @@ func (c *Channel) series(n *notification, duplicate Duplicate, left int) {
 	if left <= 0 {
 		return
 	}
-	c.dispatch(duplicate.After, errand{what: "copy of " + n.message.Type, payment: n.payment}, func(ctx context.Context) {
+	again := errand{what: "copy: " + n.message.Type, payment: n.payment, notification: n.message.ID}
+	c.dispatch(duplicate.After, again, func(ctx context.Context) {
 		c.copy(ctx, n, duplicate)
 		c.series(n, duplicate, left-1)
 	})

@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"mockchannel/wechatpay": {"mockchannel", "history"},
 	"mockchannel/stripe":    {"mockchannel", "history", "money"},
 	"mockchannel/door":      {},
+	"mockchannel/console":   {"mockchannel", "history", "money"},
 	"mockchannel/sdktest":   {},
 	"harness/ports":         {},
 	"harness/link":          {"history", "scenarios", "harness/ports"},
