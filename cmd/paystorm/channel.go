@@ -2,87 +2,93 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paystorm/paystorm/dice"
-	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/harness/fault"
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/console"
 	"github.com/paystorm/paystorm/mockchannel/door"
+	"github.com/paystorm/paystorm/scenarios"
 )
 
 // channelCommand is the mock channel alone, for development against it.
 func channelCommand() *cobra.Command {
-	dialect, addr, ca := "standard", "127.0.0.1:8090", ""
-	refundDelay := time.Second
+	var flags channelFlags
 	cmd := &cobra.Command{
 		Use:   "channel",
 		Short: "Run the mock payment channel alone, beside a shop under development",
+		Long: `Run the mock payment channel alone, beside a shop under development.
+
+It prints its address, the merchant's keys as lines for a shell, and the address of a page that shows payments,
+refunds and notifications with all that went over the wire, and on which you pay, decline, refund, send again and
+forge by a click. Keys of your own come from the environment: CHANNEL_KEY is the credential "key".
+Events go to standard output: a short line each on a terminal, JSON elsewhere.`,
 		Example: `  paystorm channel
+  paystorm channel --fault 'lose-callbacks: {share: 30%, attempts: all}' --fault 'duplicate-callbacks: {count: 3}'
+  paystorm channel --retry 1s,2s,4s --refund-delay 5s
   CHANNEL_KEY=sk_mine CHANNEL_SECRET=whsec_… paystorm channel --dialect standard --addr 127.0.0.1:8090`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			spoken, err := harness.Dialect(dialect)
+			setup, err := flags.understand()
 			if err != nil {
 				return err
 			}
-			return serveChannel(cmd.Context(), commandStreams(cmd), spoken, addr, ca, refundDelay)
+			return serveChannel(cmd.Context(), commandStreams(cmd), setup)
 		},
 	}
-	cmd.Flags().StringVar(&dialect, "dialect", dialect, "what the channel speaks")
-	cmd.Flags().StringVar(&addr, "addr", addr, "where it listens; loopback only")
-	cmd.Flags().StringVar(&ca, "ca", ca, "write the certificate here that a shop must trust to reach the channel by TLS or through HTTPS_PROXY")
-	cmd.Flags().DurationVar(&refundDelay, "refund-delay", refundDelay, "how long a refund is pending")
+	flags.add(cmd)
 	return cmd
 }
 
-// serveChannel runs a channel until the context ends. Its events go to standard output as JSON lines.
-func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, addr, ca string, refundDelay time.Duration) error {
-	host, _, err := net.SplitHostPort(addr)
+// serveChannel runs a channel until the context ends.
+func serveChannel(ctx context.Context, s streams, setup channelSetup) error {
+	merchant, err := setup.dialect.Issue("m-paystorm", givenCredentials(setup.dialect))
 	if err != nil {
-		return fmt.Errorf("--addr %q: want HOST:PORT: %w", addr, err)
+		return fmt.Errorf("%s: %w", setup.dialect.Name(), err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--addr %q: the channel listens on loopback only; it moves play money, but anyone could move it", addr)
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", setup.addr)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errEnvironment, err)
-	}
-	merchant, err := dialect.Issue("m-paystorm", givenCredentials(dialect))
-	if err != nil {
-		return fmt.Errorf("%s: %w", dialect.Name(), err)
+		return fmt.Errorf("%w: --addr %s: %w", errEnvironment, setup.addr, err)
 	}
 	url := "http://" + listener.Addr().String()
-	fmt.Fprintf(s.err, "channel %s (%s)\nmerchant %s\n", url, dialect.Name(), merchant.ID)
-	for _, name := range dialect.Credentials() {
-		fmt.Fprintf(s.err, "%s %s\n", name, merchant.Told[name])
-	}
 
 	clock := history.StartClock()
-	channel := mockchannel.New(mockchannel.Config{
-		Clock: clock, Record: lines(s.out, clock),
-		Dice: dice.New(time.Now().UnixNano()), Merchants: []mockchannel.Merchant{merchant}, Dialect: dialect,
-		RefundDelay: refundDelay, PayURL: url + "/pay",
+	desk := console.New(console.Config{
+		Clock: clock, Dialect: setup.dialect, Merchants: []mockchannel.Merchant{merchant}, Faults: setup.faultTexts,
 	})
-	entrance, err := openDoor(s, listener, channel.Handler(), mockchannel.HostsOf(dialect), ca)
+	record := both(lines(s.out, clock), desk.Record)
+	engine, err := fault.NewEngine(scenarios.Plan{Seed: setup.seed, Faults: setup.faults}, fault.Env{
+		Clock: clock, Record: record, Dice: dice.New(setup.seed),
+	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	channel := mockchannel.New(mockchannel.Config{
+		Clock: clock, Record: record, Trace: desk.Trace, Faults: engine.Channel(), Dice: dice.New(setup.seed),
+		Merchants: []mockchannel.Merchant{merchant}, Dialect: setup.dialect, Endpoints: setup.endpoints(merchant),
+		Retry: setup.retry, Business: &setup.business, RefundDelay: setup.refundDelay, PayURL: url + "/pay",
+	})
+	entrance, err := setup.openDoor(listener, desk.Handler(channel))
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	introduce(s, setup, merchant, url, desk.Path())
+	engine.Begin(clock.Now())
+
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return channel.Run(ctx) })
+	group.Go(func() error { return engine.Run(ctx) })
 	group.Go(func() error {
 		if err := entrance.Serve(); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -98,36 +104,55 @@ func serveChannel(ctx context.Context, s streams, dialect mockchannel.Dialect, a
 
 // openDoor lets shops in by plain HTTP, by TLS and as through a proxy, and writes the certificate that they must trust for
 // that where the user wants it.
-func openDoor(s streams, listener net.Listener, handler http.Handler, hosts []string, ca string) (*door.Door, error) {
-	entrance, err := door.Open(listener, handler, hosts)
-	if err != nil || ca == "" {
+func (s *channelSetup) openDoor(listener net.Listener, handler http.Handler) (*door.Door, error) {
+	entrance, err := door.Open(listener, handler, mockchannel.HostsOf(s.dialect))
+	if err != nil || s.ca == "" {
 		return entrance, err
 	}
-	if err := os.WriteFile(ca, entrance.CA(), 0o644); err != nil { //nolint:gosec // a certificate is public
+	if err := os.WriteFile(s.ca, entrance.CA(), 0o644); err != nil { //nolint:gosec // a certificate is public
 		return nil, fmt.Errorf("%w: --ca: %w", errEnvironment, err)
-	}
-	fmt.Fprintf(s.err, "ca %s\n", ca)
-	if len(hosts) > 0 {
-		fmt.Fprintf(s.err, "HTTPS_PROXY=http://%s leads to it as %s\n", listener.Addr(), strings.Join(hosts, ", "))
 	}
 	return entrance, nil
 }
 
-// lines records events as lines of JSON, timed and numbered as in a history.
-func lines(out io.Writer, clock history.Clock) func(history.Event) {
-	var mu sync.Mutex
-	seq := uint64(0)
-	encoder := json.NewEncoder(out)
-	return func(event history.Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		seq++
-		event.Writer, event.Seq = "channel", seq
-		if event.At == 0 {
-			event.At = clock.Now()
-		}
-		_ = encoder.Encode(event) // a broken pipe has nobody left to tell
+// introduce prints what a developer copies: lines for a shell, and the page's address.
+func introduce(s streams, setup channelSetup, merchant mockchannel.Merchant, url, page string) {
+	fmt.Fprintf(s.err, "Payment channel, dialect %s. Tell your shop:\n\n", setup.dialect.Name())
+	fmt.Fprintf(s.err, "export CHANNEL_URL=%s\nexport CHANNEL_MERCHANT=%s\n", url, quoted(merchant.ID))
+	for _, name := range setup.dialect.Credentials() {
+		fmt.Fprintf(s.err, "export CHANNEL_%s=%s\n", strings.ToUpper(name), quoted(merchant.Told[name]))
 	}
+	if setup.ca != "" {
+		fmt.Fprintf(s.err, "export CHANNEL_CA=%s\n", quoted(setup.ca))
+		if hosts := mockchannel.HostsOf(setup.dialect); len(hosts) > 0 {
+			fmt.Fprintf(s.err, "export HTTPS_PROXY=%s # leads to it as %s\n", url, strings.Join(hosts, ", "))
+		}
+	}
+	if setup.dialect.Traits().OneAddress && setup.endpoint == nil {
+		fmt.Fprint(s.err, "\nNotifications go nowhere yet: payments have no address of their own here, so say --endpoint URL.\n")
+	}
+	if len(setup.faultTexts) > 0 {
+		fmt.Fprintf(s.err, "\nWhat goes wrong: %s\n", strings.Join(setup.faultTexts, "; "))
+	}
+	fmt.Fprintf(s.err, "\nWatch and act: %s%s\n\n", url, page)
+}
+
+// quoted is a value as a shell reads it.
+func quoted(value string) string {
+	if regexp.MustCompile(`^[\w./:+=@-]+$`).MatchString(value) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+// endpoints are the merchant's own addresses, signed for with its secret.
+func (s *channelSetup) endpoints(merchant mockchannel.Merchant) []mockchannel.Endpoint {
+	if s.endpoint == nil {
+		return nil
+	}
+	endpoint := *s.endpoint
+	endpoint.Secrets = []string{merchant.NotifySecret}
+	return []mockchannel.Endpoint{endpoint}
 }
 
 // givenCredentials are those that the environment brings: CHANNEL_KEY is the credential "key".

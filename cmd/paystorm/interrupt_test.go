@@ -308,7 +308,7 @@ func TestLoadThatIsNotReached(t *testing.T) {
 func TestChannelEndsOnInterrupt(t *testing.T) {
 	t.Parallel()
 	p := paystorm(t, "channel", "--addr", "127.0.0.1:0")
-	p.await(t, regexp.MustCompile(`^secret `))
+	p.await(t, regexp.MustCompile(`^Watch and act: `))
 	if err := controlC(p); err != nil {
 		t.Fatal(err)
 	}
