@@ -121,7 +121,7 @@ func (l Library) Validate(path string, v Vocabulary) error {
 	if err != nil {
 		return fmt.Errorf("validate: %w", err)
 	}
-	if from.tree.child("launch") != nil || from.tree.child("probes") != nil {
+	if from.tree.child("launch") != nil || from.tree.child("probes") != nil || from.tree.child(keyExtends) != nil {
 		_, err := decodeSystem(from, v)
 		return err
 	}

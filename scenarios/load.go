@@ -118,6 +118,9 @@ func decodeScenario(from *source, v Vocabulary) (*Scenario, error) {
 }
 
 func decodeSystem(from *source, v Vocabulary) (*System, error) {
+	if errs := from.extend(); len(errs) > 0 {
+		return nil, errs.asError()
+	}
 	system := &System{source: from}
 	d := newDecoder(v)
 	d.structure(from.tree, "system", reflect.ValueOf(system).Elem(), nil)

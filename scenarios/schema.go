@@ -35,10 +35,22 @@ func ScenarioSchema(v Vocabulary) ([]byte, error) {
 
 // SystemSchema is the JSON Schema of system files.
 func SystemSchema(v Vocabulary) ([]byte, error) {
-	root, err := newSchemaWriter(v).root(System{}, "Paystorm system under test")
+	whole, err := newSchemaWriter(v).root(System{}, "Paystorm system under test")
 	if err != nil {
 		return nil, err
 	}
+	// A file that extends another one is a part of a whole, of which only the outermost keys are known.
+	keys := []any{keyExtends}
+	for pair := whole.Properties.Oldest(); pair != nil; pair = pair.Next() {
+		keys = append(keys, pair.Key)
+	}
+	root := &jsonschema.Schema{
+		Version: whole.Version, Title: whole.Title, Definitions: whole.Definitions, Type: "object",
+		If:   &jsonschema.Schema{Required: []string{keyExtends}},
+		Then: &jsonschema.Schema{PropertyNames: &jsonschema.Schema{Enum: keys}},
+		Else: whole,
+	}
+	whole.Version, whole.Title, whole.Definitions = "", "", nil
 	return encodeSchema(root)
 }
 
