@@ -56,7 +56,7 @@ type draft struct {
 // payment is a payment as the provider tells it.
 type payment struct {
 	ID            string // what the shop and the provider both call it: the provider's number, or the shop's where that rules
-	TradeNo       string // the provider's own number beside the shop's, "" until there is one
+	TradeNo       string // the provider's own number: the ID, or "" until it has one beside the shop's
 	Order         string
 	AmountMinor   int64
 	CapturedMinor int64

@@ -48,7 +48,7 @@ type standardPayment struct {
 
 func (p standardPayment) payment() payment {
 	return payment{
-		ID: p.ID, Order: p.Order, AmountMinor: p.AmountMinor, CapturedMinor: p.CapturedMinor, Currency: p.Currency,
+		ID: p.ID, TradeNo: p.ID, Order: p.Order, AmountMinor: p.AmountMinor, CapturedMinor: p.CapturedMinor, Currency: p.Currency,
 		State: p.State, PayURL: p.PayURL,
 	}
 }
@@ -224,7 +224,9 @@ func (c *standard) authentic(r *http.Request, body []byte) (n notification, err 
 	if n.ID == "" { // D09 alone gets here
 		n.ID = n.Type + " " + m.Data.Payment
 	}
-	n.Payment = payment{ID: m.Data.Payment, Order: m.Data.Order, AmountMinor: m.Data.AmountMinor, Currency: m.Data.Currency}
+	n.Payment = payment{
+		ID: m.Data.Payment, TradeNo: m.Data.Payment, Order: m.Data.Order, AmountMinor: m.Data.AmountMinor, Currency: m.Data.Currency,
+	}
 	switch m.Type {
 	case "payment.succeeded":
 		n.Payment.State, n.Payment.CapturedMinor = paymentSucceeded, m.Data.AmountMinor

@@ -138,7 +138,7 @@ func (s *stripeShop) refundState(ctx context.Context, number string, p payment) 
 
 func intent(p *stripe.PaymentIntent) payment {
 	told := payment{
-		ID: p.ID, Order: p.Metadata["order"], AmountMinor: p.Amount, CapturedMinor: p.AmountReceived,
+		ID: p.ID, TradeNo: p.ID, Order: p.Metadata["order"], AmountMinor: p.Amount, CapturedMinor: p.AmountReceived,
 		Currency: strings.ToUpper(string(p.Currency)), State: paymentPending,
 	}
 	switch {

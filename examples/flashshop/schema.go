@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS attempts(
 	refusals INTEGER NOT NULL DEFAULT 0, payment_id TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS attempts_of_order ON attempts(order_id);
 
--- A payment that the provider has, however the shop came to know of it. id is the provider's number, or the shop's with a
--- provider that goes by that; trade_no is then the provider's own, once it has one.
+-- A payment that the provider has, however the shop came to know of it. trade_no is the provider's number, and so is id,
+-- unless the provider goes by the shop's number: then id is that, and trade_no is '' until there is one.
 CREATE TABLE IF NOT EXISTS payments(
 	id TEXT PRIMARY KEY, trade_no TEXT NOT NULL DEFAULT '', order_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
 	currency TEXT NOT NULL, state TEXT NOT NULL, captured_minor INTEGER NOT NULL DEFAULT 0, pay_url TEXT NOT NULL DEFAULT '',
