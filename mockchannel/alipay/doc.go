@@ -30,7 +30,7 @@
 // A request with app_cert_sn and alipay_root_cert_sn is in certificate mode, and so is its answer; serial numbers are MD5
 // of the issuer's name and the decimal serial number [node, antcertutil.ts]. With encrypt_type=AES biz_content and the
 // answer's content are AES-128-CBC with an initial vector of zeros, in base64 [common/02mse3]; the answer's signature
-// covers the text with its quotation marks [T].
+// covers the text with its quotation marks [common/02mse3].
 //
 //	{"alipay_trade_query_response":{"code":"10000","msg":"Success",…},"sign":"…"}
 //	{"alipay_trade_query_response":{…},"alipay_cert_sn":"…","sign":"…"}    in certificate mode

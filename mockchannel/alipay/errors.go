@@ -72,7 +72,9 @@ func gatewayCode(subCode string) (code, msg string) {
 		return "20000", "Service Currently Unavailable"
 	case subCode == "isp.bill_not_exist" || subCode == "isv.invalid_arguments":
 		return "40004", "Business Failed"
-	case strings.HasPrefix(subCode, "isv.missing-"):
+	case strings.HasPrefix(subCode, "isv.decryption-"):
+		return "40003", "Insufficient Conditions"
+	case strings.HasPrefix(subCode, "isv.missing-") && !strings.HasSuffix(subCode, "-cert-sn"):
 		return "40001", "Missing Required Arguments"
 	case strings.HasPrefix(subCode, "isv."):
 		return "40002", "Invalid Arguments"
@@ -114,8 +116,9 @@ var subMessages = map[string]string{
 	"isv.invalid-charset":             "字符集错误",
 	"isv.invalid-parameter":           "参数无效",
 	"isv.invalid-encrypt-type":        "无效的加密类型",
-	"isv.invalid-encrypt":             "解密异常",
-	"isv.invalid-app-cert-sn":         "应用公钥证书序列号无效",
+	"isv.decryption-error-unknown":    "解密出错, 未知错误",
+	"isv.app-cert-not-exist":          "应用公钥证书不存在",
+	"isv.missing-alipay-root-cert-sn": "缺少支付宝根证书序列号",
 	"isv.invalid-alipay-root-cert-sn": "支付宝根证书序列号无效",
 }
 

@@ -138,11 +138,13 @@ func (r *request) form() *mockchannel.Error {
 // signed verifies the signature, and the serial number of the certificate that it is by.
 func (r *request) signed() *mockchannel.Error {
 	if sn := r.parameter("app_cert_sn"); sn != "" {
-		switch {
+		switch root := r.parameter("alipay_root_cert_sn"); {
 		case sn != r.keys.appSN:
-			return refusal("isv.invalid-app-cert-sn", "this is not the serial number of the app's certificate")
-		case r.parameter("alipay_root_cert_sn") != r.keys.rootSN:
-			return refusal("isv.invalid-alipay-root-cert-sn", "this is not the serial number of the root certificate")
+			return refusal("isv.app-cert-not-exist", "")
+		case root == "":
+			return refusal("isv.missing-alipay-root-cert-sn", "")
+		case root != r.keys.rootSN:
+			return refusal("isv.invalid-alipay-root-cert-sn", "")
 		}
 		r.certified = true
 	}
@@ -196,7 +198,7 @@ func (r *request) read() *mockchannel.Error {
 	case "AES":
 		plain, err := decrypt(r.keys.aes, raw)
 		if err != nil {
-			return refusal("isv.invalid-encrypt", err.Error())
+			return refusal("isv.decryption-error-unknown", "")
 		}
 		raw, r.encrypted = string(plain), true
 	default:

@@ -34,10 +34,7 @@ func buyerOf(p mockchannel.Payment) string {
 }
 
 // logonOf is how a buyer's account is shown: in part.
-func logonOf(p mockchannel.Payment) string {
-	buyer := buyerOf(p)
-	return "159****" + buyer[len(buyer)-4:]
-}
+func logonOf(p mockchannel.Payment) string { return "159****" + digitsOf(buyerOf(p))[8:] }
 
 // statusOf is the trade's state in the provider's words.
 func statusOf(p mockchannel.Payment) string {
