@@ -46,6 +46,10 @@ test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 
 prove: build ## the correct shop under every scenario, and every known defect under its own
 	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
 
+.PHONY: prove-graphql
+prove-graphql: build ## whether the reference shop has the same verdicts over GraphQL as over REST (SEEDS=5)
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql
+
 .PHONY: lint
 lint: ## golangci-lint, as pinned in tools/go.mod, and whether NOTICE lists what is in the binary
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...

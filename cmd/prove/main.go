@@ -74,10 +74,11 @@ func main() {
 	defectSeeds := flag.Int("defect-seeds", 1, "seeds 1 to n of each defect")
 	only := flag.String("only", "", "only scenarios and defects with these names, with commas")
 	systems := flag.String("systems", "", "only these systems, with commas; all of the matrix if empty")
+	compare := flag.String("compare", "", "two systems with a comma between: whether both have the same verdicts, and not whether they are the right ones")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	chosen := choice{names: split(*only), systems: split(*systems)}
+	chosen := choice{names: split(*only), systems: split(*systems), compare: split(*compare)}
 	if err := p.prove(ctx, os.Stdout, *file, *seeds, *defectSeeds, chosen); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 		stop()
@@ -85,8 +86,8 @@ func main() {
 	}
 }
 
-// choice narrows the matrix; empty lists do not.
-type choice struct{ names, systems []string }
+// choice narrows the matrix; empty lists do not. Where compare names two systems, they are held against each other.
+type choice struct{ names, systems, compare []string }
 
 func (c choice) has(name, system string) bool {
 	return (len(c.names) == 0 || slices.Contains(c.names, name)) && (len(c.systems) == 0 || slices.Contains(c.systems, system))
@@ -109,8 +110,15 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 		return fmt.Errorf("%s: names no systems", file)
 	}
 	begun := time.Now()
-	p.proveCorrect(ctx, out, proofs, seeds, chosen)
-	p.proveDefects(ctx, out, proofs, defectSeeds, chosen)
+	switch len(chosen.compare) {
+	case 0:
+		p.proveCorrect(ctx, out, proofs, seeds, chosen)
+		p.proveDefects(ctx, out, proofs, defectSeeds, chosen)
+	case 2:
+		p.compare(ctx, out, proofs, seeds, defectSeeds, chosen, [2]string(chosen.compare))
+	default:
+		return fmt.Errorf("-compare names %d systems: want two, as in flashshop,flashshop-graphql", len(chosen.compare))
+	}
 	fmt.Fprintf(out, "\n%d runs in %s, %d unlike what was to be proven.\n", p.runs, time.Since(begun).Round(time.Second), len(p.failures))
 	if err := ctx.Err(); err != nil {
 		return err

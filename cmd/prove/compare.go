@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// compare runs every scenario with the correct shop, and every defect under its own, by each of two system files of the
+// same shop, and holds the verdicts of each seed against each other: how a shop is asked must not change what is found.
+func (p *prover) compare(ctx context.Context, out io.Writer, proofs matrix, seeds, defectSeeds int, chosen choice, pair [2]string) {
+	fmt.Fprintf(out, "| shop | under | seeds | %s | %s | the same |\n|---|---|---:|---|---|---|\n", pair[0], pair[1])
+	for _, c := range proofs.Correct {
+		both := len(c.Systems) == 0 || slices.Contains(c.Systems, pair[0]) && slices.Contains(c.Systems, pair[1])
+		if both && chosen.has(c.Scenario, pair[0]) {
+			p.compareCell(ctx, out, proof{scenario: c.Scenario}, nil, seeds, pair)
+		}
+	}
+	for _, d := range proofs.Defects {
+		if chosen.has(d.ID, pair[0]) && (len(d.Systems) == 0 || slices.Contains(d.Systems, pair[0])) {
+			p.compareCell(ctx, out, proof{scenario: d.Scenario, defect: d.ID}, d.Red, defectSeeds, pair)
+		}
+	}
+}
+
+// compareCell compares one line of the matrix. Of a defect, the invariants that must find it are part of the verdict.
+func (p *prover) compareCell(ctx context.Context, out io.Writer, of proof, red []string, seeds int, pair [2]string) {
+	var told [2]map[string]int
+	same := 0
+	for index := range told {
+		told[index] = map[string]int{}
+	}
+	for seed := 1; seed <= seeds && ctx.Err() == nil; seed++ {
+		var words, why [2]string
+		for index, system := range pair {
+			of.system = system
+			p.runs++
+			words[index], why[index] = p.inWords(ctx, of, red, seed)
+			told[index][words[index]]++
+		}
+		if words[0] == words[1] {
+			same++
+			fmt.Fprintf(p.log, "same %s seed %d: %s\n", of, seed, words[0])
+			continue
+		}
+		p.failures = append(p.failures, fmt.Sprintf("%s seed %d: %s (%s), and by %s %s (%s)",
+			proof{pair[0], of.scenario, of.defect}, seed, words[0], why[0], pair[1], words[1], why[1]))
+		fmt.Fprintf(p.log, "BAD  %s\n", p.failures[len(p.failures)-1])
+	}
+	shop := "correct"
+	if of.defect != "" {
+		shop = of.defect
+	}
+	fmt.Fprintf(out, "| %s | %s | %d | %s | %s | %d |\n", shop, of.scenario, seeds, counted(told[0]), counted(told[1]), same)
+}
+
+// inWords makes one run and says what it found, and why.
+func (p *prover) inWords(ctx context.Context, of proof, red []string, seed int) (found, why string) {
+	v, err := p.run(ctx, of, seed)
+	if err != nil {
+		return "no verdict", err.Error()
+	}
+	why = v.Headline + " " + strings.Join(v.Reasons, "; ")
+	if len(red) == 0 || v.Verdict != "fail" {
+		return v.Verdict, why
+	}
+	if isRedBy(v, red) != nil {
+		return "fail by others", why
+	}
+	return "fail by " + strings.Join(red, " "), why
+}
+
+// counted is "4 pass, 1 fail".
+func counted(of map[string]int) string {
+	var parts []string
+	for _, words := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, fmt.Sprintf("%d %s", of[words], words))
+	}
+	return strings.Join(parts, ", ")
+}
