@@ -21,6 +21,7 @@ type inputs struct {
 func (i inputs) check(path []any, label string, of *ast.Type, given any) {
 	items, isList := given.([]any)
 	switch {
+	case i.isBlank(path):
 	case given == nil && of.NonNull:
 		i.fail(path, "variables: %s: want %s, not null", label, of)
 	case given == nil:

@@ -112,9 +112,15 @@ type found struct {
 
 // leaf checks that a path leads to a single value that the operation selects.
 func (s *selected) leaf(where []any, label, path string) found {
-	at, known := s.reach(where, label, path)
+	list, isCount := strings.CutSuffix(path, ".#")
+	at, known := s.reach(where, label, list)
 	switch {
 	case !known:
+		return found{}
+	case isCount && at.of.Elem == nil:
+		s.fail(where, "%s: %s is no list whose items .# could count", label, list)
+		return found{}
+	case isCount:
 		return found{}
 	case at.of.Elem != nil:
 		s.fail(where, "%s: %s is a list: want one of it, as in %s.0", label, path, path)

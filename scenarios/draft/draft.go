@@ -4,7 +4,7 @@
 package draft
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"io"
 	"regexp"
@@ -15,8 +15,8 @@ import (
 	"github.com/paystorm/paystorm/scenarios"
 )
 
-//go:embed rest.yaml.tmpl
-var skeleton string
+//go:embed *.yaml.tmpl
+var skeletons embed.FS
 
 // Shop is what is known about a shop. What is not known is nil or empty, and becomes a blank.
 type Shop struct {
@@ -55,19 +55,30 @@ type State struct{ Own, Canonical string }
 
 // Write writes the system file. file is its own name, for the commands in its comments.
 func (s Shop) Write(w io.Writer, file string) error {
-	parsed, err := template.New("rest").Delims("[[", "]]").Funcs(template.FuncMap{
-		"blank": blank, "quote": quote, "flow": flow, "statuses": statuses, "body": body,
-	}).Parse(skeleton)
+	return write(w, "rest.yaml.tmpl", struct {
+		Shop
+		File string
+	}{s, file})
+}
+
+// write fills one of the skeletons.
+func write(w io.Writer, skeleton string, shop any) error {
+	parsed, err := template.New(skeleton).Delims("[[", "]]").Funcs(template.FuncMap{
+		"blank": blank, "quote": quote, "flow": flow, "statuses": statuses, "body": body, "indent": indent,
+	}).ParseFS(skeletons, "*.yaml.tmpl")
 	if err != nil {
 		return fmt.Errorf("read the skeleton of system files: %w", err)
 	}
-	if err := parsed.Execute(w, struct {
-		Shop
-		File string
-	}{s, file}); err != nil {
+	if err := parsed.Execute(w, shop); err != nil {
 		return fmt.Errorf("write the system file: %w", err)
 	}
 	return nil
+}
+
+// indent puts spaces before every line of a text.
+func indent(spaces int, text string) string {
+	pad := strings.Repeat(" ", spaces)
+	return pad + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+pad)
 }
 
 // blank is a marked blank, quoted.

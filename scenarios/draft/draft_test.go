@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,12 +24,24 @@ func TestDrafts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	graphQL := func(file string) draft.GraphQL {
+		shop, err := draft.FromGraphQL("testdata/"+file, "testdata/shop.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shop
+	}
 	for name, test := range map[string]struct {
-		shop   draft.Shop
+		shop interface {
+			Write(w io.Writer, file string) error
+		}
 		blanks int
 	}{
-		"rest":    {draft.Shop{Name: "my-shop"}, 14},
-		"openapi": {orders, 8},
+		"rest":     {draft.Shop{Name: "my-shop"}, 14},
+		"openapi":  {orders, 8},
+		"unions":   {graphQL("unions.graphql"), 4},
+		"payloads": {graphQL("payloads.graphql"), 11},
+		"bare":     {graphQL("bare.graphql"), 13},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

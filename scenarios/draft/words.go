@@ -22,6 +22,7 @@ var (
 var inputs = []word{
 	called(`(sku|product|item|variant)(_?(id|code))?$`, "{{ sku }}"),
 	called(`(quantity|qty|count|units)$`, "{{ quantity | number }}"),
+	called(`(per_?buyer|limit)$`, "{{ per_buyer | number }}"),
 	called(`(buyer|customer|user|client)(_?(id|name))?$`, "{{ buyer }}"),
 	called(`e-?mail$`, "{{ buyer }}@example.com"),
 	called(`(ref|reference|idempotency_?key|request_?id|external_?id)$`, "{{ ref }}"),
@@ -29,7 +30,6 @@ var inputs = []word{
 	called(`(price|amount)_?(minor|cents|fen)$`, "{{ price_minor | number }}"),
 	called(`price$`, "{{ price }}"),
 	called(`currency(_?code)?$`, "{{ currency }}"),
-	called(`(per_?buyer|limit)$`, "{{ per_buyer | number }}"),
 }
 
 // columns are the fields of an order in a list and the canonical column.
