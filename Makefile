@@ -6,7 +6,7 @@ RUNS    ?= runs
 # The race detector needs a C compiler and the C library's headers; without them the tests run without it, and say so.
 RACE    := $(shell $$($(GO) env CC) -E -include stdlib.h -x c /dev/null >/dev/null 2>&1 && echo -race)
 FUZZ    ?= 2m
-SEEDS   ?= 2
+SEEDS   ?= 1
 DEFECT_SEEDS ?= 1
 NOTICE  := $(GO) -C tools run ./notice -module ..
 

@@ -7,6 +7,7 @@ import (
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 	"github.com/paystorm/paystorm/mockchannel/standard"
+	"github.com/paystorm/paystorm/mockchannel/wechatpay"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -16,12 +17,15 @@ func TestShippedScenariosBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dialects := []mockchannel.Dialect{standard.New(), wechatpay.New(wechatpay.Settings{})}
 	v := scenarios.Vocabulary{
 		Launchers:  []string{"process", "external"},
-		Dialects:   []scenarios.Dialect{{Name: "standard", Credentials: []string{"key", "secret"}}},
 		Invariants: []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "I13", "I14"},
 	}
-	v.Faults, v.Payers = Vocabulary([]mockchannel.Dialect{standard.New()})
+	v.Faults, v.Payers = Vocabulary(dialects)
+	for _, dialect := range dialects {
+		v.Dialects = append(v.Dialects, scenarios.Dialect{Name: dialect.Name(), Credentials: dialect.Credentials()})
+	}
 	for _, name := range []string{"flash-sale", "steady", "ramp"} {
 		v.Profiles = append(v.Profiles, scenarios.Profile{Name: name, Steps: func(l scenarios.Load) ([]scenarios.LoadStep, error) {
 			return []scenarios.LoadStep{{For: time.Duration(l.For), PerSecond: float64(l.Peak)}}, nil
