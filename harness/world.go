@@ -54,7 +54,7 @@ func Dialects() []mockchannel.Dialect {
 		alipay.New(alipay.Settings{BillsAtOnce: true}), // a run is over before the next day
 		standard.New(),
 		stripe.New(),
-		wechatpay.New(wechatpay.Settings{}),
+		wechatpay.New(),
 	}
 }
 

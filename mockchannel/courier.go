@@ -22,6 +22,7 @@ type delivery struct {
 	attempt int
 	minor   int64         // as the message claims
 	effects []string      // faults that have their effect by its being posted
+	rotate  *Rotate       // it is to be signed with the next key
 	genuine *notification // nil for a forged message
 }
 
@@ -62,12 +63,16 @@ func newClient(config Config) *http.Client {
 // post makes one attempt and records it.
 func (c *Channel) post(ctx context.Context, d delivery) delivered {
 	d.message.Attempt, d.message.Sent = d.attempt, c.businessNow()
+	d.message.NextKey = d.rotate != nil
 	began := c.config.Clock.Now()
 	var envelope Envelope
 	signing, err := c.signers.notification(func() (err error) {
 		envelope, err = c.config.Dialect.Encode(d.message, time.Now())
 		return err
 	})
+	if envelope.Rotated && d.rotate != nil {
+		d.effects = append(d.effects, d.rotate.Fault)
+	}
 	answer := delivered{outcome: history.Refused, reason: "not encoded"}
 	if err != nil {
 		answer.detail = err.Error()

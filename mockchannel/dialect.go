@@ -107,6 +107,8 @@ type Traits struct {
 	SignatureProbes bool
 	// TwinEvents: it may tell one change by two events with different ids.
 	TwinEvents bool
+	// RotatesKeys: the key that signs is replaced by one that merchants can know of beforehand.
+	RotatesKeys bool
 	// SignsAnswers: its answers carry signatures, which may be wrong.
 	SignsAnswers bool
 	// Disputes: a payer can dispute a payment at it.
@@ -139,6 +141,8 @@ type Message struct {
 	// Forgery is how the message differs from a genuine one. A dialect acts on history.ForgeryNoSignature,
 	// history.ForgeryWrongKey and history.ForgeryProbe; in the others the content is wrong and the signature is right.
 	Forgery string
+	// NextKey: it is signed with the key that follows the present one, where keys rotate.
+	NextKey bool
 
 	business func(history.Time) time.Time
 }
@@ -195,6 +199,8 @@ type Envelope struct {
 	Method string
 	Header http.Header
 	Body   []byte
+	// Rotated: the next key has signed it. Not every message is signed with a key that rotates.
+	Rotated bool
 }
 
 // Answer is an encoded answer to a merchant's request.
@@ -205,10 +211,13 @@ type Answer struct {
 	// Sign, if the provider signs its answers, puts the signature into Header or Body. It is called at most once, when the
 	// answer is about to leave, and not for one that is lost.
 	Sign func(*Answer, Signature) error
+	// Rotated is set by Sign: the next key has signed it. Not every answer is signed with a key that rotates.
+	Rotated bool
 }
 
 // Signature is how an answer is to be signed.
 type Signature struct {
 	At      time.Time // wall clock
 	Forgery string    // "" for a right one, history.ForgeryWrongKey or history.ForgeryProbe
+	NextKey bool      // with the key that follows the present one, where keys rotate
 }

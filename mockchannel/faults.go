@@ -64,6 +64,7 @@ type RequestFault struct {
 	NotifyFirst *NotifyFirst // the notifications it causes are delivered before its own answer leaves
 	Missign     *Missign     // the answer carries a wrong signature
 	Spoil       *Spoil       // a bill is wrong
+	Rotate      *Rotate      // the answer is signed with the provider's next key
 }
 
 // Slow delays an answer.
@@ -112,6 +113,9 @@ type Missign struct {
 	Fault string
 	Probe bool // as the provider does on purpose, where it does; otherwise by another key
 }
+
+// Rotate signs rightly, with the key that follows the present one and is as valid.
+type Rotate struct{ Fault string }
 
 // ChangeKind is a change of the ledger, or the moment before one.
 type ChangeKind string
@@ -263,6 +267,7 @@ type Duplicate struct {
 // AttemptFault is what goes wrong with one delivery attempt.
 type AttemptFault struct {
 	Lose      *LoseNotice // this attempt never leaves
+	Rotate    *Rotate     // it is signed with the provider's next key
 	IgnoreAck *IgnoreAck  // the shop's acknowledgement counts for nothing, so the retry schedule goes on
 }
 

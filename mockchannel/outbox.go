@@ -195,7 +195,9 @@ func (c *Channel) try(ctx context.Context, n *notification) {
 		for _, duplicate := range n.takeBurst() {
 			copies.Go(func() { c.copy(ctx, n, duplicate) })
 		}
-		answer := c.post(ctx, n.delivery(attempt, n.takeEffects()))
+		timely := n.delivery(attempt, n.takeEffects())
+		timely.rotate = fault.Rotate
+		answer := c.post(ctx, timely)
 		c.heard(n, answer, fault.IgnoreAck)
 		copies.Wait()
 	}
@@ -297,7 +299,9 @@ func (c *Channel) copy(ctx context.Context, n *notification, duplicate Duplicate
 		elsewhere.message.redirect(duplicate.Path)
 		c.post(ctx, elsewhere)
 	default:
-		c.heard(n, c.post(ctx, n.delivery(attempt, []string{duplicate.Fault})), attemptFault.IgnoreAck)
+		again := n.delivery(attempt, []string{duplicate.Fault})
+		again.rotate = attemptFault.Rotate
+		c.heard(n, c.post(ctx, again), attemptFault.IgnoreAck)
 	}
 }
 

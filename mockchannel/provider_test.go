@@ -476,3 +476,29 @@ func TestRefundNumbersOfOnePaymentOnly(t *testing.T) {
 		})
 	}
 }
+
+// rotating is the standard dialect with a second key, of which its refunds' messages know nothing.
+type rotating struct{ mockchannel.Dialect }
+
+func (r rotating) Encode(message mockchannel.Message, now time.Time) (mockchannel.Envelope, error) {
+	envelope, err := r.Dialect.Encode(message, now)
+	envelope.Rotated = message.NextKey && message.Refund == nil
+	return envelope, err
+}
+
+// Only what the next key has really signed was affected.
+func TestKeysRotate(t *testing.T) {
+	w := newWorld(t, script{
+		request: func(mockchannel.Request) mockchannel.RequestFault {
+			return mockchannel.RequestFault{Rotate: &mockchannel.Rotate{Fault: "f"}}
+		},
+		attempt: func(mockchannel.Notice, int) mockchannel.AttemptFault {
+			return mockchannel.AttemptFault{Rotate: &mockchannel.Rotate{Fault: "f"}}
+		},
+	}, func(c *mockchannel.Config) { c.Dialect = rotating{standard.New()} })
+	w.refund(w.createAndPay("o1"), "r1", 100)
+	w.quiet()
+	if affected := w.wantAffected(1); affected[0].Key != history.PaymentSucceeded || len(w.received()) != 2 {
+		t.Errorf("affected %+v of %d", affected, len(w.received()))
+	}
+}

@@ -249,7 +249,7 @@ func (x *exchange) sign() {
 	if x.answer.Sign == nil {
 		return
 	}
-	signature := Signature{At: time.Now()}
+	signature := Signature{At: time.Now(), NextKey: x.fault.Rotate != nil}
 	if missign := x.fault.Missign; missign != nil {
 		signature.Forgery = history.ForgeryWrongKey
 		if missign.Probe {
@@ -263,6 +263,8 @@ func (x *exchange) sign() {
 		x.unsigned = "not signed: " + err.Error()
 	case x.fault.Missign != nil:
 		x.affected(x.fault.Missign.Fault)
+	case x.answer.Rotated && x.fault.Rotate != nil:
+		x.affected(x.fault.Rotate.Fault)
 	}
 }
 

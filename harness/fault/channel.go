@@ -43,6 +43,7 @@ func (c channel) Request(request mockchannel.Request) mockchannel.RequestFault {
 		first(&all.NotifyFirst, one.NotifyFirst)
 		first(&all.Missign, one.Missign)
 		first(&all.Spoil, one.Spoil)
+		first(&all.Rotate, one.Rotate)
 	}
 	return all
 }
@@ -101,6 +102,7 @@ func (c channel) Attempt(notice mockchannel.Notice, attempt int) mockchannel.Att
 		one := fault.act.Attempt(fault.Planned, notice, attempt)
 		first(&all.Lose, one.Lose)
 		first(&all.IgnoreAck, one.IgnoreAck)
+		first(&all.Rotate, one.Rotate)
 	}
 	return all
 }

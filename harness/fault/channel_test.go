@@ -154,6 +154,8 @@ func TestEffects(t *testing.T) {
 			Missign: &mockchannel.Missign{Fault: "f", Probe: true},
 		}},
 		{"missign-responses", `{"operations":["create"]}`, request(mockchannel.OpRefund), requestFault{}},
+		{"rotate-keys", `{}`, request(mockchannel.OpQuery), requestFault{Rotate: &mockchannel.Rotate{Fault: "f"}}},
+		{"rotate-keys", `{}`, 1, attemptFault{Rotate: &mockchannel.Rotate{Fault: "f"}}},
 		{"spoil-bills", `{"how":["wrong-day"]}`, request(mockchannel.OpBill), requestFault{
 			Spoil: &mockchannel.Spoil{Fault: "f", How: mockchannel.SpoilDay},
 		}},

@@ -22,6 +22,8 @@ func All() []scenarios.Kind {
 		// The shop's requests to the channel.
 		rejectRequestsKind(), loseResponsesKind(), slowResponsesKind(), queryLagKind(), earlyCallbacksKind(),
 		missignResponsesKind(), spoilBillsKind(),
+		// Both ways.
+		rotateKeysKind(),
 		// The channel's ledger.
 		shortCaptureKind(), lateSuccessKind(), failRefundsKind(), providerRefundsKind(), disputeKind(),
 		inProcessKind(),
@@ -146,6 +148,7 @@ const (
 	unitNotification = "notification"
 	unitMessage      = "message" // one that no change of the ledger caused
 	unitRequest      = "request"
+	unitSignature    = "signature"
 	unitPayment      = "payment"
 	unitRefund       = "refund"
 	unitConnection   = "connection"

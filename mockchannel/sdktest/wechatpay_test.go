@@ -26,7 +26,7 @@ func (s served) behindDoor(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entrance, err := door.Open(listener, s.channel.Handler(), mockchannel.HostsOf(wechatpay.New(wechatpay.Settings{})))
+	entrance, err := door.Open(listener, s.channel.Handler(), mockchannel.HostsOf(wechatpay.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +52,11 @@ func (s served) behindDoor(t *testing.T) map[string]string {
 
 func TestWechatpayAxiosPlugin(t *testing.T) {
 	t.Run("by its base URL", func(t *testing.T) {
-		s := serve(t, wechatpay.New(wechatpay.Settings{}), nil)
+		s := serve(t, wechatpay.New(), nil)
 		s.node(t, "wechatpay.test.mjs", map[string]string{"CHANNEL_PAY_URL": s.url + "/pay"})
 	})
 	t.Run("through the door", func(t *testing.T) {
-		s := serve(t, wechatpay.New(wechatpay.Settings{}), nil)
+		s := serve(t, wechatpay.New(), nil)
 		s.node(t, "wechatpay.test.mjs", s.behindDoor(t))
 	})
 }
@@ -72,7 +72,7 @@ func TestWechatpayGo(t *testing.T) {
 		return
 	}
 	refunds := &failSecondRefund{}
-	s := serve(t, wechatpay.New(wechatpay.Settings{}), func(c *mockchannel.Config) { c.Faults = refunds })
+	s := serve(t, wechatpay.New(), func(c *mockchannel.Config) { c.Faults = refunds })
 	ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
 	defer cancel()
 	shop := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestWechatpayGo$", "-test.v", "-test.count=1")

@@ -18,7 +18,7 @@ type listedCertificate struct {
 	EncryptCertificate sealed `json:"encrypt_certificate"`
 }
 
-// listCertificates decodes GET /v3/certificates: all that are valid, also the one that will sign later.
+// listCertificates decodes GET /v3/certificates: the one that signs, and the one that will sign after it.
 func listCertificates(r *request) (mockchannel.MerchantRequest, error) {
 	return mockchannel.MerchantRequest{
 		Do: func(*mockchannel.Call) (mockchannel.Answer, error) {

@@ -11,17 +11,10 @@ import (
 	"github.com/paystorm/paystorm/mockchannel"
 )
 
-// Settings is what a user may want otherwise.
-type Settings struct {
-	// RotateAfter is how long after a merchant was issued its second platform certificate takes over the signing. Both are
-	// listed from the beginning, as real ones are before the older expires. 0 is never, and one certificate.
-	RotateAfter time.Duration
-}
-
-type dialect struct{ settings Settings }
+type dialect struct{}
 
 // New returns the dialect.
-func New(settings Settings) mockchannel.Dialect { return dialect{settings} }
+func New() mockchannel.Dialect { return dialect{} }
 
 func (dialect) Name() string { return "wechatpay" }
 
@@ -37,6 +30,7 @@ func (dialect) Traits() mockchannel.Traits {
 			history.ForgeryWrongAmount, history.ForgeryWrongCurrency,
 		},
 		SignatureProbes:  true,
+		RotatesKeys:      true,
 		SignsAnswers:     true,
 		NumberPerPayment: true,
 	}

@@ -35,7 +35,7 @@ func TestAcknowledged(t *testing.T) {
 		"an error":                {500, `{"code":"FAIL"}`, false, false},
 		"an error with a SUCCESS": {500, `{"code":"SUCCESS"}`, false, false},
 	} {
-		ok, remark := wechatpay.New(wechatpay.Settings{}).Acknowledged(test.status, []byte(test.body))
+		ok, remark := wechatpay.New().Acknowledged(test.status, []byte(test.body))
 		if ok != test.ok || (remark != "") != test.remark {
 			t.Errorf("%s: %v %q", name, ok, remark)
 		}
@@ -44,7 +44,7 @@ func TestAcknowledged(t *testing.T) {
 
 func TestRetry(t *testing.T) {
 	var all time.Duration
-	retry := wechatpay.New(wechatpay.Settings{}).Retry()
+	retry := wechatpay.New().Retry()
 	for _, wait := range retry {
 		all += wait
 	}
@@ -54,7 +54,7 @@ func TestRetry(t *testing.T) {
 }
 
 func TestIdentifiers(t *testing.T) {
-	identify := wechatpay.New(wechatpay.Settings{}).(mockchannel.Identifier).Identify
+	identify := wechatpay.New().(mockchannel.Identifier).Identify
 	// Just before midnight UTC it is the next day in Beijing.
 	at := time.Date(2026, 11, 24, 23, 59, 0, 0, time.UTC)
 	forms := map[mockchannel.IdentifierKind]string{
@@ -85,7 +85,7 @@ func TestIssue(t *testing.T) {
 		"api_v3_key": strings.Repeat("k", 32), "merchant_private_key": s.told("merchant_private_key"),
 		"public_key": s.told("merchant_private_key"), "platform_cert": s.told("merchant_private_key"),
 	}
-	merchant, err := wechatpay.New(wechatpay.Settings{}).Issue("m-1", given)
+	merchant, err := wechatpay.New().Issue("m-1", given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestIssue(t *testing.T) {
 	for name, wrong := range map[string]string{
 		"api_v3_key": "short", "merchant_private_key": "no key", "public_key": s.told("public_key"), "platform_cert": s.told("platform_cert"),
 	} {
-		if _, err := wechatpay.New(wechatpay.Settings{}).Issue("m-1", map[string]string{name: wrong}); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := wechatpay.New().Issue("m-1", map[string]string{name: wrong}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("a wrong %s: %v", name, err)
 		}
 	}
@@ -137,7 +137,7 @@ func (s *shop) decode(envelope mockchannel.Envelope) (posted, string) {
 
 func TestEncode(t *testing.T) {
 	s := ordinaryShop(t)
-	d, now := wechatpay.New(wechatpay.Settings{}), time.Now()
+	d, now := wechatpay.New(), time.Now()
 	genuine, err := d.Encode(message(s, "succeeded", "", nil), now)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestEncodeRefunds(t *testing.T) {
 			r := &mockchannel.Refund{
 				ID: "5030", Number: "r1", Payment: "4200", Order: "order-1", Minor: 100, State: test.state, Reason: test.reason,
 			}
-			envelope, err := wechatpay.New(wechatpay.Settings{}).Encode(message(s, "succeeded", "", r), time.Now())
+			envelope, err := wechatpay.New().Encode(message(s, "succeeded", "", r), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +212,7 @@ func TestEncodeRefunds(t *testing.T) {
 // A merchant who asks for the public key gets everything with it: its answers, and the messages about what it made.
 func TestMessagesAreSignedAsAsked(t *testing.T) {
 	s := ordinaryShop(t)
-	d := wechatpay.New(wechatpay.Settings{})
+	d := wechatpay.New()
 	for serial, key := range map[string]*rsa.PublicKey{
 		"": s.certificate().PublicKey.(*rsa.PublicKey), s.told("public_key_id"): s.publicKey(),
 	} {
@@ -244,7 +244,7 @@ func TestWhereRefundsAreTold(t *testing.T) {
 	if a := s.post(refunds, body); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	announce := wechatpay.New(wechatpay.Settings{}).(mockchannel.Announcer).Announce
+	announce := wechatpay.New().(mockchannel.Announcer).Announce
 	for number, want := range map[string]mockchannel.Announcement{"refund-1": {ToMerchant: true}, "refund-2": {URL: "http://h/refunds"}} {
 		r, err := s.channel.Call(s.merchant).RefundByNumber(number)
 		if err != nil {
@@ -264,12 +264,7 @@ func TestWhereRefundsAreTold(t *testing.T) {
 }
 
 func TestCertificatesRotate(t *testing.T) {
-	settings := wechatpay.Settings{RotateAfter: time.Hour}
-	merchant, err := wechatpay.New(settings).Issue("m-1", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newShop(t, merchant, func(c *mockchannel.Config) { c.Dialect = wechatpay.New(settings) })
+	s := ordinaryShop(t, func(c *mockchannel.Config) { c.Faults = rotating{} })
 	a := s.get("/v3/certificates")
 	var list struct {
 		Data []struct {
@@ -288,17 +283,33 @@ func TestCertificatesRotate(t *testing.T) {
 		}
 		keys[listed.SerialNo] = certificate.PublicKey.(*rsa.PublicKey)
 	}
-	for at, serial := range map[time.Time]string{
-		time.Now(): list.Data[0].SerialNo, time.Now().Add(2 * time.Hour): list.Data[1].SerialNo,
-	} {
-		envelope, err := wechatpay.New(settings).Encode(message(s, "succeeded", "", nil), at)
-		if got := envelope.Header.Get("Wechatpay-Serial"); err != nil || got != serial {
-			t.Errorf("signed by %s, want %s, %v", got, serial, err)
+	later := list.Data[1].SerialNo
+	if got := s.query("order-1").header.Get("Wechatpay-Serial"); got != later {
+		t.Errorf("an answer is signed by %s, want %s", got, later)
+	}
+	for _, next := range []bool{false, true} {
+		told := message(s, "succeeded", "", nil)
+		told.NextKey = next
+		envelope, err := wechatpay.New().Encode(told, time.Now())
+		serial := envelope.Header.Get("Wechatpay-Serial")
+		if err != nil || (serial == later) != next || envelope.Rotated != next {
+			t.Errorf("a message is signed by %s, rotated %v, %v", serial, envelope.Rotated, err)
 		}
 		if err := s.verify(keys[serial], envelope.Header, envelope.Body); err != nil {
 			t.Error(err)
 		}
 	}
+	s.serial = s.told("public_key_id")
+	if got := s.query("order-1").header.Get("Wechatpay-Serial"); got != s.serial {
+		t.Errorf("the public key does not rotate: signed by %s", got)
+	}
+}
+
+// rotating lets the next key sign.
+type rotating struct{ nothingWrong }
+
+func (rotating) Request(mockchannel.Request) mockchannel.RequestFault {
+	return mockchannel.RequestFault{Rotate: &mockchannel.Rotate{Fault: "f"}}
 }
 
 func TestBills(t *testing.T) {

@@ -32,8 +32,8 @@
 // A signature probe is a signature that begins with WECHATPAY/SIGNTEST/ and is wrong [doc 4016241880]; a
 // merchant must refuse it, and gets the right one afterwards.
 //
-// With Settings.RotateAfter there are two platform certificates. GET /v3/certificates lists both from the beginning, and so
-// long after the start the second one signs.
+// There are two platform certificates, and GET /v3/certificates lists both. The first one signs; the fault rotate-keys lets
+// the second one sign, as when the older is about to expire.
 //
 // # What the merchant is given
 //

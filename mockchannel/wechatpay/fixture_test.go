@@ -28,7 +28,7 @@ import (
 
 // issued is one merchant for all tests, since RSA keys take their time.
 var issued = sync.OnceValues(func() (mockchannel.Merchant, error) {
-	return wechatpay.New(wechatpay.Settings{}).Issue("m-1", nil)
+	return wechatpay.New().Issue("m-1", nil)
 })
 
 // shop is a merchant and its channel. It reads what it is sent by means of its own, not by those of the dialect.
@@ -43,7 +43,7 @@ type shop struct {
 func newShop(t testing.TB, merchant mockchannel.Merchant, change ...func(*mockchannel.Config)) *shop {
 	t.Helper()
 	config := mockchannel.Config{
-		Clock: history.StartClock(), Record: func(history.Event) {}, Dice: dice.New(1), Dialect: wechatpay.New(wechatpay.Settings{}),
+		Clock: history.StartClock(), Record: func(history.Event) {}, Dice: dice.New(1), Dialect: wechatpay.New(),
 		Merchants: []mockchannel.Merchant{merchant},
 	}
 	for _, set := range change {

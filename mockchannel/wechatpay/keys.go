@@ -33,7 +33,7 @@ type keys struct {
 	merchant     *rsa.PublicKey // of it, which verifies the merchant's requests
 	apiV3        cipher.AEAD    // seals what only the merchant may read
 	publicKey    pair           // of public-key mode
-	certificates []certificate  // of certificate mode, the oldest first
+	certificates [2]certificate // of certificate mode: the one in force, and the one that follows it
 }
 
 // pair is one of the provider's key pairs, and the name by which merchants know it.
@@ -42,12 +42,11 @@ type pair struct {
 	key    *rsa.PrivateKey
 }
 
-// certificate is a platform certificate. It signs until the next one does.
+// certificate is a platform certificate.
 type certificate struct {
 	pair
 	pem         string
 	from, until time.Time // of its validity
-	signs       time.Time // from then on
 }
 
 // The names of the credentials.
@@ -72,7 +71,7 @@ func (dialect) Credentials() []string {
 
 // Issue takes all of them or makes them. Of the provider's two keys it takes the private half, since the merchant is told
 // the public one.
-func (d dialect) Issue(id string, given map[string]string) (mockchannel.Merchant, error) {
+func (dialect) Issue(id string, given map[string]string) (mockchannel.Merchant, error) {
 	told := map[string]string{
 		credentialMchID:       cmp.Or(given[credentialMchID], mchidOf(id)),
 		credentialAppID:       cmp.Or(given[credentialAppID], "wx"+hex.EncodeToString(fresh(8))),
@@ -94,8 +93,15 @@ func (d dialect) Issue(id string, given map[string]string) (mockchannel.Merchant
 	if k.publicKey.key, err = privateKey(credentialPublicKey, given); err != nil {
 		return mockchannel.Merchant{}, err
 	}
-	if k.certificates, err = d.certificates(given); err != nil {
-		return mockchannel.Merchant{}, err
+	for i := range k.certificates {
+		key, err := privateKey(credentialCertificate, given)
+		if err != nil {
+			return mockchannel.Merchant{}, err
+		}
+		if k.certificates[i], err = issueCertificate(key, time.Now()); err != nil {
+			return mockchannel.Merchant{}, err
+		}
+		given = nil // the second has a key of its own
 	}
 	if told[credentialPrivateKey], err = encodePrivate(own); err != nil {
 		return mockchannel.Merchant{}, err
@@ -107,38 +113,17 @@ func (d dialect) Issue(id string, given map[string]string) (mockchannel.Merchant
 	return mockchannel.Merchant{ID: id, APIKey: k.mchid, Keys: k, Told: told}, nil
 }
 
-// certificates issues the first platform certificate, and the one that will follow it if one is to.
-func (d dialect) certificates(given map[string]string) ([]certificate, error) {
-	now := time.Now()
-	key, err := privateKey(credentialCertificate, given)
-	if err != nil {
-		return nil, err
+// signer is the pair that signs for a merchant who has asked for the public key, or else the platform certificate in
+// force, or the one that follows it.
+func (k *keys) signer(publicKey, next bool) (signer pair, rotated bool) {
+	switch {
+	case publicKey:
+		return k.publicKey, false
+	case next:
+		return k.certificates[1].pair, true
+	default:
+		return k.certificates[0].pair, false
 	}
-	first, err := issueCertificate(key, now)
-	if err != nil || d.settings.RotateAfter <= 0 {
-		return []certificate{first}, err
-	}
-	if key, err = privateKey(credentialCertificate, nil); err != nil {
-		return nil, err
-	}
-	second, err := issueCertificate(key, now)
-	second.signs = now.Add(d.settings.RotateAfter)
-	return []certificate{first, second}, err
-}
-
-// signer is the pair that signs at a wall-clock time for a merchant who has asked for a serial: the public key if it was
-// that one, and otherwise the platform certificate in force.
-func (k *keys) signer(publicKey bool, at time.Time) pair {
-	if publicKey {
-		return k.publicKey
-	}
-	signer := k.certificates[0].pair
-	for _, later := range k.certificates[1:] {
-		if !at.Before(later.signs) {
-			signer = later.pair
-		}
-	}
-	return signer
 }
 
 // keysOf are a merchant's keys.

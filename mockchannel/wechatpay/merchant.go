@@ -173,8 +173,10 @@ func (asked *request) carry(status int, header http.Header, body []byte) mockcha
 	header["Request-Id"] = []string{strings.ToUpper(hex.EncodeToString(fresh(16))) + "-0"}
 	answer := mockchannel.Answer{Status: status, Header: header, Body: body}
 	if asked.keys != nil {
-		answer.Sign = func(a *mockchannel.Answer, s mockchannel.Signature) error {
-			return asked.keys.signed(a.Header, a.Body, asked.publicKey, s.At, s.Forgery)
+		answer.Sign = func(a *mockchannel.Answer, s mockchannel.Signature) (err error) {
+			how := signing{publicKey: asked.publicKey, next: s.NextKey, at: s.At, forgery: s.Forgery}
+			a.Rotated, err = asked.keys.signed(a.Header, a.Body, how)
+			return err
 		}
 	}
 	return answer

@@ -286,7 +286,7 @@ func TestOneOrderNumber(t *testing.T) {
 	p, _ := s.channel.FindByOrder(s.merchant.ID, "order-2")
 	h5 := map[string]any{"scene_info": map[string]any{"payer_client_ip": "::1", "h5_info": map[string]any{"type": "Wap"}}}
 	page := s.post("/v3/pay/transactions/h5", s.order("order-3", h5)).text("h5_url")
-	presenter := wechatpay.New(wechatpay.Settings{}).(mockchannel.Presenter)
+	presenter := wechatpay.New().(mockchannel.Presenter)
 	for _, handed := range []string{a.text("prepay_id"), b.text("prepay_id"), "order-2", p.ID, "http://h" + p.PayURL} {
 		if id, err := presenter.Presented(s.channel, handed); err != nil || id != p.ID {
 			t.Errorf("%s leads to %s, %v", handed, id, err)

@@ -86,13 +86,17 @@ func (dialect) Encode(message mockchannel.Message, now time.Time) (mockchannel.E
 	if err != nil {
 		return mockchannel.Envelope{}, fmt.Errorf("encode a notification: %w", err)
 	}
-	header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Mozilla/4.0"}}
-	if message.Forgery != history.ForgeryNoSignature {
-		if err := k.signed(header, body, publicKey, now, message.Forgery); err != nil {
-			return mockchannel.Envelope{}, fmt.Errorf("sign a notification: %w", err)
-		}
+	envelope := mockchannel.Envelope{
+		Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Mozilla/4.0"}}, Body: body,
 	}
-	return mockchannel.Envelope{Method: http.MethodPost, Header: header, Body: body}, nil
+	if message.Forgery == history.ForgeryNoSignature {
+		return envelope, nil
+	}
+	how := signing{publicKey: publicKey, next: message.NextKey, at: now, forgery: message.Forgery}
+	if envelope.Rotated, err = k.signed(envelope.Header, body, how); err != nil {
+		return mockchannel.Envelope{}, fmt.Errorf("sign a notification: %w", err)
+	}
+	return envelope, nil
 }
 
 // claimed is the merchant number that a message speaks of, which in a forged one may be another merchant's.

@@ -112,26 +112,34 @@ func sign(key *rsa.PrivateKey, message []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(signature), err
 }
 
-// signed puts the signature's headers onto a body, as of a wall-clock time, or a signature that is wrong in the way that
-// the forgery says: of another key than it names, or a probe.
-func (k *keys) signed(header http.Header, body []byte, publicKey bool, at time.Time, forgery string) error {
-	signer := k.signer(publicKey, at)
-	timestamp, nonce := strconv.FormatInt(at.Unix(), 10), hex.EncodeToString(fresh(16))
+// signing is how something is to be signed.
+type signing struct {
+	publicKey bool      // with it, not with a platform certificate
+	next      bool      // with the certificate that follows the one in force
+	at        time.Time // wall clock
+	forgery   string    // a signature of another key than it names, or a probe
+}
+
+// signed puts the signature's headers onto a body, and says whether the next certificate has signed.
+func (k *keys) signed(header http.Header, body []byte, how signing) (rotated bool, err error) {
+	signer, rotated := k.signer(how.publicKey, how.next)
+	timestamp, nonce := strconv.FormatInt(how.at.Unix(), 10), hex.EncodeToString(fresh(16))
 	key := signer.key
-	if forgery == history.ForgeryWrongKey {
-		key = k.signer(!publicKey, at).key
+	if how.forgery == history.ForgeryWrongKey {
+		other, _ := k.signer(!how.publicKey, how.next)
+		key = other.key
 	}
 	signature, err := sign(key, answerBase(timestamp, nonce, body))
 	if err != nil {
-		return err
+		return false, err
 	}
-	if forgery == history.ForgeryProbe {
+	if how.forgery == history.ForgeryProbe {
 		signature = probe + signature[len(probe):]
 	}
 	header[headerTimestamp], header[headerNonce] = []string{timestamp}, []string{nonce}
 	header[headerSignature], header[headerSerial] = []string{signature}, []string{signer.serial}
 	header[headerType] = []string{scheme}
-	return nil
+	return rotated, nil
 }
 
 // sealed is what only the merchant can read.
