@@ -70,7 +70,7 @@ func runDoubts(run *Run) []string {
 		}
 	}
 	if run.Final == nil {
-		doubts = append(doubts, "the shop's books were not read at rest after a clean heal")
+		doubts = append(doubts, unread(run)...)
 	}
 	for _, fault := range run.Header.Faults {
 		if standing[fault.ID] && !fault.Payer {
@@ -78,6 +78,17 @@ func runDoubts(run *Run) []string {
 		}
 	}
 	return doubts
+}
+
+// unread says that the end is not known from the books, and what each probe that failed had to say about it.
+func unread(run *Run) []string {
+	said := []string{"the shop's books were not read at rest after a clean heal"}
+	if last, read := run.Reading(history.ReadingFinal); read {
+		for _, failure := range last.Errors {
+			said = append(said, "a probe failed: "+failure)
+		}
+	}
+	return said
 }
 
 // damage says which writers' records are not whole.

@@ -187,6 +187,13 @@ func TestConclusion(t *testing.T) {
 			name: "the books never came to rest", found: holds, live: true, want: Inconclusive, why: "not read at rest",
 			with: func(b *builder) { b.restless() },
 		},
+		{
+			name: "a probe failed at the end", found: holds, live: true, want: Inconclusive, why: `a probe failed: orders: the states "NEW"`,
+			with: func(b *builder) {
+				b.restless()
+				b.final.Errors = []string{`orders: the states "NEW" (3 rows) are mapped to nothing`}
+			},
+		},
 		{name: "a writer is missing", found: holds, want: Inconclusive, why: "writer ghost is missing", ghost: true},
 		{
 			name: "the storm never began", found: holds, want: Inconclusive, why: "the storm never began",

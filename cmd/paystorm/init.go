@@ -65,7 +65,7 @@ func drafted(openAPI, schema string, graphQL bool, file string) (draftable, erro
 	case openAPI != "":
 		return draft.FromOpenAPI(openAPI)
 	default:
-		return draft.Shop{Name: "my-shop"}, nil
+		return draft.Shop{Name: draft.NameOf(file)}, nil
 	}
 }
 

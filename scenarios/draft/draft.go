@@ -4,9 +4,11 @@
 package draft
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -79,6 +81,19 @@ func write(w io.Writer, skeleton string, shop any) error {
 func indent(spaces int, text string) string {
 	pad := strings.Repeat(" ", spaces)
 	return pad + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+pad)
+}
+
+// unfit is what a system's name cannot have.
+var unfit = regexp.MustCompile(`[^a-z0-9]+`)
+
+// NameOf is what the system of a file may be called: tickets, of conf/tickets.yaml.
+func NameOf(file string) string {
+	return name(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)))
+}
+
+// name is a title as a system may be called.
+func name(title string) string {
+	return cmp.Or(strings.Trim(unfit.ReplaceAllString(strings.ToLower(title), "-"), "-"), "my-shop")
 }
 
 // blank is a marked blank, quoted.

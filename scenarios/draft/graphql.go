@@ -92,7 +92,7 @@ func FromGraphQL(file, systemFile string) (GraphQL, error) {
 		return GraphQL{}, fmt.Errorf("read the GraphQL schema: %w", err)
 	}
 	g := guesser{schema}
-	shop := GraphQL{Name: "my-shop", From: filepath.Base(file), Schema: filepath.ToSlash(beside(file, systemFile))}
+	shop := GraphQL{Name: NameOf(systemFile), From: filepath.Base(file), Schema: filepath.ToSlash(beside(file, systemFile))}
 	shop.SetUp = g.mutation(`^(create|add|put)_?(sku|item|product|variant)s?$|^(sku|item|product|variant)_?(create|add)$`, nil)
 	shop.Order = g.mutation(`^(place|create|submit|add)?_?(order|checkout|purchase)(_?(create|place|complete|submit))?$|^buy$`, []string{"order", "payment"})
 	shop.Look = g.find("query", schema.Query, `^(order|order_?by_?(id|code|number)|checkout|purchase)$`, nil)

@@ -20,10 +20,11 @@ func FromOpenAPI(file string) (Shop, error) {
 	if err != nil {
 		return Shop{}, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
-	shop := Shop{Name: "my-shop", From: filepath.Base(file)}
+	shop := Shop{From: filepath.Base(file)}
 	if document.Info != nil {
-		shop.Name = cmp.Or(nameOf(document.Info.Title), shop.Name)
+		shop.Name = document.Info.Title
 	}
+	shop.Name = name(shop.Name)
 	all := operations(document)
 	shop.Ready = all.find(http.MethodGet, `^/(health|healthz|ready|readyz|livez|ping|status)$`).path
 	shop.Callbacks = all.find(http.MethodPost, `(callback|webhook|notif|/ipn)[^{}]*$`).path
@@ -256,13 +257,6 @@ func canonical(state string) string {
 	return ""
 }
 
-// unfit is what a system's name cannot have.
-var unfit = regexp.MustCompile(`[^a-z0-9]+`)
-
-// nameOf is a title as a system may be called.
-func nameOf(title string) string {
-	return strings.Trim(unfit.ReplaceAllString(strings.ToLower(title), "-"), "-")
-}
 
 func sortedNames[V any](of map[string]V) []string {
 	names := make([]string, 0, len(of))
