@@ -14,6 +14,8 @@ const howToGetIn = "ends in /?token="
 func TestWayIn(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("o1")
+	cookie := "paystorm_" + w.server.URL[strings.LastIndex(w.server.URL, ":")+1:]
+	token := strings.TrimPrefix(w.console.Path(), "/?token=")
 	stranger := &http.Client{Transport: w.browser.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
@@ -28,7 +30,8 @@ func TestWayIn(t *testing.T) {
 		"no token, a payment":  {"GET", pageOf(id), nil, 403, howToGetIn},
 		"no token, the style":  {"GET", "/console/style.css", nil, 403, howToGetIn},
 		"no token, an act":     {"POST", pageOf(id), nil, 403, howToGetIn},
-		"a wrong cookie":       {"GET", "/", []string{"Cookie", "paystorm_1=guess; paystorm=guess"}, 403, howToGetIn},
+		"a wrong cookie":       {"GET", "/", []string{"Cookie", cookie + "=guess"}, 403, howToGetIn},
+		"the right cookie":     {"GET", "/", []string{"Cookie", cookie + "=" + token}, 200, "o1"},
 		"the token in an act":  {"POST", pageOf(id) + w.console.Path()[1:], nil, 403, howToGetIn},
 		"a provider's name":    {"GET", "/" + w.console.Path()[1:], []string{"Host", "api.provider.example"}, 404, "not_found"},
 		"a name, the console":  {"GET", pageOf(id), []string{"Host", "api.provider.example:443"}, 404, "not_found"},

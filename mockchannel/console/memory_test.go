@@ -56,6 +56,16 @@ func TestMemoryJoinsSentAndAnswered(t *testing.T) {
 	}
 }
 
+func TestMemoryForgetsWhatWasNeverAnswered(t *testing.T) {
+	m := newMemory(10 * eventBytes)
+	for i := range 100 {
+		m.record(history.Event{Kind: history.DeliverySent, Payment: "p", Notification: "n", Attempt: i})
+	}
+	if len(m.sent) != 10 {
+		t.Errorf("%d attempts are waited for, and 10 kept", len(m.sent))
+	}
+}
+
 func TestVeil(t *testing.T) {
 	v := newVeil([]mockchannel.Merchant{{
 		ID: "m", APIKey: "2021000123456789", NotifySecret: "whsec_0123456789abcdef",

@@ -202,6 +202,10 @@ func TestPagesAndFilter(t *testing.T) {
 	w.wantShown(second, `href="/?find=order&amp;payments=1#payments"`, `href="/?find=order&amp;payments=3#payments"`, "21–40 of 45")
 	w.wantShown(w.get("/?find=nobody"), "None that fits.")
 	id := w.paid("last")
+	w.paid("very last")
+	if notices := w.get("/").body; strings.LastIndex(notices, ">very last<") > strings.LastIndex(notices, ">last<") {
+		t.Error("the notification of the very last does not come first")
+	}
 	dossier, _ := w.channel.Dossier(id)
 	if got := orders("/?find=" + dossier.Notifications[0].ID); len(got) != 1 || got[0] != "last" {
 		t.Errorf("by a notification: %v", got)
