@@ -17,7 +17,7 @@ func TestShippedScenariosBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialects := []mockchannel.Dialect{standard.New(), wechatpay.New(wechatpay.Settings{})}
+	dialects := []mockchannel.Dialect{standard.New(), wechatpay.New()}
 	v := scenarios.Vocabulary{
 		Launchers:  []string{"process", "external"},
 		Invariants: []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "I13", "I14"},
