@@ -170,7 +170,11 @@ func Probe(ctx context.Context, config Config) (reading history.Reading, err err
 	}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	err = r.startParts(ctx, []part{
-		{"links", r.startLinks}, {"faults", r.startFaults}, {"channel", r.startChannel}, {"sinks", r.startSinks}, {"shop", r.startShop},
+		{"links", r.startLinks},
+		{"faults", r.startFaults},
+		{"channel", r.startChannel},
+		{"sinks", r.startSinks},
+		{"shop", r.startShop},
 		{"schema", r.checkOperations},
 		{"configure", r.configure},
 	})

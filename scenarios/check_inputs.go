@@ -63,6 +63,7 @@ func (i inputs) named(path []any, label string, of *ast.Type, given any) {
 		if problem := kind.unfit(of.NamedType); problem != "" {
 			i.fail(path, "variables: %s: want %s, not %s%s", label, of, kind.words, problem)
 		}
+	default: // no type of input, as the validator has said
 	}
 }
 
