@@ -307,7 +307,7 @@ func (r *run) openDoor(listener net.Listener, dialect mockchannel.Dialect) (*doo
 		return nil, err
 	}
 	r.told["ca"] = path
-	if err := os.WriteFile(path, entrance.CA(), 0o644); err != nil { //nolint:gosec // a certificate is public
+	if err := os.WriteFile(path, entrance.CA(), 0o644); err != nil { // a certificate is public
 		return nil, fmt.Errorf("write the channel's certificate: %w", err)
 	}
 	return entrance, nil

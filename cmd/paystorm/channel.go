@@ -109,7 +109,7 @@ func (s *channelSetup) openDoor(listener net.Listener, handler http.Handler) (*d
 	if err != nil || s.ca == "" {
 		return entrance, err
 	}
-	if err := os.WriteFile(s.ca, entrance.CA(), 0o644); err != nil { //nolint:gosec // a certificate is public
+	if err := os.WriteFile(s.ca, entrance.CA(), 0o644); err != nil { // a certificate is public
 		return nil, fmt.Errorf("%w: --ca: %w", errEnvironment, err)
 	}
 	return entrance, nil

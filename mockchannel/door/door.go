@@ -88,7 +88,8 @@ func (d *Door) tunnel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // what is buffered is there
+	reader := buffered.Reader
+	early, _ := reader.Peek(reader.Buffered()) // what is buffered is there
 	tunnelled := &prefixed{Conn: conn, first: slices.Clone(early)}
 	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection Established\r\n\r\n")); err != nil {
 		_ = conn.Close() // the client has gone

@@ -106,8 +106,11 @@ type noFaults struct{}
 func (noFaults) Request(mockchannel.Request) mockchannel.RequestFault {
 	return mockchannel.RequestFault{}
 }
+
 func (noFaults) Change(mockchannel.Change) mockchannel.ChangeFault { return mockchannel.ChangeFault{} }
+
 func (noFaults) Notice(mockchannel.Notice) mockchannel.NoticeFault { return mockchannel.NoticeFault{} }
+
 func (noFaults) Attempt(mockchannel.Notice, int) mockchannel.AttemptFault {
 	return mockchannel.AttemptFault{}
 }

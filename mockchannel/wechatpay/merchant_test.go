@@ -238,12 +238,15 @@ type nothingWrong struct{}
 func (nothingWrong) Request(mockchannel.Request) mockchannel.RequestFault {
 	return mockchannel.RequestFault{}
 }
+
 func (nothingWrong) Change(mockchannel.Change) mockchannel.ChangeFault {
 	return mockchannel.ChangeFault{}
 }
+
 func (nothingWrong) Notice(mockchannel.Notice) mockchannel.NoticeFault {
 	return mockchannel.NoticeFault{}
 }
+
 func (nothingWrong) Attempt(mockchannel.Notice, int) mockchannel.AttemptFault {
 	return mockchannel.AttemptFault{}
 }
