@@ -63,12 +63,11 @@ func (d *door) readPages(ctx context.Context, table history.Table, probe scenari
 		if !more {
 			return answer, nil
 		}
-		if mark := fmt.Sprint(next.cursor, next.link); probe.Pages.Next != "" && seen[mark] {
+		mark := fmt.Sprint(next.cursor, next.link)
+		if probe.Pages.Next != "" && seen[mark] {
 			return raw{}, fmt.Errorf("the next page %s was there before: the pages go round in circles", mark)
-		} else {
-			seen[mark] = true
 		}
-		at = next
+		seen[mark], at = true, next
 	}
 	return raw{}, fmt.Errorf("there are more than %d pages: want a request that asks for less or for larger pages, or pages.most", most)
 }

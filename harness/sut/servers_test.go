@@ -106,7 +106,7 @@ func nobody(t *testing.T) *syscall.Credential {
 // serverDir is a short path, because a socket goes into it, and one that nobody may enter.
 func serverDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "paystorm-db-")
+	dir, err := os.MkdirTemp("", "paystorm-db-") //nolint:usetesting // a test's own folder is below one that others may not enter
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func serve(t *testing.T, dir, name string, arguments ...string) {
 // open connects to the server, as its shop would, once it is up.
 func (s server) open(t *testing.T) *sql.DB {
 	t.Helper()
-	connections, err := database{s.kind, s.address}.open()
+	connections, err := database(s).open()
 	if err != nil {
 		t.Fatal(err)
 	}
