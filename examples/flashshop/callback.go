@@ -110,10 +110,10 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 		return err
 	}
 	switch {
+	case n.Disputed:
+		return s.dispute(ctx, t, o, n.Payment, *n.Refund)
 	case n.Refund != nil:
 		return s.hearOfRefund(ctx, t, o, n.Payment, *n.Refund)
-	case n.Disputed:
-		return s.dispute(ctx, t, o)
 	}
 	n.Payment.AmountMinor = o.Amount
 	return s.actOnPayment(ctx, t, o, n.Payment)
@@ -147,16 +147,6 @@ func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error
 		return s.learn(ctx, t, o.ID, p)
 	}
 	return nil
-}
-
-// dispute hands an order to a person whose payer wants the money back from the provider.
-func (s *shop) dispute(ctx context.Context, t tx, o order) error {
-	if o.State == pending {
-		return no(http.StatusConflict, "NOT_YET") // it is sent again, and by then the payment is known
-	}
-	_, err := t.exec(ctx, `UPDATE orders SET state = 'REVIEW', reason = ? WHERE id = ? AND state IN ('PAID', 'REFUNDING')`,
-		reasonDispute, o.ID)
-	return err
 }
 
 // record notes a notification, and reports false if it was applied before.

@@ -95,8 +95,8 @@ type notification struct {
 	Type    string  // in the provider's words
 	Order   string  // "" where the provider does not know it; the payment's number tells it then
 	Payment payment // its State is "" if that has not changed
-	Refund  *refund // of a message about a refund
-	// Disputed says that the payer wants the money back from the provider.
+	Refund  *refund // of a message about a refund or a dispute
+	// Disputed says that it is no refund: the payer's bank has taken the money.
 	Disputed bool
 }
 

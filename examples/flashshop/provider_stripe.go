@@ -220,13 +220,13 @@ func (s *stripeShop) authentic(r *http.Request, body []byte) (n notification, er
 		}
 		about := stripeRefund(&told)
 		n.Refund = &about
-	case stripe.EventTypeChargeDisputeCreated:
+	case stripe.EventTypeChargeDisputeCreated, stripe.EventTypeChargeDisputeFundsWithdrawn:
 		var told stripe.Dispute
 		err = json.Unmarshal(event.Data.Raw, &told)
 		if told.PaymentIntent != nil {
 			n.Payment.ID = told.PaymentIntent.ID
 		}
-		n.Disputed = true
+		n.Disputed, n.Refund = true, &refund{told.ID, told.Amount, refundSucceeded}
 	}
 	if err != nil {
 		return n, no(http.StatusBadRequest, "UNREADABLE")

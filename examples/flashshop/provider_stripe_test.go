@@ -182,7 +182,9 @@ func (s *stripeTongue) callback(f *fakeChannel, m message) (*http.Request, error
 	case "refund.failed":
 		kind, object = "refund.failed", stripeRefundOf(data.Refund, data.Payment)
 	case "dispute":
-		kind, object = "charge.dispute.created", map[string]any{"object": "dispute", "payment_intent": data.Payment}
+		kind, object = "charge.dispute.created", map[string]any{
+			"id": "dp_" + data.Payment, "object": "dispute", "payment_intent": data.Payment, "amount": data.AmountMinor,
+		}
 	default:
 		kind, object = "customer.created", map[string]any{"object": "customer"}
 	}
@@ -274,8 +276,15 @@ func TestStripeMessages(t *testing.T) {
 			t.Errorf("answered %d, want 409", status)
 		}
 		o.channel.pay(pay)
-		if status := o.channel.deliver(about(pay, "dispute")); status != http.StatusNoContent {
-			t.Errorf("answered %d", status)
+		for _, twin := range []string{"", "/funds_withdrawn"} {
+			m := about(pay, "dispute")
+			m.id += twin
+			if status := o.channel.deliver(m); status != http.StatusNoContent {
+				t.Errorf("answered %d", status)
+			}
+		}
+		if n := o.number(`SELECT sum(amount_minor) FROM refunds WHERE order_id = ? AND state = 'DONE'`, id); n != 10000 {
+			t.Errorf("%d booked as taken back, want 10000", n)
 		}
 		o.wantState(id, review)
 		if n := o.number(`SELECT count(*) FROM orders WHERE id = ? AND reason = 'dispute'`, id); n != 1 {

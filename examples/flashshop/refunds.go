@@ -24,7 +24,7 @@ const (
 
 	selectClaim  = `SELECT refund_no, order_id, payment_id, amount_minor, currency, state, reason, nth, accepted FROM refunds `
 	claimByNo    = selectClaim + `WHERE refund_no = ?`
-	claimOfOrder = selectClaim + `WHERE order_id = ? AND payment_id = ? AND reason <> '` + reasonProvider + `' ORDER BY nth DESC LIMIT 1`
+	claimOfOrder = selectClaim + `WHERE order_id = ? AND payment_id = ? AND reason NOT IN ('` + reasonProvider + `', '` + reasonDispute + `') ORDER BY nth DESC LIMIT 1`
 
 	// allIsBack says of a payment whether its refunds have given back all that it brought.
 	allIsBack = `(SELECT captured_minor <= COALESCE(
@@ -177,10 +177,8 @@ func (s *shop) hearOfRefund(ctx context.Context, t tx, o order, p payment, told 
 		return err
 	}
 	if !found {
-		if _, known, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND state = 'succeeded'`, p.ID); err != nil {
+		if err := succeeded(ctx, t, p.ID); err != nil {
 			return err
-		} else if !known {
-			return no(http.StatusConflict, "NOT_YET") // it is sent again, and by then the payment is known
 		}
 		if _, err := t.exec(ctx, `INSERT INTO refunds(refund_no, order_id, payment_id, amount_minor, currency, reason, accepted,
 			next_at) VALUES(?, ?, ?, ?, ?, ?, 1, ?)`,
@@ -198,6 +196,31 @@ func (s *shop) hearOfRefund(ctx context.Context, t tx, o order, p payment, told 
 		return err
 	}
 	return s.learnRefund(ctx, t, told.Number, told)
+}
+
+// succeeded is an error if the shop does not know yet that the payment was paid. The message is sent again, and by then it
+// does.
+func succeeded(ctx context.Context, t tx, payment string) error {
+	_, known, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND state = 'succeeded'`, payment)
+	if err == nil && !known {
+		err = no(http.StatusConflict, "NOT_YET")
+	}
+	return err
+}
+
+// dispute books that the payer's bank has taken money back, once, and hands the order to a person.
+func (s *shop) dispute(ctx context.Context, t tx, o order, p payment, taken refund) error {
+	if err := succeeded(ctx, t, p.ID); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, `INSERT INTO refunds(refund_no, order_id, payment_id, amount_minor, currency, state, reason, accepted,
+		next_at) VALUES(?, ?, ?, ?, ?, 'DONE', ?, 1, 0) ON CONFLICT DO NOTHING`,
+		taken.Number, o.ID, p.ID, taken.AmountMinor, o.Currency, reasonDispute); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `UPDATE orders SET state = 'REVIEW', reason = ? WHERE id = ? AND state IN ('PAID', 'REFUNDING')`,
+		reasonDispute, o.ID)
+	return err
 }
 
 // settle is what a refund that has succeeded means for its order. One that owed it is REFUNDED when it owes nothing any
