@@ -502,3 +502,31 @@ func TestKeysRotate(t *testing.T) {
 		t.Errorf("affected %+v of %d", affected, len(w.received()))
 	}
 }
+
+func TestRefundIsTriedAgainUnderItsNumber(t *testing.T) {
+	for name, again := range map[string]bool{"stays failed": false, "is tried anew": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			request := mockchannel.RefundRequest{Payment: w.createAndPay("o1"), Number: "1", Minor: 1000, Again: again, Fails: "account closed"}
+			first, _, err := ask(w).Refund(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.quiet()
+			request.Fails = ""
+			second, repeated, err := ask(w).Refund(request)
+			if err != nil || repeated == again || (second.ID == first.ID) == again {
+				t.Errorf("asked again: %+v, %v, %v", second, repeated, err)
+			}
+			w.quiet()
+			want := map[bool]string{false: history.RefundBroken, true: history.RefundDone}[again]
+			if now, err := ask(w).RefundByNumber("1"); err != nil || now.State != want {
+				t.Errorf("in the end %+v, %v", now, err)
+			}
+			request.Minor = 1
+			if _, _, err := ask(w).Refund(request); err == nil {
+				t.Error("another amount under the number was taken")
+			}
+		})
+	}
+}

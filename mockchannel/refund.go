@@ -13,6 +13,7 @@ type RefundRequest struct {
 	Payment    string
 	Number     string
 	PerPayment bool // the number is unique within its payment only, not among all refunds of the merchant
+	Again      bool // a refund of this number that failed is tried anew, as another refund under the same number
 	Minor      int64
 	Metadata   map[string]string
 	Details    any            // the dialect's own
@@ -123,7 +124,10 @@ func (c *Channel) refund(call *Call, p *payment, request RefundRequest) (Refund,
 		key += "\x00" + p.now.ID
 	}
 	if earlier, found := c.refunds.get(key); found {
-		return earlier.repeat(p, request)
+		if !request.Again || !earlier.failed(p, request) {
+			return earlier.repeat(p, request)
+		}
+		c.refunds.remove(key)
 	}
 	if p.now.State != Succeeded {
 		return Refund{}, false, refuse(CodePaymentNotSucceeded, "there is nothing to give back: the payment is "+string(p.now.State))
@@ -202,6 +206,11 @@ func (c *Channel) GiveBack(payment string, minor int64, reason string) (Refund, 
 	c.openRefund(r, nil)
 	c.settle(r, nil, nil)
 	return r.now, nil
+}
+
+// failed says whether the request asks for this refund again after it came to nothing. The lock of p is held.
+func (r *refund) failed(p *payment, request RefundRequest) bool {
+	return r.payment == p && r.now.Minor == request.Minor && r.now.State == history.RefundBroken
 }
 
 // repeat answers a refund number that comes again. The lock of the payment that is asked about is held, so the refund is

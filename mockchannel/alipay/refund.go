@@ -44,7 +44,8 @@ func refundTrade(r *request) (mockchannel.MerchantRequest, error) {
 			}
 		}
 		refund, repeated, err := call.Refund(mockchannel.RefundRequest{
-			Payment: p.ID, Number: number, PerPayment: true, Minor: fen, Details: returned{string(r.content.RefundReason)},
+			Payment: p.ID, Number: number, PerPayment: true, Again: true, Minor: fen,
+			Details: returned{string(r.content.RefundReason)},
 		})
 		if err != nil {
 			return mockchannel.Answer{}, err
