@@ -17,12 +17,14 @@ type claim struct {
 	Reason                 string
 	Nth                    int64
 	Accepted               bool
+	Refusals               int64
 }
 
 const (
-	maxRefunds = 3 // a refund that fails so often is a matter for a person
+	maxRefunds = 3 // a refund that fails, or is refused, so often is a matter for a person
 
-	selectClaim  = `SELECT refund_no, order_id, payment_id, amount_minor, currency, state, reason, nth, accepted FROM refunds `
+	selectClaim = `SELECT refund_no, order_id, payment_id, amount_minor, currency, state, reason, nth, accepted, refusals
+	FROM refunds `
 	claimByNo    = selectClaim + `WHERE refund_no = ?`
 	claimOfOrder = selectClaim + `WHERE order_id = ? AND payment_id = ? AND reason NOT IN ('` + reasonProvider + `', '` + reasonDispute + `') ORDER BY nth DESC LIMIT 1`
 
@@ -32,7 +34,7 @@ const (
 )
 
 func scanClaim(rows *sql.Rows, c *claim) error {
-	return rows.Scan(&c.Number, &c.Order, &c.Payment, &c.Minor, &c.Currency, &c.State, &c.Reason, &c.Nth, &c.Accepted)
+	return rows.Scan(&c.Number, &c.Order, &c.Payment, &c.Minor, &c.Currency, &c.State, &c.Reason, &c.Nth, &c.Accepted, &c.Refusals)
 }
 
 // refundNumber is the same whoever asks, so that a payment is refunded once however often that is asked for.
@@ -97,7 +99,7 @@ func (s *shop) pursue(ctx context.Context, number string) error {
 				return s.learnRefund(ctx, t, c.Number, told)
 			})
 		case errors.Is(asked, errUnrefundable):
-			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.giveUp(ctx, t, c) })
+			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.refused(ctx, t, c) })
 		case s.defects.has("D16"): // no answer is taken for a no
 			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.forget(ctx, t, c) })
 		default:
@@ -246,11 +248,32 @@ func (s *shop) settle(ctx context.Context, t tx, c claim) error {
 	return err
 }
 
+// refused is what a definite no to a refund means. The provider may have given the money back by itself, and its message is
+// on the way: hence some patience.
+func (s *shop) refused(ctx context.Context, t tx, c claim) error {
+	back, err := s.isBack(ctx, t, c.Payment)
+	if err != nil {
+		return err
+	}
+	if back || c.Refusals+1 >= maxRefunds {
+		return s.giveUp(ctx, t, c)
+	}
+	if _, err := t.exec(ctx, `UPDATE refunds SET refusals = refusals + 1 WHERE refund_no = ?`, c.Number); err != nil {
+		return err
+	}
+	return s.postpone(ctx, t, c.Number)
+}
+
+func (s *shop) isBack(ctx context.Context, t tx, payment string) (bool, error) {
+	_, back, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND `+allIsBack, payment, payment)
+	return back, err
+}
+
 // giveUp ends a refund that the provider will not make. If that is because all is back already, there is nothing more to
 // do. Else a person gets the order, once it is not being closed any more and the provider's own refunds have ended: until
 // then its units are held, or its money on the way, and a person could do nothing about that.
 func (s *shop) giveUp(ctx context.Context, t tx, c claim) error {
-	_, back, err := one(ctx, t, value[string], `SELECT id FROM payments WHERE id = ? AND `+allIsBack, c.Payment, c.Payment)
+	back, err := s.isBack(ctx, t, c.Payment)
 	if err != nil {
 		return err
 	}

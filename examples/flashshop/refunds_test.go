@@ -219,6 +219,33 @@ func TestRefundThatIsDoneAlready(t *testing.T) {
 	})
 }
 
+// The shop's own refund is refused before the message about the provider's comes; and it never comes.
+func TestRefundThatIsRefused(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name string
+			told bool
+			want string
+		}{
+			{"and the message comes", true, refunded},
+			{"and no message comes: a person looks at it", false, review},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "500ms"})
+				id, pay := o.paid()
+				o.channel.console("console", pay, 10000, refundSucceeded)
+				o.post("/orders/"+id+"/refunds", nil)
+				eventually(t, "refused", func() bool { return o.number(`SELECT count(*) FROM refunds WHERE refusals > 0`) > 0 })
+				if row.told {
+					o.channel.deliver(o.channel.refundMessage("console", refundSucceeded))
+				}
+				o.becomes(id, row.want)
+			})
+		}
+	})
+}
+
 // A refund of a payment that the shop does not know to be paid yet is told again.
 func TestRefundBeforeItsPayment(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {

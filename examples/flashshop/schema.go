@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS refunds(
 	currency TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING', reason TEXT NOT NULL,
 	nth INTEGER NOT NULL DEFAULT 1,      -- a refund that failed is issued again under a new number
 	accepted INTEGER NOT NULL DEFAULT 0, -- the provider has said that it knows it
+	refusals INTEGER NOT NULL DEFAULT 0,
 	next_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refunds_of_order ON refunds(order_id);
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds(next_at) WHERE next_at > 0;
