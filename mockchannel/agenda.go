@@ -51,6 +51,6 @@ func (e errand) isMoot() bool {
 // errand is a later attempt to deliver the notification.
 func (n *notification) errand(why string) errand {
 	return errand{
-		what: why + ": " + n.message.Type, payment: n.payment, notification: n.message.ID, moot: n.isAcknowledged,
+		what: why + ": " + n.notice.Type, payment: n.payment, notification: n.notice.ID, moot: n.isAcknowledged,
 	}
 }

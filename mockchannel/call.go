@@ -112,6 +112,8 @@ func (call *Call) Update(id string, change func(*Payment) error) (Payment, error
 			}
 			call.channel.commit(p, history.PaymentUpdated, wanted.Minor, func() { p.now.Minor = wanted.Minor })
 		}
+		p.past = append(p.past, p.now) // no version of the ledger, but what was told before stays as it was
+		p.now.At = call.channel.config.Clock.Now()
 		p.now.Metadata, p.now.Details, p.now.Manual = wanted.Metadata, wanted.Details, wanted.Manual
 		return nil
 	})

@@ -65,7 +65,7 @@ type Channel struct {
 	objects   table[Object]
 	endpoints map[string]*endpoints // by merchant; the map itself never changes
 	once      once
-	notices   table[Message] // that have a name, by id, for merchants who ask what has happened
+	notices   table[*told] // that have a name, by id, for merchants who ask what has happened
 	ledger    ledger
 	signers   signers
 	timers    *timers

@@ -68,9 +68,9 @@ func (n *notification) snapshot() Notification {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
 	return Notification{
-		ID: n.message.ID, Type: n.message.Type, Event: n.message.Event, Payment: n.message.Payment.ID,
-		Order: n.message.Payment.Order, Minor: n.notice.Minor, Currency: n.message.Payment.Currency,
-		URL: n.message.address(), At: n.message.Payment.At, Attempts: n.attempts, Acknowledged: n.acked,
+		ID: n.notice.ID, Type: n.notice.Type, Event: n.told.event, Payment: n.payment.now.ID,
+		Order: n.payment.now.Order, Minor: n.notice.Minor, Currency: n.payment.now.Currency,
+		URL: n.address(), At: n.told.at, Attempts: n.attempts, Acknowledged: n.acked,
 		Status: cmp.Or(n.status, "not tried yet"),
 	}
 }

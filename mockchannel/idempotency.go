@@ -19,7 +19,7 @@ type keyed struct {
 // is told otherwise: the first answer again, or a refusal.
 func (c *Channel) claim(request MerchantRequest, subject Subject) (mine *keyed, replay Answer, refusal *Error) {
 	fresh := &keyed{fingerprint: request.Fingerprint, subject: subject}
-	known, existed := c.keys.getOrPut(request.key(), fresh)
+	known, existed := c.keys.getOrPut(request.key, fresh)
 	if !existed {
 		return fresh, Answer{}, nil
 	}
@@ -49,7 +49,7 @@ func (c *Channel) claim(request MerchantRequest, subject Subject) (mine *keyed, 
 // the key, so that a retry is tried afresh, unless the provider keeps even those.
 func (c *Channel) keep(request MerchantRequest, mine *keyed, subject Subject, answer Answer) {
 	if answer.Status >= http.StatusInternalServerError && !request.KeepsErrors {
-		c.keys.remove(request.key())
+		c.keys.remove(request.key)
 		return
 	}
 	mine.mutex.Lock()

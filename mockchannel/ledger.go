@@ -36,16 +36,17 @@ type posting struct {
 type entry struct {
 	at       history.Time
 	kind     entryKind
-	payment  Payment // as it was after the movement
-	refund   Refund  // of a refund's entries
+	payment  *payment
+	refund   *refund // of a refund's entries
+	state    string  // of the refund, after the movement
 	postings [2]posting
 }
 
 // ledger is the double entry of all payments. A payment's entries are booked inside its critical section.
 type ledger struct{ entries table[[]entry] }
 
-func (l *ledger) book(p Payment, r *refund, kind entryKind, minor int64) {
-	merchant := "merchant:" + p.Merchant
+func (l *ledger) book(p *payment, r *refund, kind entryKind, minor int64) {
+	merchant := "merchant:" + p.now.Merchant
 	from, to := accountPayers, merchant
 	switch kind {
 	case entryRefund:
@@ -56,11 +57,11 @@ func (l *ledger) book(p Payment, r *refund, kind entryKind, minor int64) {
 		from, to = accountInTransit, merchant
 	case entryCapture:
 	}
-	booked := entry{at: p.At, kind: kind, payment: p, postings: [2]posting{{from, -minor}, {to, minor}}}
+	booked := entry{at: p.now.At, kind: kind, payment: p, refund: r, postings: [2]posting{{from, -minor}, {to, minor}}}
 	if r != nil {
-		booked.refund = r.now
+		booked.state = r.now.State
 	}
-	l.entries.update(p.ID, func(entries []entry) []entry { return append(entries, booked) })
+	l.entries.update(p.now.ID, func(entries []entry) []entry { return append(entries, booked) })
 }
 
 // Balanced says whether every entry adds up to nothing, and whether the ledger and the payments agree on what was
@@ -120,7 +121,7 @@ type BillLine struct {
 func (l *ledger) bill(merchant string, business func(history.Time) time.Time) []BillLine {
 	var lines []BillLine
 	for _, entries := range l.entries.all() {
-		if len(entries) == 0 || entries[0].payment.Merchant != merchant {
+		if len(entries) == 0 || entries[0].payment.now.Merchant != merchant {
 			continue
 		}
 		refunds := map[string]int{}
@@ -129,10 +130,10 @@ func (l *ledger) bill(merchant string, business func(history.Time) time.Time) []
 			case entryCapture:
 				lines = append(lines, billed("capture", booked, business))
 			case entryRefund:
-				refunds[booked.refund.ID] = len(lines)
+				refunds[booked.refund.now.ID] = len(lines)
 				lines = append(lines, billed("refund", booked, business))
 			case entryRefundPaid, entryRefundReturned:
-				lines[refunds[booked.refund.ID]].State = booked.refund.State
+				lines[refunds[booked.refund.now.ID]].State = booked.state
 			}
 		}
 	}
@@ -143,13 +144,13 @@ func (l *ledger) bill(merchant string, business func(history.Time) time.Time) []
 }
 
 func billed(kind string, booked entry, business func(history.Time) time.Time) BillLine {
+	p := &booked.payment.now // of which only what never changes is read
 	line := BillLine{
-		Kind: kind, At: business(booked.at), Payment: booked.payment.ID, Order: booked.payment.Order,
-		Refund: booked.refund.ID, Number: booked.refund.Number,
-		Minor: booked.postings[1].minor, Currency: booked.payment.Currency, State: string(Succeeded),
+		Kind: kind, At: business(booked.at), Payment: p.ID, Order: p.Order, Minor: booked.postings[1].minor,
+		Currency: p.Currency, State: string(Succeeded),
 	}
-	if kind == "refund" {
-		line.State = booked.refund.State
+	if r := booked.refund; r != nil {
+		line.Refund, line.Number, line.State = r.now.ID, r.now.Number, booked.state
 	}
 	return line
 }

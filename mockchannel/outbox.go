@@ -10,13 +10,14 @@ import (
 // notification is a message in the outbox on its way to the shop. It is tried, and tried again by the schedule, until
 // it is acknowledged or the schedule is exhausted; duplicates of it go their own way beside that.
 type notification struct {
-	payment *payment
-	place   int64 // among the genuine notifications of its order
-	notice  Notice
-	message Message
-	fault   NoticeFault
-	probed  bool          // the wrongly signed forerunner has been sent
-	tried   chan struct{} // closed when the first attempt has ended, however it did
+	payment  *payment
+	place    int64 // among the genuine notifications of its order
+	notice   Notice
+	told     *told     // shared: not to be changed
+	endpoint *Endpoint // whom it goes to; nil where the message or the payment has the address
+	fault    NoticeFault
+	probed   bool          // the wrongly signed forerunner has been sent
+	tried    chan struct{} // closed when the first attempt has ended, however it did
 
 	mutex    sync.Mutex
 	attempts int // that have a number: posted or lost
@@ -36,26 +37,24 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 		copied := r.now
 		then = &copied
 	}
-	told := map[string]bool{} // by endpoint: it has the message of the change
+	informed := map[string]bool{} // by address: it has the message of the change
 	for _, announcement := range c.announcements(kind, p.now, then) {
-		message := Message{
+		base := Message{
 			ID: c.identifier(IdentifyNotification), Type: kind, Event: announcement.Event, Change: kind,
 			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then, business: c.business,
 			URL: announcement.URL,
 		}
-		c.date(&message)
-		if announcement.Event != "" {
-			c.notices.getOrPut(message.ID, message)
-		}
+		c.date(&base)
+		told := c.tell(&base, p)
 		for _, endpoint := range c.addressees(p, announcement) {
+			message := base
 			message.Endpoint = endpoint
-			message.Type = kind
-			if announcement.Note || told[message.address()] {
+			if announcement.Note || informed[message.address()] {
 				message.Type = history.Note
 			} else {
-				told[message.address()] = true
+				informed[message.address()] = true
 			}
-			c.enqueue(p, message, call)
+			c.enqueue(p, told, &message, call)
 		}
 	}
 }
@@ -96,9 +95,9 @@ func (c *Channel) addressees(p *payment, announcement Announcement) []*Endpoint 
 }
 
 // enqueue puts a notification into the outbox. The payment's lock is held.
-func (c *Channel) enqueue(p *payment, message Message, call *Call) {
+func (c *Channel) enqueue(p *payment, told *told, message *Message, call *Call) {
 	n := &notification{
-		payment: p, place: p.order.number(), tried: make(chan struct{}), message: message,
+		payment: p, place: p.order.number(), tried: make(chan struct{}), told: told, endpoint: message.Endpoint,
 		notice: Notice{Subject: p.subject(), ID: message.ID, Type: message.Type, Minor: message.Minor()},
 	}
 	if message.Refund != nil {
@@ -130,15 +129,13 @@ func (c *Channel) enqueue(p *payment, message Message, call *Call) {
 
 // twin tells the same change once more, under an id of its own. The payment's lock is held.
 func (c *Channel) twin(n *notification, fault *Twin) {
-	message := n.message
-	message.ID = c.identifier(IdentifyNotification)
-	if message.Event != "" {
-		c.notices.getOrPut(message.ID, message)
-	}
+	again := *n.told
+	again.id = c.identifier(IdentifyNotification)
+	c.remember(&again)
 	notice := n.notice
-	notice.ID = message.ID
+	notice.ID = again.id
 	second := &notification{
-		payment: n.payment, place: n.payment.order.number(), tried: make(chan struct{}), message: message, notice: notice,
+		payment: n.payment, place: n.payment.order.number(), tried: make(chan struct{}), told: &again, endpoint: n.endpoint, notice: notice,
 		effects: []string{fault.Fault},
 	}
 	n.payment.notifications = append(n.payment.notifications, second)
@@ -195,7 +192,7 @@ func (c *Channel) try(ctx context.Context, n *notification) {
 		for _, duplicate := range n.takeBurst() {
 			copies.Go(func() { c.copy(ctx, n, duplicate) })
 		}
-		timely := n.delivery(attempt, n.takeEffects())
+		timely := c.delivery(n, attempt, n.takeEffects())
 		timely.rotate = fault.Rotate
 		answer := c.post(ctx, timely)
 		c.heard(n, answer, fault.IgnoreAck)
@@ -215,7 +212,7 @@ func (c *Channel) probe(ctx context.Context, n *notification) {
 		return
 	}
 	n.probed = true // attempts of the schedule come one after the other
-	wrong := n.delivery(1, []string{n.fault.Probe.Fault})
+	wrong := c.delivery(n, 1, []string{n.fault.Probe.Fault})
 	wrong.message.Forgery, wrong.genuine = history.ForgeryProbe, nil
 	c.post(ctx, wrong)
 }
@@ -255,7 +252,7 @@ func (c *Channel) again(n *notification) {
 	case tries <= len(c.config.Retry):
 		c.dispatch(c.config.Retry[tries-1], n.errand("retry"), func(ctx context.Context) { c.try(ctx, n) })
 	default:
-		c.recordDelivery(n.delivery(attempts, nil), history.Event{Kind: history.DeliveryGivenUp})
+		c.recordDelivery(c.delivery(n, attempts, nil), history.Event{Kind: history.DeliveryGivenUp})
 	}
 }
 
@@ -278,7 +275,7 @@ func (c *Channel) series(n *notification, duplicate Duplicate, left int) {
 	if left <= 0 {
 		return
 	}
-	again := errand{what: "copy: " + n.message.Type, payment: n.payment, notification: n.message.ID}
+	again := errand{what: "copy: " + n.notice.Type, payment: n.payment, notification: n.notice.ID}
 	c.dispatch(duplicate.After, again, func(ctx context.Context) {
 		c.copy(ctx, n, duplicate)
 		c.series(n, duplicate, left-1)
@@ -295,11 +292,11 @@ func (c *Channel) copy(ctx context.Context, n *notification, duplicate Duplicate
 	case attemptFault.Lose != nil:
 		c.loseAttempt(n, attempt, attemptFault.Lose.Fault)
 	case duplicate.Path != "":
-		elsewhere := n.delivery(attempt, []string{duplicate.Fault})
+		elsewhere := c.delivery(n, attempt, []string{duplicate.Fault})
 		elsewhere.message.redirect(duplicate.Path)
 		c.post(ctx, elsewhere)
 	default:
-		again := n.delivery(attempt, []string{duplicate.Fault})
+		again := c.delivery(n, attempt, []string{duplicate.Fault})
 		again.rotate = attemptFault.Rotate
 		c.heard(n, c.post(ctx, again), attemptFault.IgnoreAck)
 	}
@@ -307,14 +304,14 @@ func (c *Channel) copy(ctx context.Context, n *notification, duplicate Duplicate
 
 // loseAttempt records an attempt that never left.
 func (c *Channel) loseAttempt(n *notification, attempt int, fault string) {
-	c.recordDelivery(n.delivery(attempt, nil), history.Event{Kind: history.DeliveryLost, Fault: fault})
+	c.recordDelivery(c.delivery(n, attempt, nil), history.Event{Kind: history.DeliveryLost, Fault: fault})
 	c.affected(fault, n.payment.peek(), n.notice.Type, n.notice.ID)
 }
 
 // delivery is one attempt to post the notification.
-func (n *notification) delivery(attempt int, effects []string) delivery {
+func (c *Channel) delivery(n *notification, attempt int, effects []string) delivery {
 	return delivery{
-		message: n.message, payment: n.payment, attempt: attempt, minor: n.notice.Minor, effects: effects, genuine: n,
+		message: c.content(n), payment: n.payment, attempt: attempt, minor: n.notice.Minor, effects: effects, genuine: n,
 	}
 }
 

@@ -1,7 +1,6 @@
 package mockchannel
 
 import (
-	"maps"
 	"net/url"
 	"strconv"
 	"sync"
@@ -67,7 +66,7 @@ type PaymentRequest struct {
 	Minor     int64
 	Currency  string
 	NotifyURL string
-	Metadata  map[string]string // "ref", if it is a client reference, tells whose order it is
+	Metadata  map[string]string // kept: not to be changed any more. "ref", if it is a client reference, tells whose order it is
 	Ref       string            // the client reference, where metadata is not the place for it
 	Details   any               // the dialect's own
 	Manual    bool              // the merchant captures what the payer authorizes
@@ -194,7 +193,7 @@ func (c *Channel) create(call *Call, request PaymentRequest, only bool) (made Pa
 	p := &payment{order: o, now: Payment{
 		ID: id, Merchant: merchant.ID, Order: request.Order, Minor: request.Minor, Currency: request.Currency,
 		State: Created, NotifyURL: request.NotifyURL, PayURL: c.config.PayURL + "/" + id,
-		Metadata: maps.Clone(request.Metadata), Details: request.Details, Manual: request.Manual, Expires: request.Expires,
+		Metadata: request.Metadata, Details: request.Details, Manual: request.Manual, Expires: request.Expires,
 	}}
 	p.identify(request.Metadata["ref"])
 	p.identify(request.Ref)
@@ -316,7 +315,7 @@ func (c *Channel) capture(p *payment, call *Call, minor int64) {
 		p.now.State, p.now.Captured, p.now.Begun, p.now.Reason = Succeeded, captured, true, ""
 		p.now.PaidAt = c.config.Clock.Now()
 	})
-	c.ledger.book(p.now, nil, entryCapture, captured)
+	c.ledger.book(p, nil, entryCapture, captured)
 	if captured != minor {
 		c.affected(fault.Capture.Fault, p.subject(), history.PaymentSucceeded, "")
 	}

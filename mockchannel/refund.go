@@ -92,6 +92,8 @@ func (call *Call) UpdateRefund(id string, change func(*Refund)) (Refund, error) 
 	defer r.payment.mutex.Unlock()
 	wanted := r.now
 	change(&wanted)
+	r.past = append(r.past, r.now)
+	r.now.At = call.channel.config.Clock.Now()
 	r.now.Metadata, r.now.Details = wanted.Metadata, wanted.Details
 	return r.now, nil
 }
@@ -172,7 +174,7 @@ func (c *Channel) openRefund(r *refund, call *Call) {
 		p.now.Refunding += r.now.Minor
 		r.now.CreatedAt = c.config.Clock.Now()
 	})
-	c.ledger.book(p.now, r, entryRefund, r.now.Minor)
+	c.ledger.book(p, r, entryRefund, r.now.Minor)
 	c.notify(p, history.RefundCreated, r, call)
 }
 
@@ -228,7 +230,7 @@ func (c *Channel) settle(r *refund, fails *RefundFails, call *Call) {
 	if fails != nil {
 		r.now.Reason = fails.Reason
 		c.commitRefund(r, history.RefundFailed, history.RefundBroken, func() { p.now.Refunding -= r.now.Minor })
-		c.ledger.book(p.now, r, entryRefundReturned, r.now.Minor)
+		c.ledger.book(p, r, entryRefundReturned, r.now.Minor)
 		if fails.Fault != "" {
 			c.affected(fails.Fault, p.subject(), history.RefundFailed, "")
 		}
@@ -242,7 +244,7 @@ func (c *Channel) settle(r *refund, fails *RefundFails, call *Call) {
 			p.now.Disputed += r.now.Minor
 		}
 	})
-	c.ledger.book(p.now, r, entryRefundPaid, r.now.Minor)
+	c.ledger.book(p, r, entryRefundPaid, r.now.Minor)
 	kind := history.RefundSucceeded
 	if r.now.Dispute() {
 		kind = history.PaymentDisputed

@@ -15,7 +15,7 @@ func (c *Channel) Resend(payment, notification string) error {
 		return err
 	}
 	for _, n := range sent {
-		c.dispatch(0, errand{}, func(ctx context.Context) { c.heard(n, c.post(ctx, n.delivery(n.next(), nil)), nil) })
+		c.dispatch(0, errand{}, func(ctx context.Context) { c.heard(n, c.post(ctx, c.delivery(n, n.next(), nil)), nil) })
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (c *Channel) sentAs(payment, id string) ([]*notification, error) {
 	defer p.mutex.Unlock()
 	var sent []*notification
 	for _, n := range p.notifications {
-		if n.message.ID == id {
+		if n.notice.ID == id {
 			sent = append(sent, n)
 		}
 	}
@@ -77,7 +77,7 @@ func (c *Channel) sentAs(payment, id string) ([]*notification, error) {
 
 // corrupted is the message as the forgery would have it.
 func (c *Channel) corrupted(n *notification, forgery string) (Message, error) {
-	message := n.message
+	message := c.content(n)
 	message.Forgery = forgery
 	switch forgery {
 	case history.ForgeryOtherOrder:

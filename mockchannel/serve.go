@@ -29,14 +29,14 @@ type MerchantRequest struct {
 	Do func(*Call) (Answer, error)
 	// Refuse encodes a refusal.
 	Refuse func(*Error) Answer
+
+	key string // by which the idempotency key is known, which is one merchant's
 }
 
 // object is what the request is about, as far as it can be named before it is processed.
 func (r MerchantRequest) object() string {
 	return r.Refund + "\x00" + r.Payment + "\x00" + r.Order
 }
-
-func (r MerchantRequest) key() string { return r.Merchant.ID + "\x00" + r.IdempotencyKey }
 
 // loseTimeout is how long a request whose answer is lost by silence is held at most.
 const loseTimeout = 30 * time.Second
@@ -47,6 +47,7 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 		_ = write(w, request.Refuse(errOver())) // the merchant has nobody left to talk to
 		return
 	}
+	request.key = request.Merchant.ID + "\x00" + request.IdempotencyKey
 	x := &exchange{channel: c, w: w, r: r, request: request, call: c.Call(request.Merchant)}
 	x.subject = c.subjectOf(request)
 	x.attempt = c.nth(request)
@@ -108,7 +109,7 @@ type exchange struct {
 // subjectOf finds out whose request it is, before it is processed.
 func (c *Channel) subjectOf(request MerchantRequest) Subject {
 	if request.IdempotencyKey != "" {
-		if known, found := c.keys.get(request.key()); found {
+		if known, found := c.keys.get(request.key); found {
 			return c.current(known.about())
 		}
 	}
@@ -302,7 +303,11 @@ func (c *Channel) current(subject Subject) Subject {
 }
 
 func (x *exchange) reached(stage Stage) {
-	x.channel.faults().Reached(Moment{
+	faults := x.channel.faults()
+	if _, nobody := faults.(none); nobody {
+		return
+	}
+	faults.Reached(Moment{
 		Subject: x.current(), Message: string(x.request.Operation), Stage: stage, Attempt: x.attempt,
 	})
 }
