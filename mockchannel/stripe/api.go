@@ -157,7 +157,7 @@ func serve(channel *mockchannel.Channel, w http.ResponseWriter, hr *http.Request
 func (r *request) read(w http.ResponseWriter, decode decoder) (mockchannel.MerchantRequest, error) {
 	text := r.http.URL.RawQuery
 	if r.http.Method == http.MethodPost {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.http.Body, largestBody))
+		body, err := readBody(http.MaxBytesReader(w, r.http.Body, largestBody), r.http.ContentLength)
 		if err != nil {
 			var large *http.MaxBytesError
 			if errors.As(err, &large) {
@@ -169,7 +169,7 @@ func (r *request) read(w http.ResponseWriter, decode decoder) (mockchannel.Merch
 		if len(body) > 0 && text != "" {
 			text += "&"
 		}
-		text += string(body)
+		text += body
 		r.key = r.http.Header.Get("Idempotency-Key")
 	}
 	form, err := parseForm(text)
@@ -190,6 +190,17 @@ func (r *request) read(w http.ResponseWriter, decode decoder) (mockchannel.Merch
 		return mockchannel.MerchantRequest{}, err
 	}
 	return decode(r)
+}
+
+// readBody reads all of a body, in one piece if it says how long it is.
+func readBody(body io.Reader, length int64) (string, error) {
+	if length < 0 || length > largestBody {
+		text, err := io.ReadAll(body)
+		return string(text), err
+	}
+	text := make([]byte, length)
+	_, err := io.ReadFull(body, text)
+	return string(text), err
 }
 
 func formType(header string) bool {
@@ -308,9 +319,7 @@ func (r *request) fingerprint() string {
 
 // answer is an object, with what was asked to be expanded in it.
 func (r *request) answer(call *mockchannel.Call, object func(*writer)) mockchannel.Answer {
-	w := newWriter(call, r.list("expand"))
-	object(w)
-	return mockchannel.Answer{Status: http.StatusOK, Header: r.header(), Body: w.text}
+	return mockchannel.Answer{Status: http.StatusOK, Header: r.header(), Body: written(call, r.list("expand"), object)}
 }
 
 func (r *request) refuse(refusal *mockchannel.Error) mockchannel.Answer {
@@ -326,12 +335,11 @@ func (r *request) refuse(refusal *mockchannel.Error) mockchannel.Answer {
 }
 
 func (r *request) header() http.Header {
-	header := http.Header{
-		"Content-Type": {"application/json"}, "Request-Id": {r.number}, "Stripe-Version": {r.version},
-	}
+	values := [...]string{"application/json", r.number, r.version, r.key, r.number}
+	header := make(http.Header, len(values))
+	header["Content-Type"], header["Request-Id"], header["Stripe-Version"] = values[0:1:1], values[1:2:2], values[2:3:3]
 	if r.key != "" {
-		header["Idempotency-Key"] = []string{r.key}
-		header[originalRequest] = []string{r.number}
+		header["Idempotency-Key"], header[originalRequest] = values[3:4:4], values[4:5:5]
 	}
 	return header
 }

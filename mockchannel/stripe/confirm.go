@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -15,7 +16,7 @@ func confirmIntent(r *request) (mockchannel.MerchantRequest, error) {
 	(&intent{}).merge(r)
 	r.bool("off_session")
 	r.bool("error_on_requires_action")
-	if err := r.check(append(intentParameters(), "client_secret")...); err != nil {
+	if err := r.check(append(slices.Clone(intentParameters), "client_secret")...); err != nil {
 		return mockchannel.MerchantRequest{}, err
 	}
 	return mockchannel.MerchantRequest{

@@ -32,15 +32,14 @@ func digits(currency string) int {
 
 // step is how many minor units of ISO 4217 one of Stripe's is worth, or how many of Stripe's are one.
 func step(currency string) (times, per int64) {
-	iso, _ := money.Exponent(currency)
-	times, per = 1, 1
-	for d := digits(currency); d < iso; d++ {
-		times *= 10
+	switch currency {
+	case "ISK", "UGX": // none by ISO 4217
+		return 1, 100
+	case "MGA": // two by ISO 4217
+		return 100, 1
+	default:
+		return 1, 1
 	}
-	for d := digits(currency); d > iso; d-- {
-		per *= 10
-	}
-	return times, per
 }
 
 // toLedger is one of Stripe's amounts in the channel's minor units. ok is false for a fraction that the currency has not.

@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/money"
 )
 
 func TestParseForm(t *testing.T) {
@@ -147,6 +149,17 @@ func TestCurrencies(t *testing.T) {
 		}
 		if test.toAndFroSame && toWire(minor, test.currency) != test.amount {
 			t.Errorf("%d %s comes back as %d", test.amount, test.currency, toWire(minor, test.currency))
+		}
+	}
+}
+
+// TestSteps: the steps are what the two ways of counting digits differ by, in every currency of Stripe's lists.
+func TestSteps(t *testing.T) {
+	for _, currency := range append(append([]string{"USD", "ISK", "UGX", "HUF", "TWD"}, zeroDecimal...), threeDecimal...) {
+		iso, _ := money.Exponent(currency)
+		want := math.Pow10(digits(currency) - iso)
+		if times, per := step(currency); float64(per)/float64(times) != want {
+			t.Errorf("%s: %d per %d, want %v", currency, per, times, want)
 		}
 	}
 }

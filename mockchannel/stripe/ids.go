@@ -50,21 +50,21 @@ func (dialect) Identify(kind mockchannel.IdentifierKind, _ time.Time, n int64, h
 		prefix = ""
 	default:
 	}
-	if kind == identifyRequest || kind == identifyCustomer {
-		return prefix + serial(n, hash)[serialLength-14:]
+	text := appendSerial(append(make([]byte, 0, 32), prefix...), n, hash)
+	if kind == identifyRequest || kind == identifyCustomer { // which are shorter
+		text = append(text[:len(prefix)], text[len(text)-14:]...)
 	}
-	return prefix + serial(n, hash)
+	return string(text)
 }
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// serial is "3P" and 22 digits of base 62: eleven of the hash, and eleven of the number under it, which no other number
-// has.
-func serial(n int64, hash uint64) string {
-	text := make([]byte, 0, serialLength)
+// appendSerial appends "3P" and 22 digits of base 62: eleven of the hash, and eleven of the number under it, which no
+// other number has.
+func appendSerial(text []byte, n int64, hash uint64) []byte {
 	text = append(text, "3P"...)
 	text = appendBase62(text, hash)
-	return string(appendBase62(text, scatter(uint64(n)^hash)))
+	return appendBase62(text, scatter(uint64(n)^hash))
 }
 
 // scatter is one to one (the finalizer of MurmurHash3).

@@ -55,14 +55,12 @@ func (r *request) amount(name, code string) int64 {
 	return minor
 }
 
-func intentParameters() []string {
-	return []string{
-		"amount", "amount_details", "application_fee_amount", "automatic_payment_methods", "capture_method", "confirm",
-		"confirmation_method", "currency", "customer", "description", "error_on_requires_action", "excluded_payment_method_types",
-		"hooks", "mandate_data", "metadata", "off_session", "payment_details", "payment_method", "payment_method_data",
-		"payment_method_options", "payment_method_types", "radar_options", "receipt_email", "return_url", "setup_future_usage",
-		"shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "use_stripe_sdk",
-	}
+var intentParameters = []string{
+	"amount", "amount_details", "application_fee_amount", "automatic_payment_methods", "capture_method", "confirm",
+	"confirmation_method", "currency", "customer", "description", "error_on_requires_action", "excluded_payment_method_types",
+	"hooks", "mandate_data", "metadata", "off_session", "payment_details", "payment_method", "payment_method_data",
+	"payment_method_options", "payment_method_types", "radar_options", "receipt_email", "return_url", "setup_future_usage",
+	"shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "use_stripe_sdk",
 }
 
 // merge takes what creating, updating and confirming an intent have in common. The payment method is taken later, since
@@ -144,7 +142,7 @@ func createIntent(r *request) (mockchannel.MerchantRequest, error) {
 	} else if i.needsReturn() {
 		r.fail(errNoReturn())
 	}
-	if err := r.check(intentParameters()...); err != nil {
+	if err := r.check(intentParameters...); err != nil {
 		return mockchannel.MerchantRequest{}, err
 	}
 	order := orderOf(metadata)
@@ -275,7 +273,7 @@ func listIntents(r *request) (mockchannel.MerchantRequest, error) {
 func updateIntent(r *request) (mockchannel.MerchantRequest, error) {
 	(&intent{}).merge(r)
 	r.metadata("metadata", nil)
-	if err := r.check(slices.DeleteFunc(intentParameters(), func(name string) bool {
+	if err := r.check(slices.DeleteFunc(slices.Clone(intentParameters), func(name string) bool {
 		return name == "confirm" || name == "off_session" || name == "error_on_requires_action"
 	})...); err != nil {
 		return mockchannel.MerchantRequest{}, err

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -20,8 +21,18 @@ type writer struct {
 	expand   []string          // the members to expand, as paths from the object that is being written
 }
 
-func newWriter(call *mockchannel.Call, expand []string) *writer {
-	return &writer{text: make([]byte, 0, 2048), business: call.Business, call: call, expand: expand}
+// buffers are writers' texts that are in use no longer. An answer is kept for as long as its idempotency key is, so it
+// gets a text of just its own length.
+var buffers = sync.Pool{New: func() any { return new([4096]byte) }}
+
+// written is what is written of an object, with what is to be expanded in it.
+func written(call *mockchannel.Call, expand []string, object func(*writer)) []byte {
+	buffer, _ := buffers.Get().(*[4096]byte)
+	w := &writer{text: buffer[:0], business: call.Business, call: call, expand: expand}
+	object(w)
+	text := slices.Clone(w.text)
+	buffers.Put(buffer)
+	return text
 }
 
 // name begins a member, or a member of a list if it is "".
