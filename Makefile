@@ -8,6 +8,7 @@ RACE    := $(shell $$($(GO) env CC) -E -include stdlib.h -x c /dev/null >/dev/nu
 FUZZ    ?= 2m
 SEEDS   ?= 1
 DEFECT_SEEDS ?= 1
+STRIPE_MOCK  ?= v0.203.0
 NOTICE  := $(GO) -C tools run ./notice -module ..
 
 .DEFAULT_GOAL := help
@@ -69,6 +70,14 @@ bench: ## the history's and the channel's benchmarks
 bench-load: ## native journeys against a k6/http script, and what a link adds; fails if a figure is missed
 	$(GO) test -run '^$$' -bench AddedLatency -benchtime 1x ./harness/link
 	$(GO) test -run '^$$' -bench NativeAgainstScript -benchtime 1x ./harness/load/k6child
+
+.PHONY: bench-channel
+bench-channel: ## the Stripe dialect against stripe-mock and a bare handler, and pending notifications; fails if a figure is missed
+	@command -v wrk >/dev/null || { echo "the load tool is missing: apt-get install wrk, or https://github.com/wg/wrk"; exit 1; }
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	GOBIN="$$dir" $(GO) install github.com/stripe/stripe-mock@$(STRIPE_MOCK); \
+	CGO_ENABLED=0 $(GO) build -o "$$dir/benchchannel" ./cmd/benchchannel; \
+	"$$dir/benchchannel" -stripe-mock "$$dir/stripe-mock"
 
 .PHONY: golden
 golden: ## rewrite golden files and generated schemas from what the code does now; read the diff

@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"invariants":         {"history", "money"},
 	"reports":            {"history", "invariants", "money"},
 	"examples/flashshop": {},
+	"cmd/benchchannel":   {"mockchannel", "mockchannel/stripe", "history", "dice"},
 	"cmd/prove":          {},
 	"cmd/paystorm":       nil, // wiring: everything
 }
