@@ -257,7 +257,6 @@ func canonical(state string) string {
 	return ""
 }
 
-
 func sortedNames[V any](of map[string]V) []string {
 	names := make([]string, 0, len(of))
 	for name := range of {
