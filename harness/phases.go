@@ -27,11 +27,17 @@ const (
 // warmUp lets a few buyers buy something that is not on sale. If that does not work in fair weather, a storm proves
 // nothing.
 func (r *run) warmUp(ctx context.Context) error {
+	ready, cancel := context.WithTimeout(ctx, loadReadyWithin)
+	defer cancel()
+	if r.plan.System.Script != "" { // which only the load generator can run
+		if err := r.child.Ready(ready); err != nil {
+			return err
+		}
+		return r.child.WarmUp(ready, r.given, warmUpBuyers)
+	}
 	if err := r.journey.WarmUp(ctx, warmUpBuyers); err != nil {
 		return err
 	}
-	ready, cancel := context.WithTimeout(ctx, loadReadyWithin)
-	defer cancel()
 	return r.child.Ready(ready)
 }
 

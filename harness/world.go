@@ -339,9 +339,13 @@ func (r *run) startSinks(ctx context.Context) error {
 // startLoad starts the load generator, which waits at its gate, and the runner that sets up and warms up.
 func (r *run) startLoad(ctx context.Context) error {
 	shopURL := "http://" + r.links.Addr(linkClientToShop)
+	script, err := r.plan.ScriptPath()
+	if err != nil {
+		return err
+	}
 	child, err := load.Start(ctx, load.Config{
 		Self: r.config.Self, RunDir: r.dir, PlanPath: r.planPath, ClockOrigin: r.clock.Origin(), RunID: r.id,
-		ShopURL: shopURL, ChannelURL: r.channelURL,
+		ShopURL: shopURL, ChannelURL: r.channelURL, Script: script,
 	})
 	if err != nil {
 		return err

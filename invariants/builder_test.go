@@ -182,9 +182,7 @@ func (b *builder) history() *history.History {
 	for _, o := range b.orders {
 		if o.finalRow != nil {
 			b.final.Books.Orders = append(b.final.Books.Orders, *o.finalRow)
-			for _, line := range o.rows(o.finalRow.State)[1:] {
-				b.final.Books.Orders = append(b.final.Books.Orders, line)
-			}
+			b.final.Books.Orders = append(b.final.Books.Orders, o.rows(o.finalRow.State)[1:]...)
 		}
 	}
 	if !b.cut && !b.interrupted {

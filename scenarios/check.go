@@ -182,7 +182,7 @@ func (c *cross) check() Errors {
 	}
 	for _, journey := range sortedKeys(c.scenario.Load.Journeys) {
 		c.pairs(journey)
-		if _, known := c.system.Journeys[journey]; !known {
+		if _, known := c.system.Journeys[journey]; !known && c.system.Script == "" { // a script makes of the name what it likes
 			c.fail(at("load", "journeys", journey), "journeys: the system %s has no journey %q: want it there, or other shares, as in --set 'load.journeys={%s: 100%%}' (%s)",
 				c.system.Name, journey, c.system.firstJourney(), choose(journey, sortedKeys(c.system.Journeys)))
 		}

@@ -20,9 +20,7 @@ func checkSystem(s *System, v Vocabulary) Errors {
 	if s.Ready.Within == 0 && c.has("ready", "within") && c.isScalar(at("ready", "within")) {
 		c.fail(at("ready", "within"), "within: 0 is no time: want how long the shop may take, such as 10s")
 	}
-	if c.source == nil && len(s.Journeys) == 0 {
-		c.fail(at("journeys"), "journeys: the system has none: want at least one")
-	}
+	c.script(s)
 	for index, grant := range s.Grants {
 		if grant == "" || slices.Contains(s.Grants[:index], grant) {
 			c.fail(at("grants", index), "grants: %q is empty or there twice: want each kind of side effect once", grant)

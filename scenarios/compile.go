@@ -163,6 +163,9 @@ func (s *System) firstJourney() string {
 			return journeys.entries[0].key
 		}
 	}
+	if s.Script != "" {
+		return scriptJourney
+	}
 	return sortedKeys(s.Journeys)[0]
 }
 

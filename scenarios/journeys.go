@@ -112,9 +112,17 @@ func textsIn(value any) []string {
 func (s *System) patience(journeys []JourneyShare) time.Duration {
 	longest := time.Duration(0)
 	for _, journey := range journeys {
-		longest = max(longest, patienceOf(s.Journeys[journey.Name]))
+		longest = max(longest, s.scriptPatience(), patienceOf(s.Journeys[journey.Name]))
 	}
 	return longest
+}
+
+// scriptPatience is how long a buyer of the script takes at most, 0 without a script.
+func (s *System) scriptPatience() time.Duration {
+	if s.Script == "" {
+		return 0
+	}
+	return cmp.Or(time.Duration(s.Patience), scriptPatience)
 }
 
 func patienceOf(steps []Step) time.Duration {
@@ -174,7 +182,7 @@ func waitsOf(steps []Step) (waits, hang time.Duration) {
 func virtualUsers(steps []LoadStep, system *System, journeys []JourneyShare, offered int) int {
 	wanted := 0.0
 	for _, journey := range journeys {
-		wanted += journey.Share * busiest(steps, likely(system.Journeys[journey.Name]))
+		wanted += journey.Share * busiest(steps, max(system.scriptPatience(), likely(system.Journeys[journey.Name])))
 	}
 	return min(max(leastVUs, min(offered, int(math.Ceil(wanted))*11/10)), mostVUs)
 }

@@ -18,7 +18,8 @@ func TestVirtualUsers(t *testing.T) {
 		OnRefused: {{Name: "stop", End: "refused", Think: seconds(2)}}, OnUnknown: {{Name: "stop", End: "unknown"}},
 	}
 	rush := []LoadStep{
-		{For: 10 * time.Second, PerSecond: 10}, {At: 10 * time.Second, For: time.Second, PerSecond: 1000},
+		{For: 10 * time.Second, PerSecond: 10},
+		{At: 10 * time.Second, For: time.Second, PerSecond: 1000},
 		{At: 11 * time.Second, For: time.Minute, PerSecond: 10},
 	}
 	even := []LoadStep{{For: time.Minute, PerSecond: 100}}

@@ -125,6 +125,7 @@ func decodeSystem(from *source, v Vocabulary) (*System, error) {
 	d := newDecoder(v)
 	d.structure(from.tree, "system", reflect.ValueOf(system).Elem(), nil)
 	errs := append(d.errs, system.readTemplates()...)
+	errs = append(errs, system.readScript(v)...)
 	errs = append(errs, checkSystem(system, v)...)
 	if len(errs) > 0 {
 		return nil, errs.asError()

@@ -181,6 +181,8 @@ func needs(schema *jsonschema.Schema, of reflect.Type) {
 		schema.OneOf = []*jsonschema.Schema{{Required: []string{"payment"}}, {Required: []string{"ok"}}, {Required: []string{"end"}}}
 	case reflect.TypeFor[Job]():
 		schema.OneOf = []*jsonschema.Schema{{Required: []string{"post"}}, {Required: []string{"graphql"}}}
+	case reflect.TypeFor[System]():
+		schema.OneOf = []*jsonschema.Schema{{Required: []string{"journeys"}}, {Required: []string{"script"}}}
 	case reflect.TypeFor[Match]():
 		schema.Required = []string{"status"}
 		if status, known := schema.Properties.Get("status"); known {

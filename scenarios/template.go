@@ -83,6 +83,9 @@ func ParseTemplate(text string) (*Template, error) {
 	return compiled, nil
 }
 
+// Name is the template of one value and nothing else, which may have a name that no file could write.
+func Name(name string) *Template { return &Template{source: name, parts: []part{{name: name}}} }
+
 // templateFault strips the parser's own idea of file and line, "template: template:1: ".
 func templateFault(err error) string {
 	_, after, found := strings.Cut(err.Error(), ":1: ")

@@ -8,6 +8,8 @@ type Vocabulary struct {
 	Profiles   []Profile
 	Launchers  []string
 	Dialects   []Dialect
+	// CheckScript is what k6 says of the script at a path, as Errors if the script is wrong; nil asks nobody.
+	CheckScript func(path string) error
 }
 
 // Dialect is a way in which the channel can speak.

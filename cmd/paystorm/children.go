@@ -17,6 +17,12 @@ func loadGenerator(args []string) int {
 	return k6child.Main(args, fault.Payers)
 }
 
+// scriptReader is this binary as k6 that reads a script.
+func scriptReader(args []string) int { return k6child.Check(args[0], args[1]) }
+
+// moduleTypes are those of the module that scripts import.
+func moduleTypes() []byte { return k6child.Types }
+
 // embeddedShop is this binary as the reference shop: a system under test like any other.
 func embeddedShop(s streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

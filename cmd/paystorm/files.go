@@ -85,11 +85,11 @@ func validateCommand() *cobra.Command {
 
 func schemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema scenario|system|verdict",
-		Short:     "Print a JSON Schema, for editors and for whoever reads verdicts",
+		Use:       "schema scenario|system|verdict|k6",
+		Short:     "Print a JSON Schema, for editors and for whoever reads verdicts, or the types of k6/x/paystorm",
 		Example:   "  paystorm schema scenario > scenario.schema.json",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"scenario", "system", "verdict"},
+		ValidArgs: []string{"scenario", "system", "verdict", "k6"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := schema(args[0])
 			if err != nil {
@@ -107,6 +107,8 @@ func schema(of string) ([]byte, error) {
 		return scenarios.ScenarioSchema(vocabulary())
 	case "system":
 		return scenarios.SystemSchema(vocabulary())
+	case "k6":
+		return moduleTypes(), nil
 	default:
 		return invariants.VerdictSchemaJSON()
 	}

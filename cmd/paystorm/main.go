@@ -34,6 +34,8 @@ func main() {
 		switch os.Args[1] {
 		case load.Command:
 			os.Exit(loadGenerator(os.Args[2:]))
+		case load.CheckCommand:
+			os.Exit(scriptReader(os.Args[2:]))
 		case "flashshop":
 			os.Exit(embeddedShop(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 		case clockChild:

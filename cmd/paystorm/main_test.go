@@ -16,7 +16,7 @@ import (
 // TestMain makes the test binary everything that paystorm is to itself: the program that scripts call by its name, and
 // the children that the program starts by the path of its own file.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{load.Command, "flashshop", clockChild}, os.Args[1]) {
+	if len(os.Args) > 1 && slices.Contains([]string{load.Command, load.CheckCommand, "flashshop", clockChild}, os.Args[1]) {
 		main()
 	}
 	if err := prepare(); err != nil {

@@ -40,6 +40,29 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// writeScripted writes the script of docs/k6.md as shop.js, and as scripted.yaml the shop of shop.yaml with it.
+func writeScripted(dir string) error {
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "k6.md"))
+	if err != nil {
+		return fmt.Errorf("read the documented script: %w", err)
+	}
+	_, script, _ := strings.Cut(string(docs), "```js\n")
+	script, _, found := strings.Cut(script, "```")
+	shop, err := os.ReadFile(filepath.Join("testdata", "shop.yaml"))
+	if err != nil || !found {
+		return fmt.Errorf("no script in docs/k6.md, or no shop: %w", err)
+	}
+	before, journeys, _ := strings.Cut(string(shop), "journeys:\n")
+	_, after, found := strings.Cut(journeys, "\nstates:")
+	if !found {
+		return errors.New("shop.yaml has no journeys before its states")
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "shop.js"), []byte(script), 0o644),
+		os.WriteFile(filepath.Join(dir, "scripted.yaml"), []byte(before+"script: shop.js\nstates:"+after), 0o644),
+	)
+}
+
 func setUpScript(env *testscript.Env) error {
 	for _, name := range []string{"shop.yaml", "sale.yaml"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
@@ -49,6 +72,9 @@ func setUpScript(env *testscript.Env) error {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), text, 0o644); err != nil {
 			return fmt.Errorf("write a file for the script: %w", err)
 		}
+	}
+	if err := writeScripted(env.WorkDir); err != nil {
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+
 	"github.com/paystorm/paystorm/harness"
 	"github.com/paystorm/paystorm/harness/fault"
 	"github.com/paystorm/paystorm/harness/load"
@@ -18,6 +22,13 @@ func vocabulary() scenarios.Vocabulary {
 		Faults:   faults,
 		Payers:   payers,
 		Profiles: load.Profiles(),
+		CheckScript: func(path string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			return load.CheckScript(context.Background(), self, path)
+		},
 	}
 	for _, dialect := range dialects {
 		v.Dialects = append(v.Dialects, scenarios.Dialect{Name: dialect.Name(), Credentials: dialect.Credentials()})

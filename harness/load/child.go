@@ -27,6 +27,8 @@ type Child struct {
 	gate     *os.File
 	progress atomic.Pointer[Progress]
 	ready    chan struct{} // closed when the child waits at its gate
+	warm     chan struct{} // closed when it has told how its warm-up went
+	isWarm   sync.Once
 	isReady  sync.Once
 	ended    chan struct{} // closed when the process is gone and its progress read
 	err      error         // how it ended; valid then
@@ -45,7 +47,7 @@ func Start(ctx context.Context, config Config) (*Child, error) {
 	command.Dir = config.RunDir
 	command.Env = environment(logs)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c := &Child{config: config, command: command, ready: make(chan struct{}), ended: make(chan struct{})}
+	c := &Child{config: config, command: command, ready: make(chan struct{}), warm: make(chan struct{}), ended: make(chan struct{})}
 	c.progress.Store(&Progress{})
 	if err := c.start(logs); err != nil {
 		return nil, fmt.Errorf("load generator: %w", err)
@@ -138,6 +140,9 @@ func (c *Child) read(progress *os.File) {
 		if now.Ready {
 			c.isReady.Do(func() { close(c.ready) })
 		}
+		if now.Warm != nil {
+			c.isWarm.Do(func() { close(c.warm) })
+		}
 	}
 }
 
@@ -183,7 +188,30 @@ var errNotReady = errors.New("nobody waits at the gate")
 
 // Open opens the gate: the storm begins at that moment of the run, or at once if it has passed.
 func (c *Child) Open(at history.Time, given Given) error {
-	line, err := json.Marshal(Opening{At: at, Given: given})
+	return c.say(Opening{At: at, Given: given})
+}
+
+// WarmUp lets count buyers of the script in, one after the other, and waits until they are through. It is called when the
+// child is ready, and before Open.
+func (c *Child) WarmUp(ctx context.Context, given Given, count int) error {
+	if err := c.say(Opening{WarmUp: count, Given: given}); err != nil {
+		return err
+	}
+	select {
+	case <-c.warm:
+		if warm := c.Progress().Warm; warm != nil && warm.Fault != "" {
+			return errors.New(warm.Fault)
+		}
+		return nil
+	case <-c.ended:
+		return fmt.Errorf("load generator: it ended in the warm-up: %w", errors.Join(c.err, errNotReady))
+	case <-ctx.Done():
+		return fmt.Errorf("load generator: the warm-up is not over: %w", ctx.Err())
+	}
+}
+
+func (c *Child) say(opening Opening) error {
+	line, err := json.Marshal(opening)
 	if err == nil {
 		_, err = c.gate.Write(append(line, '\n'))
 	}

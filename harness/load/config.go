@@ -11,6 +11,9 @@ import (
 // Command is the word after which this binary's arguments are those of Args: it is then the k6 child.
 const Command = "k6"
 
+// CheckCommand is the word after which it is k6 that reads a script and does nothing else; its only argument is the path.
+const CheckCommand = "k6-check"
+
 // Writer is the child's name in the history.
 const Writer = "load"
 
@@ -37,13 +40,14 @@ type Config struct {
 	RunID       string // as in history.Ref.Run
 	ShopURL     string
 	ChannelURL  string
+	Script      string // path of the system's own k6 script; "" for native journeys
 }
 
 // Args are the child's arguments after Command.
 func (c Config) Args() []string {
 	return []string{
 		"-run-dir", c.RunDir, "-plan", c.PlanPath, "-clock-origin", strconv.FormatInt(c.ClockOrigin, 10),
-		"-run", c.RunID, "-shop", c.ShopURL, "-channel", c.ChannelURL,
+		"-run", c.RunID, "-shop", c.ShopURL, "-channel", c.ChannelURL, "-script", c.Script,
 	}
 }
 
@@ -58,6 +62,7 @@ func ParseArgs(args []string) (Config, error) {
 	flags.StringVar(&c.RunID, "run", "", "")
 	flags.StringVar(&c.ShopURL, "shop", "", "")
 	flags.StringVar(&c.ChannelURL, "channel", "", "")
+	flags.StringVar(&c.Script, "script", "", "")
 	if err := flags.Parse(args); err != nil {
 		return Config{}, fmt.Errorf("load generator: %w", err)
 	}
@@ -67,13 +72,19 @@ func ParseArgs(args []string) (Config, error) {
 	return c, nil
 }
 
+// Warm is how the warm-up of a script went.
+type Warm struct {
+	Fault string `json:"fault,omitempty"` // "" if every buyer was served
+}
+
 // Progress is how the crowd stands. The child tells it a few times a second.
 type Progress struct {
-	Ready       bool   `json:"ready"`       // virtual users are there, and the gate is all they wait for
-	Offered     int64  `json:"offered"`     // buyers that the load model wanted so far
-	Started     int64  `json:"started"`     // journeys begun
-	Completed   int64  `json:"completed"`   // journeys ended, however
-	Interrupted int64  `json:"interrupted"` // cut off before they ended
+	Warm        *Warm  `json:"warm,omitempty"` // how the warm-up went, once it is over
+	Ready       bool   `json:"ready"`          // virtual users are there, and the gate is all they wait for
+	Offered     int64  `json:"offered"`        // buyers that the load model wanted so far
+	Started     int64  `json:"started"`        // journeys begun
+	Completed   int64  `json:"completed"`      // journeys ended, however
+	Interrupted int64  `json:"interrupted"`    // cut off before they ended
 	Open        int64  `json:"open"`
 	Dropped     int64  `json:"dropped"`         // by k6's own count: wanted, and no virtual user was free
 	Done        bool   `json:"done"`            // the child's history is closed

@@ -15,10 +15,11 @@ type Given struct {
 	Secrets  scenarios.Secrets            `json:"secrets"`
 }
 
-// Opening is what the parent says through the gate.
+// Opening is what the parent says through the gate. The first may be for the warm-up of a script, and opens nothing else.
 type Opening struct {
-	At    history.Time `json:"at_ns"` // the storm's time zero
-	Given Given        `json:"given"`
+	WarmUp int          `json:"warm_up,omitempty"` // so many buyers, and then wait again
+	At     history.Time `json:"at_ns"`             // the storm's time zero
+	Given  Given        `json:"given"`
 }
 
 // values are what templates may name of all this for an item. They are a map of the caller's own.

@@ -39,7 +39,8 @@ type journey struct {
 	values  scenarios.Values
 	state   string // that the shop told last
 
-	stormed bool // the retry storm was acted out, and said so
+	thoughts int  // of a script
+	stormed  bool // the retry storm was acted out, and said so
 }
 
 // end is why a journey ends before its last step. It is no error of ours.
@@ -50,12 +51,7 @@ func (e end) Error() string { return e.why }
 // run takes the steps in turn until one ends the journey. It returns why the journey ended, or the context's error; a
 // journey that was cut off has no JourneyEnd.
 func (j *journey) run(ctx context.Context) (why string, err error) {
-	j.arrive()
-	begun := history.Event{
-		Source: history.SourceLoad, Kind: history.JourneyBegin, Ref: j.ref.String(), Buyer: j.buyer, Key: j.name,
-		IntendedAt: j.intended,
-	}
-	j.recorder.Event(begun)
+	ended := j.begin()
 	why = endCompleted
 	if err := j.walk(ctx, j.journeys[j.name]); err != nil {
 		var early end
@@ -64,10 +60,22 @@ func (j *journey) run(ctx context.Context) (why string, err error) {
 		}
 		why = early.why
 	}
-	ended := begun
-	ended.Kind, ended.Reason, ended.IntendedAt = history.JourneyEnd, why, 0
-	j.recorder.Event(ended)
+	ended(why)
 	return why, nil
+}
+
+// begin records that the buyer is here, and returns how to record the end.
+func (j *journey) begin() (ended func(why string)) {
+	j.arrive()
+	event := history.Event{
+		Source: history.SourceLoad, Kind: history.JourneyBegin, Ref: j.ref.String(), Buyer: j.buyer, Key: j.name,
+		IntendedAt: j.intended,
+	}
+	j.recorder.Event(event)
+	return func(why string) {
+		event.Kind, event.Reason, event.IntendedAt = history.JourneyEnd, why, 0
+		j.recorder.Event(event)
+	}
 }
 
 // walk takes steps in turn.

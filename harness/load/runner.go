@@ -49,6 +49,7 @@ type Runner struct {
 	journeys map[string][]*step
 	acts     map[string]*step
 	setup    []*step
+	paying   *step // how a script pays
 	given    Given
 	weights  []float64 // of the plan's journeys
 	warmedUp atomic.Int64
@@ -66,6 +67,7 @@ func NewRunner(config RunnerConfig) (*Runner, error) {
 	if len(r.plan.Items) == 0 || len(r.plan.Journeys) == 0 {
 		return nil, errors.New("load: the plan has no items or no journeys")
 	}
+	r.paying = &step{Step: scenarios.Step{Name: history.OpPay, Payment: payingNow}, path: scenarios.Name(payingNow)}
 	var err error
 	if r.setup, err = parseSteps(r.plan.System.Setup, "setup"); err != nil {
 		return nil, fmt.Errorf("load: set-up: %w", err)
@@ -77,7 +79,7 @@ func NewRunner(config RunnerConfig) (*Runner, error) {
 	}
 	for _, share := range r.plan.Journeys {
 		steps, known := r.plan.System.Journeys[share.Name]
-		if !known {
+		if !known && r.plan.System.Script == "" {
 			return nil, fmt.Errorf("load: the system has no journey %q", share.Name)
 		}
 		if r.journeys[share.Name], err = parseSteps(steps, share.Name); err != nil {
@@ -94,11 +96,16 @@ func (r *Runner) Close() { r.client.CloseIdleConnections() }
 // Buy runs the journey of one buyer of the storm, whom the load model wanted at intended. What the buyer met stands in
 // the history; the error is the context's, if that ended first, and then the last operation has no answer.
 func (r *Runner) Buy(ctx context.Context, buyer int, intended history.Time) error {
-	share := r.plan.Journeys[max(0, r.dice.Pick(r.weights, "journey", keyOf(buyer)))]
-	j := r.journey(share.Name, buyer, r.wish(buyer, itemsOf(share)))
-	j.phase, j.intended, j.payers = history.PhaseStorm, intended, r.payers
-	_, err := j.run(ctx)
+	_, err := r.buyer(buyer, intended).run(ctx)
 	return err
+}
+
+// buyer is one of the storm's, as the plan and the seed have it.
+func (r *Runner) buyer(number int, intended history.Time) *journey {
+	share := r.plan.Journeys[max(0, r.dice.Pick(r.weights, "journey", keyOf(number)))]
+	j := r.journey(share.Name, number, r.wish(number, itemsOf(share)))
+	j.phase, j.intended, j.payers = history.PhaseStorm, intended, r.payers
+	return j
 }
 
 // keyOf is what a buyer's luck is drawn by.

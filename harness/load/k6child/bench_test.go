@@ -134,7 +134,7 @@ func requestsPerSecond(b *testing.B, name string) float64 {
 	served := &counter{}
 	server := httptest.NewServer(served)
 	defer server.Close()
-	w := startWith(b, closedPlan(name), server.URL, server.URL)
+	w := startWith(b, closedPlan(name), load.Config{ShopURL: server.URL, ChannelURL: server.URL})
 	w.open(b)
 	if err := w.Wait(); err != nil {
 		b.Fatalf("%v\n%s", err, w.log(b))

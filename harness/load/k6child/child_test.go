@@ -23,6 +23,9 @@ import (
 
 // The test binary is its own k6 child, as paystorm is.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == load.CheckCommand {
+		os.Exit(Check(os.Args[2], os.Args[3]))
+	}
 	if len(os.Args) > 1 && os.Args[1] == load.Command {
 		if code, ran := closedLoop(os.Args[2:]); ran {
 			os.Exit(code)
@@ -80,10 +83,15 @@ type world struct {
 
 func start(t testing.TB, plan scenarios.Plan, shopURL string) *world {
 	t.Helper()
-	return startWith(t, plan, shopURL, "http://127.0.0.1:1")
+	return startWith(t, plan, load.Config{ShopURL: shopURL, ChannelURL: "http://127.0.0.1:1"})
 }
 
-func startWith(t testing.TB, plan scenarios.Plan, shopURL, channelURL string) *world {
+func startScript(t testing.TB, plan scenarios.Plan, shopURL, script string) *world {
+	t.Helper()
+	return startWith(t, plan, load.Config{ShopURL: shopURL, ChannelURL: "http://127.0.0.1:1", Script: script})
+}
+
+func startWith(t testing.TB, plan scenarios.Plan, config load.Config) *world {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -101,10 +109,8 @@ func startWith(t testing.TB, plan scenarios.Plan, shopURL, channelURL string) *w
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.Child, err = load.Start(t.Context(), load.Config{
-		Self: self, RunDir: w.dir, PlanPath: path, ClockOrigin: w.clock.Origin(), RunID: "r1",
-		ShopURL: shopURL, ChannelURL: channelURL,
-	})
+	config.Self, config.RunDir, config.PlanPath, config.ClockOrigin, config.RunID = self, w.dir, path, w.clock.Origin(), "r1"
+	w.Child, err = load.Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,14 @@ package k6child
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -42,12 +45,35 @@ func Main(args []string, payers func(scenarios.Plan) load.Payers) int {
 	return exitBroken
 }
 
+// Check is this binary as k6 that reads a script, and says what is wrong with it. dir is where it may write. It does not
+// return when k6 could be started.
+func Check(dir, path string) int {
+	file := filepath.Join(dir, scriptFile)
+	if err := os.WriteFile(file, visitOf(path), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitBroken
+	}
+	modules.Register(moduleName, &module{})
+	os.Args = []string{"k6", "inspect", "--address", "", "--log-format", "raw", "--no-color", file}
+	cmd.Execute()
+	return exitBroken
+}
+
+// visitOf is what k6 runs for a shop's own script.
+func visitOf(path string) []byte {
+	return bytes.ReplaceAll(visit, []byte("SCRIPT"), []byte((&url.URL{Scheme: "file", Path: path}).String()))
+}
+
 func run(config load.Config, payers func(scenarios.Plan) load.Payers) error {
 	c, err := newCrowd(config, payers)
 	if err != nil {
 		return err
 	}
-	return c.execute(config.RunDir, script)
+	text := script
+	if config.Script != "" {
+		text = visitOf(config.Script)
+	}
+	return c.execute(config.RunDir, text)
 }
 
 // execute hands over to k6, which ends the process.
@@ -94,18 +120,21 @@ func newCrowd(config load.Config, payers func(scenarios.Plan) load.Payers) (*cro
 	return c, err
 }
 
-// readGate reads the line with which the parent opens the gate.
+// readGate reads the lines with which the parent opens the gate.
 func readGate(gate io.Reader) <-chan opening {
-	opened := make(chan opening, 1)
+	opened := make(chan opening, 2) // a warm-up, and the storm
 	go func() {
-		line, err := bufio.NewReader(gate).ReadString('\n')
-		if err != nil {
-			opened <- opening{err: errGateShut}
-			return
+		lines := bufio.NewReader(gate)
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				opened <- opening{err: errGateShut}
+				return
+			}
+			var told opening
+			told.err = json.Unmarshal([]byte(line), &told.Opening)
+			opened <- told
 		}
-		var told opening
-		told.err = json.Unmarshal([]byte(line), &told.Opening)
-		opened <- told
 	}()
 	return opened
 }

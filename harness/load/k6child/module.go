@@ -6,6 +6,8 @@ import (
 	"go.k6.io/k6/js/modules"
 	"go.k6.io/k6/metrics"
 	"go.k6.io/k6/output"
+
+	"github.com/paystorm/paystorm/harness/load"
 )
 
 const moduleName = "k6/x/paystorm"
@@ -19,25 +21,43 @@ func (m *module) NewModuleInstance(vu modules.VU) modules.Instance {
 }
 
 type instance struct {
-	vu    modules.VU
-	crowd *crowd
+	vu      modules.VU
+	crowd   *crowd // nil where k6 only reads a script
+	visit   *load.Visit
+	leaving func(cut bool)
 }
 
 // Exports are what the script imports.
 func (i *instance) Exports() modules.Exports {
-	return modules.Exports{Named: map[string]any{"planned": i.planned, "gate": i.gate, "buyer": i.buyer}}
+	return modules.Exports{Named: map[string]any{
+		"planned": i.planned, "gate": i.gate, "native": i.native, // of our own scripts alone
+		"arrive": i.arrive, "warmUp": i.warmUp, "leave": i.leave, "warmed": i.warmed,
+		"op": map[string]any{"begin": i.begin}, "pay": i.pay, "buyer": i.buyer, "think": i.think,
+	}}
 }
 
 // planned are k6's options; a map of its own for each virtual user, because k6 writes into it.
-func (i *instance) planned() map[string]any { return maps.Clone(i.crowd.options) }
+func (i *instance) planned() map[string]any {
+	if i.crowd == nil {
+		return nil
+	}
+	return maps.Clone(i.crowd.options)
+}
 
-// gate waits for the storm.
-func (i *instance) gate() error { return i.crowd.waitAtGate(i.vu.Context()) }
+// gate waits for the storm, or for so many buyers of a warm-up.
+func (i *instance) gate() (warmUp int, err error) { return i.crowd.waitAtGate(i.vu.Context()) }
 
-// buyer is one iteration.
-func (i *instance) buyer() {
-	// The count is of iterations that were started, without gaps: k6 draws it when an iteration begins.
-	i.crowd.arrive(i.vu.Context(), int64(i.vu.State().GetScenarioGlobalVUIter())+1)
+// native is one iteration of a native journey.
+func (i *instance) native() { i.crowd.arrive(i.vu.Context(), i.number()) }
+
+// number is the iteration's buyer. The count is of iterations that were started, without gaps: k6 draws it when an
+// iteration begins.
+func (i *instance) number() int64 { return int64(i.vu.State().GetScenarioGlobalVUIter()) + 1 }
+
+// warmed tells the parent that the warm-up is over.
+func (i *instance) warmed() {
+	i.crowd.isWarm.Store(true)
+	i.crowd.report(i.crowd.progress())
 }
 
 // tap is an output of k6's that stores nothing. It counts what k6 dropped, and is told when all iterations are over:

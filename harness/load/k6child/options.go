@@ -14,6 +14,14 @@ import (
 //go:embed script.js
 var script []byte
 
+// Types are those of the module, for editors.
+//
+//go:embed paystorm.d.ts
+var Types []byte
+
+//go:embed visit.js
+var visit []byte
+
 const (
 	scriptFile = "k6-script.js"
 	outputName = "paystorm"
@@ -38,8 +46,8 @@ func options(plan scenarios.Plan, arrivals schedule) map[string]any {
 				"gracefulStop":    (journey + drain).String(),
 			},
 		},
-		"setupTimeout":   "24h", // it is in set-up that k6 waits for the gate
-		"noCookiesReset": true,  // journeys use no cookies of k6's
+		"setupTimeout":   "24h",                    // it is in set-up that k6 waits for the gate
+		"noCookiesReset": plan.System.Script == "", // native journeys use no cookies of k6's; a script's are each buyer's own
 		"systemTags":     []string{},
 	}
 }

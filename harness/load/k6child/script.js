@@ -1,5 +1,5 @@
 // What k6 runs: it keeps the time, and each of its iterations is one buyer, whose journey is Go.
-import { buyer, gate, planned } from 'k6/x/paystorm';
+import { gate, native, planned } from 'k6/x/paystorm';
 
 export const options = planned();
 
@@ -8,5 +8,5 @@ export function setup() {
 }
 
 export default function () {
-  buyer();
+  native();
 }
