@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,10 +193,11 @@ func TestRefunds(t *testing.T) {
 	w.refuses("ACQ.TRADE_NOT_EXIST", "alipay.trade.fastpay.refund.query", m{"out_trade_no": "o3", "out_request_no": "1"})
 }
 
-// TestARefundThatIsUnderWay moves nothing yet, and one that fails never does.
+// TestARefundThatIsUnderWay moves nothing yet, and one that fails never does, but may be asked for again.
 func TestARefundThatIsUnderWay(t *testing.T) {
+	var failed atomic.Bool
 	fails := faults{change: func(c mockchannel.Change) (f mockchannel.ChangeFault) {
-		if c.Order == "o2" && c.Kind == mockchannel.ChangeRefund {
+		if c.Order == "o2" && c.Kind == mockchannel.ChangeRefund && failed.CompareAndSwap(false, true) {
 			f.RefundFails = &mockchannel.RefundFails{Fault: "f", Reason: "account closed"}
 		}
 		return f
@@ -217,8 +219,12 @@ func TestARefundThatIsUnderWay(t *testing.T) {
 			t.Errorf("%s", s.raw)
 		}
 	}
-	if s := w.does("alipay.trade.query", m{"out_trade_no": "o1"}); s.get("trade_status") != "TRADE_CLOSED" {
-		t.Errorf("%s", s.raw)
+	w.does("alipay.trade.refund", m{"out_trade_no": "o2", "refund_amount": "88.88"})
+	w.quiet()
+	for _, order := range []string{"o1", "o2"} {
+		if s := w.does("alipay.trade.query", m{"out_trade_no": order}); s.get("trade_status") != "TRADE_CLOSED" {
+			t.Errorf("%s", s.raw)
+		}
 	}
 }
 
@@ -296,6 +302,7 @@ func (f faults) Change(q mockchannel.Change) (fault mockchannel.ChangeFault) {
 }
 
 func (faults) Notice(mockchannel.Notice) mockchannel.NoticeFault { return mockchannel.NoticeFault{} }
+
 func (faults) Attempt(mockchannel.Notice, int) mockchannel.AttemptFault {
 	return mockchannel.AttemptFault{}
 }

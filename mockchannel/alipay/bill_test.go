@@ -19,14 +19,24 @@ import (
 
 const billMethod = "alipay.data.dataservice.bill.downloadurl.query"
 
-func read(t *testing.T, response *http.Response) (int, string, http.Header) {
+func read(t testing.TB, response *http.Response) (int, string, http.Header) {
 	t.Helper()
-	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return response.StatusCode, string(text), response.Header
+}
+
+// get opens an address.
+func (w *world) get(address string) (int, string, http.Header) {
+	w.t.Helper()
+	response, err := w.client.Get(address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	return read(w.t, response)
 }
 
 func ungbk(t *testing.T, text string) string {
@@ -43,11 +53,7 @@ func (w *world) files(date string) map[string]string {
 	w.t.Helper()
 	t := w.t.(*testing.T)
 	address := w.does(billMethod, m{"bill_type": "trade", "bill_date": date}).get("bill_download_url")
-	response, err := w.client.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	status, text, _ := read(t, response)
+	status, text, _ := w.get(address)
 	if status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
 	}
@@ -198,11 +204,7 @@ func TestAddressesOfBills(t *testing.T) {
 		"another time": strings.Replace(address, "timestamp=", "timestamp=1", 1), "no time": strings.Replace(address, "timestamp=", "timestamp=x", 1),
 		"another day": strings.Replace(address, "bizDates=", "bizDates=1", 1),
 	} {
-		response, err := w.client.Get(wrong)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if status, _, _ := read(t, response); status != http.StatusNotFound {
+		if status, _, _ := w.get(wrong); status != http.StatusNotFound {
 			t.Errorf("%s: %d", name, status)
 		}
 	}

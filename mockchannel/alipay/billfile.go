@@ -56,19 +56,13 @@ func (b bill) file() ([]byte, error) {
 	var file bytes.Buffer
 	archive := zip.NewWriter(&file)
 	for _, part := range []struct{ name, text string }{{"业务明细.csv", b.detail()}, {"业务明细(汇总).csv", b.summary()}} {
-		name, err := gbk(b.account() + "_" + b.period.name + "_" + part.name)
+		writer, err := archive.CreateHeader(&zip.FileHeader{
+			Name: gbk(b.account() + "_" + b.period.name + "_" + part.name), NonUTF8: true, Method: zip.Deflate, Modified: b.made,
+		})
 		if err != nil {
 			return nil, err
 		}
-		text, err := gbk(part.text)
-		if err != nil {
-			return nil, err
-		}
-		writer, err := archive.CreateHeader(&zip.FileHeader{Name: name, NonUTF8: true, Method: zip.Deflate, Modified: b.made})
-		if err != nil {
-			return nil, err
-		}
-		if _, err := writer.Write([]byte(text)); err != nil {
+		if _, err := writer.Write([]byte(gbk(part.text))); err != nil {
 			return nil, err
 		}
 	}
@@ -77,10 +71,10 @@ func (b bill) file() ([]byte, error) {
 }
 
 // gbk writes what GBK lacks as a question mark, as the provider's files do.
-func gbk(text string) (string, error) {
+func gbk(text string) string {
 	encoder := simplifiedchinese.GBK.NewEncoder()
 	if encoded, err := encoder.String(text); err == nil {
-		return encoded, nil
+		return encoded
 	}
 	var encoded strings.Builder
 	for _, r := range text {
@@ -90,7 +84,7 @@ func gbk(text string) (string, error) {
 		}
 		encoded.WriteString(one)
 	}
-	return encoded.String(), nil
+	return encoded.String()
 }
 
 const (

@@ -118,9 +118,17 @@ func (d *dialect) returned(channel *mockchannel.Channel, p mockchannel.Payment) 
 			continue
 		}
 		fields := []pair{
-			{"app_id", k.appID}, {"auth_app_id", k.appID}, {"charset", "utf-8"}, {"method", known.method + ".return"},
-			{"out_trade_no", p.Order}, {"seller_id", k.sellerID}, {"sign_type", "RSA2"}, {"timestamp", stamp(time.Now())},
-			{"total_amount", yuan(totalOf(p))}, {"trade_no", p.ID}, {"version", "1.0"},
+			{"app_id", k.appID},
+			{"auth_app_id", k.appID},
+			{"charset", "utf-8"},
+			{"method", known.method + ".return"},
+			{"out_trade_no", p.Order},
+			{"seller_id", k.sellerID},
+			{"sign_type", "RSA2"},
+			{"timestamp", stamp(time.Now())},
+			{"total_amount", yuan(totalOf(p))},
+			{"trade_no", p.ID},
+			{"version", "1.0"},
 		}
 		signature, err := sign(k.alipay, []byte(base(fields, "sign", "sign_type")))
 		if err != nil {

@@ -233,7 +233,7 @@ func (w *world) post(body string) said {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
 		w.t.Fatalf("%d %s: %v", response.StatusCode, text, err)
@@ -294,7 +294,7 @@ func (w *world) pays(handed string) int {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	return response.StatusCode
 }
 

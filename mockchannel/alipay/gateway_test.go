@@ -104,7 +104,7 @@ func TestStrangersGetUnsignedErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(response.Body)
 	if s := w.parse(string(text)); s.get("sub_code") != "isv.invalid-format" {
 		t.Errorf("%s", text)
@@ -140,7 +140,7 @@ func TestTheQueryCountsToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(response.Body)
 	if s := w.parse(string(text)); s.get("code") != "10000" {
 		t.Errorf("%s", text)
@@ -149,7 +149,7 @@ func TestTheQueryCountsToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if text, _ = io.ReadAll(response.Body); w.parse(string(text)).get("sub_code") != "ACQ.TRADE_NOT_EXIST" {
 		t.Errorf("%s", text)
 	}

@@ -49,12 +49,26 @@ func described(message mockchannel.Message, k *keys) []pair {
 	}
 	known := tradeOf(p)
 	fields := []pair{
-		{"app_id", appID}, {"auth_app_id", appID}, {"body", known.body}, {"buyer_id", buyerOf(p)}, {"buyer_logon_id", logonOf(p)},
-		{"charset", "utf-8"}, {"gmt_create", stamp(message.Created)}, {"notify_id", message.ID},
-		{"notify_time", stamp(message.Sent)}, {"notify_type", "trade_status_sync"}, {"out_trade_no", p.Order},
-		{"passback_params", known.passback}, {"seller_email", "seller@example.com"}, {"seller_id", seller},
-		{"sign_type", "RSA2"}, {"subject", known.subject}, {"total_amount", yuan(totalOf(p))}, {"trade_no", p.ID},
-		{"trade_status", statusOf(p)}, {"version", "1.0"},
+		{"app_id", appID},
+		{"auth_app_id", appID},
+		{"body", known.body},
+		{"buyer_id", buyerOf(p)},
+		{"buyer_logon_id", logonOf(p)},
+		{"charset", "utf-8"},
+		{"gmt_create", stamp(message.Created)},
+		{"notify_id", message.ID},
+		{"notify_time", stamp(message.Sent)},
+		{"notify_type", "trade_status_sync"},
+		{"out_trade_no", p.Order},
+		{"passback_params", known.passback},
+		{"seller_email", "seller@example.com"},
+		{"seller_id", seller},
+		{"sign_type", "RSA2"},
+		{"subject", known.subject},
+		{"total_amount", yuan(totalOf(p))},
+		{"trade_no", p.ID},
+		{"trade_status", statusOf(p)},
+		{"version", "1.0"},
 	}
 	if p.Captured > 0 {
 		paid := yuan(p.Captured)

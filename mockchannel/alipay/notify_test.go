@@ -202,15 +202,8 @@ func TestCashier(t *testing.T) {
 	w := newWorld(t, alipay.Settings{}, nil)
 	content := trade("o1")
 	content["subject"] = "<script>alert(1)</script>"
-	get := func(address string) (int, string, http.Header) {
-		response, err := w.client.Get(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return read(t, response)
-	}
 	gateway := w.api.URL + "/gateway.do?"
-	status, page, _ := get(gateway + w.signedRequest("alipay.trade.page.pay", content).Encode())
+	status, page, _ := w.get(gateway + w.signedRequest("alipay.trade.page.pay", content).Encode())
 	form := regexp.MustCompile(`action="(/pay/\d{28}/cashier)"`).FindStringSubmatch(page)
 	if status != http.StatusOK || form == nil || strings.Contains(page, "<script>") || !strings.Contains(page, "88.88") {
 		t.Fatalf("%d %s", status, page)
@@ -220,6 +213,7 @@ func TestCashier(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() { _ = response.Body.Close() }()
 		return read(t, response)
 	}
 	if status, _, _ := press("run"); status != http.StatusBadRequest {
@@ -228,7 +222,7 @@ func TestCashier(t *testing.T) {
 	if status, _, header := press("decline"); status != http.StatusSeeOther || header.Get("Location") != form[1] {
 		t.Errorf("decline: %d %v", status, header)
 	}
-	if status, page, _ := get(w.api.URL + form[1]); status != http.StatusOK || !strings.Contains(page, "WAIT_BUYER_PAY") {
+	if status, page, _ := w.get(w.api.URL + form[1]); status != http.StatusOK || !strings.Contains(page, "WAIT_BUYER_PAY") {
 		t.Errorf("the cashier again: %d %s", status, page)
 	}
 	status, _, header := press("pay")
@@ -254,11 +248,11 @@ func TestCashier(t *testing.T) {
 		"isv.invalid-app-id":    w.signedRequest("alipay.trade.wap.pay", trade("o2"), with("app_id", "1")),
 		"ACQ.INVALID_PARAMETER": w.signedRequest("alipay.trade.app.pay", m{}),
 	} {
-		if status, page, _ := get(gateway + query.Encode()); status != http.StatusOK || !strings.Contains(page, subCode) {
+		if status, page, _ := w.get(gateway + query.Encode()); status != http.StatusOK || !strings.Contains(page, subCode) {
 			t.Errorf("want %s: %d %s", subCode, status, page)
 		}
 	}
-	if status, _, _ := get(w.api.URL + "/pay/1/cashier"); status != http.StatusNotFound {
+	if status, _, _ := w.get(w.api.URL + "/pay/1/cashier"); status != http.StatusNotFound {
 		t.Errorf("a cashier of nothing: %d", status)
 	}
 	w.quiet()

@@ -49,15 +49,29 @@ mMtT1IympPFRxBIngEImjGt6d1VUtkf61Cjpr0bRRDoZXvWRv5U=
 // vectorNotification is one that the provider sent, with sign and sign_type taken out.
 func vectorNotification() []pair {
 	return []pair{
-		{"gmt_create", "2019-08-15 15:56:22"}, {"charset", "utf-8"}, {"seller_email", "z97-yuquerevenue@service.aliyun.com"},
-		{"subject", "语雀空间 500人规模"}, {"buyer_id", "2088102534368455"}, {"invoice_amount", "0.10"},
+		{"gmt_create", "2019-08-15 15:56:22"},
+		{"charset", "utf-8"},
+		{"seller_email", "z97-yuquerevenue@service.aliyun.com"},
+		{"subject", "语雀空间 500人规模"},
+		{"buyer_id", "2088102534368455"},
+		{"invoice_amount", "0.10"},
 		{"notify_id", "2019081500222155624068450559358070"},
-		{"fund_bill_list", `[{"amount":"0.10","fundChannel":"ALIPAYACCOUNT"}]`}, {"notify_type", "trade_status_sync"},
-		{"trade_status", "TRADE_SUCCESS"}, {"receipt_amount", "0.10"}, {"buyer_pay_amount", "0.10"},
-		{"app_id", "2019073166072302"}, {"seller_id", "2088531891668739"}, {"gmt_payment", "2019-08-15 15:56:24"},
-		{"notify_time", "2019-08-15 15:56:25"}, {"version", "1.0"}, {"out_trade_no", "20190815155618536-564-57"},
-		{"total_amount", "0.10"}, {"trade_no", "2019081522001468450512505578"}, {"auth_app_id", "2019073166072302"},
-		{"buyer_logon_id", "xud***@126.com"}, {"point_amount", "0.00"},
+		{"fund_bill_list", `[{"amount":"0.10","fundChannel":"ALIPAYACCOUNT"}]`},
+		{"notify_type", "trade_status_sync"},
+		{"trade_status", "TRADE_SUCCESS"},
+		{"receipt_amount", "0.10"},
+		{"buyer_pay_amount", "0.10"},
+		{"app_id", "2019073166072302"},
+		{"seller_id", "2088531891668739"},
+		{"gmt_payment", "2019-08-15 15:56:24"},
+		{"notify_time", "2019-08-15 15:56:25"},
+		{"version", "1.0"},
+		{"out_trade_no", "20190815155618536-564-57"},
+		{"total_amount", "0.10"},
+		{"trade_no", "2019081522001468450512505578"},
+		{"auth_app_id", "2019073166072302"},
+		{"buyer_logon_id", "xud***@126.com"},
+		{"point_amount", "0.00"},
 	}
 }
 
