@@ -206,6 +206,7 @@ func alipayError(err, means error) error {
 		if code != "ACQ.SYSTEM_ERROR" && !strings.HasPrefix(code, "aop.") && !strings.HasPrefix(code, "isp.") {
 			return &refusal{means, code, told.SubMsg}
 		}
+	default:
 	}
 	return fmt.Errorf("alipay answered %s %s: %s", told.Code, code, cmp.Or(told.SubMsg, told.Msg))
 }

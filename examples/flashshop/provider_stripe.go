@@ -163,6 +163,7 @@ func stripeRefund(r *stripe.Refund) refund {
 		told.State = refundSucceeded
 	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
 		told.State = refundFailed
+	default:
 	}
 	return told
 }
@@ -227,6 +228,7 @@ func (s *stripeShop) authentic(r *http.Request, body []byte) (n notification, er
 			n.Payment.ID = told.PaymentIntent.ID
 		}
 		n.Disputed, n.Refund = true, &refund{told.ID, told.Amount, refundSucceeded}
+	default: // about something else
 	}
 	if err != nil {
 		return n, no(http.StatusBadRequest, "UNREADABLE")
