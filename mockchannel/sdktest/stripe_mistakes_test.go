@@ -35,8 +35,10 @@ func firstTime(operation mockchannel.Operation, fault mockchannel.RequestFault) 
 // calm is a world in which nothing goes wrong.
 type calm struct{}
 
-func (calm) Request(mockchannel.Request) mockchannel.RequestFault             { return mockchannel.RequestFault{} }
-func (calm) Change(mockchannel.Change) mockchannel.ChangeFault                { return mockchannel.ChangeFault{} }
+func (calm) Request(mockchannel.Request) mockchannel.RequestFault { return mockchannel.RequestFault{} }
+
+func (calm) Change(mockchannel.Change) mockchannel.ChangeFault { return mockchannel.ChangeFault{} }
+
 func (calm) Notice(mockchannel.Notice) mockchannel.NoticeFault                { return mockchannel.NoticeFault{} }
 func (calm) Attempt(mockchannel.Notice, int) (fault mockchannel.AttemptFault) { return fault }
 func (calm) Reached(mockchannel.Moment)                                       {}
@@ -60,7 +62,7 @@ func TestStripeGoDeclines(t *testing.T) {
 	} {
 		t.Run(method, func(t *testing.T) {
 			_, err := shop.V1PaymentIntents.Create(t.Context(), confirmed("o-"+method, method))
-			e := wantStripe(t, err, http.StatusPaymentRequired, stripe.ErrorTypeCard, want.code)
+			e := stripeError(t, err, http.StatusPaymentRequired, stripe.ErrorTypeCard, want.code)
 			if e.DeclineCode != want.decline || e.PaymentIntent == nil || e.ChargeID == "" ||
 				e.PaymentIntent.Status != stripe.PaymentIntentStatusRequiresPaymentMethod {
 				t.Fatalf("%+v", e)
@@ -80,7 +82,7 @@ func TestStripeGoMistakes(t *testing.T) {
 	shop, ctx := newStripeShop(t, nil, 2), t.Context()
 	invalid := stripe.ErrorTypeInvalidRequest
 	_, err := shop.V1PaymentIntents.Create(ctx, &stripe.PaymentIntentCreateParams{Currency: stripe.String("usd")})
-	if e := wantStripe(t, err, 400, invalid, stripe.ErrorCodeParameterMissing); e.Param != "amount" {
+	if e := stripeError(t, err, 400, invalid, stripe.ErrorCodeParameterMissing); e.Param != "amount" {
 		t.Errorf("param %q", e.Param)
 	}
 	_, err = shop.V1PaymentIntents.Create(ctx, params("o-1", 0))
@@ -151,9 +153,9 @@ func TestStripeGoIdempotency(t *testing.T) {
 	right := confirmed("o-2", "pm_card_chargeDeclined")
 	right.SetIdempotencyKey("key-2")
 	_, err = shop.V1PaymentIntents.Create(ctx, right)
-	declined := wantStripe(t, err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
+	declined := stripeError(t, err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
 	_, err = shop.V1PaymentIntents.Create(ctx, right)
-	kept := wantStripe(t, err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
+	kept := stripeError(t, err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
 	if kept.PaymentIntent.ID != declined.PaymentIntent.ID || kept.LastResponse.Header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("not kept: %+v", kept)
 	}
@@ -234,7 +236,7 @@ func TestStripeGoRepeats(t *testing.T) {
 		_, err := shop.V1PaymentIntents.Create(t.Context(), wanted)
 		wantStripe(t, err, 500, stripe.ErrorTypeAPI, "")
 		_, err = shop.V1PaymentIntents.Create(t.Context(), wanted)
-		e := wantStripe(t, err, 500, stripe.ErrorTypeAPI, "")
+		e := stripeError(t, err, 500, stripe.ErrorTypeAPI, "")
 		if e.LastResponse.Header.Get("Idempotent-Replayed") != "true" {
 			t.Error("the retry was no replay")
 		}

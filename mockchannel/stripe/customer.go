@@ -82,7 +82,7 @@ func (c *customer) merge(r *reader) {
 	if r.has("shipping") {
 		c.shipping = r.under("shipping").json()
 	}
-	c.metadata = r.metadata("metadata", c.metadata)
+	c.metadata = r.metadata(c.metadata)
 }
 
 func customerParameters() []string {

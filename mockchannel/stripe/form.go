@@ -284,17 +284,19 @@ func (r *reader) oneOf(name string, words ...string) string {
 	return value
 }
 
+const metadataName = "metadata"
+
 // metadata is what known becomes by the request: a key with an empty value is removed, and an empty metadata removes all.
-func (r *reader) metadata(name string, known map[string]string) map[string]string {
-	if all, found := r.get(name); found {
+func (r *reader) metadata(known map[string]string) map[string]string {
+	if all, found := r.get(metadataName); found {
 		if all != "" {
-			r.fail(invalid("", name, "Invalid object"))
+			r.fail(invalid("", metadataName, "Invalid object"))
 		}
 		return nil
 	}
 	var changed map[string]string
 	for _, p := range r.form {
-		rest, found := strings.CutPrefix(p.name, name+"[")
+		rest, found := strings.CutPrefix(p.name, metadataName+"[")
 		if !found {
 			continue
 		}
@@ -309,7 +311,7 @@ func (r *reader) metadata(name string, known map[string]string) map[string]strin
 		case rest != "":
 			r.fail(invalid("", p.name, "Metadata values must be strings, but for key '"+clip(key)+"' you passed in an object"))
 		case utf8.RuneCountInString(key) > longestMetaKey:
-			r.fail(invalid("", name, "Metadata keys can have up to 40 characters, but you passed in a key with "+
+			r.fail(invalid("", metadataName, "Metadata keys can have up to 40 characters, but you passed in a key with "+
 				strconv.Itoa(utf8.RuneCountInString(key))+" characters. Invalid key: "+clip(key)))
 		case utf8.RuneCountInString(p.value) > longestMetadata:
 			r.fail(invalid("", p.name, "Metadata values can have up to 500 characters, but you passed in a value with "+
@@ -324,7 +326,7 @@ func (r *reader) metadata(name string, known map[string]string) map[string]strin
 		return known
 	}
 	if len(changed) > mostMetadata {
-		r.fail(invalid("", name, "You can have up to 50 metadata keys."))
+		r.fail(invalid("", metadataName, "You can have up to 50 metadata keys."))
 	}
 	return changed
 }

@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -82,10 +83,10 @@ func TestReader(t *testing.T) {
 		"no boolean":      {form{{"confirm", "yes"}}, func(r *reader) { r.bool("confirm") }, "", "confirm"},
 		"an object":       {form{{"amount[x]", "1"}}, func(r *reader) { r.text("amount") }, "", "amount"},
 		"no such word":    {form{{"mode", "x"}}, func(r *reader) { r.oneOf("mode", "a", "b") }, "", "mode"},
-		"nested metadata": {form{{"metadata[a][b]", "1"}}, func(r *reader) { r.metadata("metadata", nil) }, "", "metadata[a][b]"},
-		"a long key":      {form{{"metadata[" + strings.Repeat("k", 41) + "]", "1"}}, func(r *reader) { r.metadata("metadata", nil) }, "", "metadata"},
-		"a long value":    {form{{"metadata[a]", strings.Repeat("v", 501)}}, func(r *reader) { r.metadata("metadata", nil) }, "", "metadata[a]"},
-		"scalar metadata": {form{{"metadata", "x"}}, func(r *reader) { r.metadata("metadata", nil) }, "", "metadata"},
+		"nested metadata": {form{{"metadata[a][b]", "1"}}, func(r *reader) { r.metadata(nil) }, "", "metadata[a][b]"},
+		"a long key":      {form{{"metadata[" + strings.Repeat("k", 41) + "]", "1"}}, func(r *reader) { r.metadata(nil) }, "", "metadata"},
+		"a long value":    {form{{"metadata[a]", strings.Repeat("v", 501)}}, func(r *reader) { r.metadata(nil) }, "", "metadata[a]"},
+		"scalar metadata": {form{{"metadata", "x"}}, func(r *reader) { r.metadata(nil) }, "", "metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reader{form: test.form}
@@ -94,7 +95,9 @@ func TestReader(t *testing.T) {
 			if r.err == nil {
 				t.Fatal("nothing is wrong with it")
 			}
-			refusal, _ = r.err.(*mockchannel.Error)
+			if !errors.As(r.err, &refusal) {
+				t.Fatal(r.err)
+			}
 			p, _ := problemOf(refusal)
 			if p.code != test.code || refusal.Field != test.param || p.status != 400 {
 				t.Errorf("got %+v, %+v", refusal, p)
@@ -103,11 +106,11 @@ func TestReader(t *testing.T) {
 	}
 	r := &reader{form: form{{"metadata[a]", ""}, {"metadata[b]", "2"}}}
 	known := map[string]string{"a": "1", "c": "3"}
-	if got := r.metadata("metadata", known); !reflect.DeepEqual(got, map[string]string{"b": "2", "c": "3"}) || known["a"] != "1" {
+	if got := r.metadata(known); !reflect.DeepEqual(got, map[string]string{"b": "2", "c": "3"}) || known["a"] != "1" {
 		t.Errorf("merged %v, and what was known is now %v", got, known)
 	}
 	r = &reader{form: form{{"metadata", ""}}}
-	if got := r.metadata("metadata", known); len(got) != 0 || r.err != nil {
+	if got := r.metadata(known); len(got) != 0 || r.err != nil {
 		t.Errorf("unset %v, %v", got, r.err)
 	}
 }

@@ -93,8 +93,13 @@ func (i *intent) merge(r *request) {
 // texts are the fields that are taken and given back as they are.
 func (i *intent) texts() [8]textField {
 	return [...]textField{
-		{"customer", &i.customer}, {"description", &i.describes}, {"receipt_email", &i.receipt}, {"return_url", &i.returnURL},
-		{"setup_future_usage", &i.future}, {"statement_descriptor", &i.descriptor}, {"statement_descriptor_suffix", &i.suffix},
+		{"customer", &i.customer},
+		{"description", &i.describes},
+		{"receipt_email", &i.receipt},
+		{"return_url", &i.returnURL},
+		{"setup_future_usage", &i.future},
+		{"statement_descriptor", &i.descriptor},
+		{"statement_descriptor_suffix", &i.suffix},
 		{"transfer_group", &i.group},
 	}
 }
@@ -132,7 +137,7 @@ func createIntent(r *request) (mockchannel.MerchantRequest, error) {
 	}
 	i.merge(r)
 	confirms := r.bool("confirm")
-	metadata := r.metadata("metadata", nil)
+	metadata := r.metadata(nil)
 	if !confirms {
 		for _, name := range []string{"off_session", "error_on_requires_action", "return_url", "mandate_data"} {
 			if r.has(name) {
@@ -272,7 +277,7 @@ func listIntents(r *request) (mockchannel.MerchantRequest, error) {
 
 func updateIntent(r *request) (mockchannel.MerchantRequest, error) {
 	(&intent{}).merge(r)
-	r.metadata("metadata", nil)
+	r.metadata(nil)
 	if err := r.check(slices.DeleteFunc(slices.Clone(intentParameters), func(name string) bool {
 		return name == "confirm" || name == "off_session" || name == "error_on_requires_action"
 	})...); err != nil {
@@ -321,7 +326,7 @@ func (r *request) update(call *mockchannel.Call, p *mockchannel.Payment, changed
 	if r.has("payment_method") || r.has("payment_method_data") {
 		changed.action = false
 	}
-	p.Metadata = r.metadata("metadata", p.Metadata)
+	p.Metadata = r.metadata(p.Metadata)
 	p.Details, p.Manual = changed, changed.manual == "manual"
 	return nil
 }

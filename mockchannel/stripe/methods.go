@@ -39,7 +39,7 @@ func createMethod(r *request) (mockchannel.MerchantRequest, error) {
 	if err != nil {
 		return mockchannel.MerchantRequest{}, err
 	}
-	made.metadata = r.metadata("metadata", nil)
+	made.metadata = r.metadata(nil)
 	if err := r.check("type", "card", "billing_details", "metadata", "allow_redisplay", "customer", "payment_method", made.kind); err != nil {
 		return mockchannel.MerchantRequest{}, err
 	}

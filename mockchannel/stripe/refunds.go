@@ -19,7 +19,7 @@ func createRefund(r *request) (mockchannel.MerchantRequest, error) {
 	if r.has("reason") {
 		reason = r.oneOf("reason", "duplicate", "fraudulent", "requested_by_customer")
 	}
-	metadata := r.metadata("metadata", nil)
+	metadata := r.metadata(nil)
 	r.integer("amount", 1)
 	if intent == "" && charge == "" {
 		r.fail(invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge."))
@@ -146,7 +146,7 @@ func getRefund(r *request) (mockchannel.MerchantRequest, error) {
 }
 
 func updateRefund(r *request) (mockchannel.MerchantRequest, error) {
-	r.metadata("metadata", nil)
+	r.metadata(nil)
 	if err := r.check("metadata"); err != nil {
 		return mockchannel.MerchantRequest{}, err
 	}
@@ -157,7 +157,7 @@ func updateRefund(r *request) (mockchannel.MerchantRequest, error) {
 				return mockchannel.Answer{}, err
 			}
 			changed, err := call.UpdateRefund(r.id, func(known *mockchannel.Refund) {
-				known.Metadata = r.metadata("metadata", known.Metadata)
+				known.Metadata = r.metadata(known.Metadata)
 			})
 			if err != nil {
 				return mockchannel.Answer{}, err

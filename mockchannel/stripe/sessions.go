@@ -74,7 +74,7 @@ func createSession(r *request) (mockchannel.MerchantRequest, error) {
 	lines, total, code := r.lines()
 	s := &session{
 		successURL: r.required("success_url"), cancelURL: r.text("cancel_url"), reference: r.text("client_reference_id"),
-		email: r.text("customer_email"), locale: r.text("locale"), metadata: r.metadata("metadata", nil), lines: lines,
+		email: r.text("customer_email"), locale: r.text("locale"), metadata: r.metadata(nil), lines: lines,
 	}
 	for name, address := range map[string]string{"success_url": s.successURL, "cancel_url": s.cancelURL} {
 		if parsed, err := url.Parse(address); address != "" && (err != nil || parsed.Host == "") {
@@ -83,7 +83,7 @@ func createSession(r *request) (mockchannel.MerchantRequest, error) {
 	}
 	inner := reader{form: r.under("payment_intent_data")}
 	i := &intent{kinds: []string{"card"}, session: s, customer: r.text("customer")}
-	metadata := inner.metadata("metadata", nil)
+	metadata := inner.metadata(nil)
 	i.describes, i.receipt, i.group = inner.text("description"), inner.text("receipt_email"), inner.text("transfer_group")
 	i.manual, i.confirm = inner.oneOf("capture_method", "automatic_async", "automatic", "manual"), "automatic"
 	r.fail(inner.err)

@@ -109,7 +109,7 @@ func (r *request) endpoint(e mockchannel.Endpoint) mockchannel.Endpoint {
 	if r.has("description") {
 		details.describes = r.text("description")
 	}
-	details.metadata = r.metadata("metadata", details.metadata)
+	details.metadata = r.metadata(details.metadata)
 	e.Details = details
 	return e
 }
