@@ -76,12 +76,12 @@
 //
 // out_request_no is unique within its trade. Without one the amount must be the whole trade's, else
 // ACQ.REFUND_AMT_NOT_EQUAL_TOTAL, and the number is out_trade_no; more than is left is ACQ.REASON_TRADE_REFUND_FEE_ERR
-// [T: developer.aliyun.com/article/707486]; a number again with another amount ACQ.DISCORDANT_REPEAT_REQUEST. A
-// refund that failed is tried anew when it is asked for again under its own number, which is how a merchant must do it
-// [D: docs.open.alipay.com/api_1/alipay.trade.refund]. 10000 says
-// that the refund was accepted. fund_change is Y if money moved by this very request, and N if it is under way or had
-// moved before. refund_fee is all that has been given back so far. The refund query has refund_status=REFUND_SUCCESS for
-// a refund that is done, and nothing but the code for any other.
+// [T: developer.aliyun.com/article/707486]; a number again with another amount ACQ.DISCORDANT_REPEAT_REQUEST. A refund
+// that failed is tried anew when it is asked for again under its own number, which is how a merchant must do it [D:
+// docs.open.alipay.com/api_1/alipay.trade.refund]. 10000 says that the refund was accepted. fund_change is Y if money
+// moved by this very request, and N if it is under way or had moved before. refund_fee is all that has been given back
+// so far. The refund query has refund_status=REFUND_SUCCESS for a refund that is done, and nothing but the code for any
+// other.
 //
 // # Payer
 //
