@@ -101,7 +101,8 @@ func TestTheProviderGivesBack(t *testing.T) {
 		{"refund", "", mockchannel.ChangeFault{GiveBack: &mockchannel.GiveBack{Fault: "f", After: time.Millisecond}}, history.RefundSucceeded},
 		{
 			"dispute", history.ReasonDispute,
-			mockchannel.ChangeFault{Dispute: &mockchannel.Dispute{Fault: "f", After: time.Millisecond}}, history.PaymentDisputed,
+			mockchannel.ChangeFault{Dispute: &mockchannel.Dispute{Fault: "f", After: time.Millisecond}},
+			history.PaymentDisputed,
 		},
 	}
 	for _, test := range tests {

@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 	"github.com/paystorm/paystorm/mockchannel/door"
 	"github.com/paystorm/paystorm/mockchannel/wechatpay"
@@ -71,8 +73,15 @@ func TestWechatpayGo(t *testing.T) {
 		playShop(t)
 		return
 	}
-	refunds := &failSecondRefund{}
-	s := serve(t, wechatpay.New(), func(c *mockchannel.Config) { c.Faults = refunds })
+	var rotated atomic.Int64
+	s := serve(t, wechatpay.New(), func(c *mockchannel.Config) {
+		c.Faults = failAndRotate{}
+		c.Record = func(event history.Event) {
+			if event.Kind == history.FaultAffected && event.Fault == "rotated" {
+				rotated.Add(1)
+			}
+		}
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
 	defer cancel()
 	shop := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestWechatpayGo$", "-test.v", "-test.count=1")
@@ -88,16 +97,23 @@ func TestWechatpayGo(t *testing.T) {
 	if err != nil || strings.Count(string(out), "--- PASS: TestWechatpayGo/") != 5 {
 		t.Fatalf("the shop: %v", err)
 	}
+	if got := rotated.Load(); got != 4 { // in certificate mode: a payment and three refunds
+		t.Errorf("%d notifications were signed by the second certificate", got)
+	}
 }
 
-// failSecondRefund lets each payment's refund of 500 fen fail in the end.
-type failSecondRefund struct{ noFaults }
+// failAndRotate lets refunds of 500 fen fail in the end, and the second platform certificate sign the notifications.
+type failAndRotate struct{ noFaults }
 
-func (*failSecondRefund) Change(c mockchannel.Change) mockchannel.ChangeFault {
+func (failAndRotate) Change(c mockchannel.Change) mockchannel.ChangeFault {
 	if c.Kind == mockchannel.ChangeRefund && c.Minor == 500 {
-		return mockchannel.ChangeFault{RefundFails: &mockchannel.RefundFails{Fault: "f", Reason: "account_closed"}}
+		return mockchannel.ChangeFault{RefundFails: &mockchannel.RefundFails{Fault: "failed", Reason: "account_closed"}}
 	}
 	return mockchannel.ChangeFault{}
+}
+
+func (failAndRotate) Attempt(mockchannel.Notice, int) mockchannel.AttemptFault {
+	return mockchannel.AttemptFault{Rotate: &mockchannel.Rotate{Fault: "rotated"}}
 }
 
 // noFaults is a world in which nothing goes wrong.
