@@ -60,7 +60,7 @@ type settings map[string]string
 
 var (
 	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
-	curt  = settings{"CHANNEL_TIMEOUT": "250ms"} // where the channel is silent
+	curt  = settings{"CHANNEL_TIMEOUT": "400ms"} // where the channel is silent
 	brief = settings{"ORDER_EXPIRY": "400ms"}
 
 	patient = settings{"CHANNEL_TIMEOUT": "2s"}
@@ -68,7 +68,7 @@ var (
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
 	env := map[string]string{
-		"ADDR": "127.0.0.1:0", "DB": db, "QUERY_AFTER": "10m", "REFUND_RETRY": "10m", "CHANNEL_TIMEOUT": "600ms",
+		"ADDR": "127.0.0.1:0", "DB": db, "QUERY_AFTER": "10m", "REFUND_RETRY": "10m", "CHANNEL_TIMEOUT": "2s",
 		"MAIL_URL": f.server.URL + "/mail",
 	}
 	for _, set := range sets {

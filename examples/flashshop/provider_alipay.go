@@ -68,6 +68,9 @@ func (s *alipayShop) create(ctx context.Context, key string, d draft) (payment, 
 	if alipayCode(err, "ACQ.TRADE_HAS_SUCCESS", "ACQ.TRADE_HAS_CLOSE") { // an earlier try has made it, and it went on
 		return s.query(ctx, made)
 	}
+	if errors.Is(err, errFinal) && made.ExpiresAt > 0 {
+		return s.refused(ctx, made, err)
+	}
 	if err == nil && (told.OutTradeNo != key || told.QRCode == "") {
 		err = errors.New("the answer is about something else")
 	}
@@ -76,6 +79,19 @@ func (s *alipayShop) create(ctx context.Context, key string, d draft) (payment, 
 	}
 	made.PayURL = told.QRCode
 	return made, nil
+}
+
+// refused is what a refusal means of a payment that an earlier try, whose answer was lost, may have made all the same: when
+// it has expired, Alipay refuses to make it again. It is given up only when it can be paid no more, and is not there.
+func (s *alipayShop) refused(ctx context.Context, made payment, why error) (payment, error) {
+	if time.Until(time.UnixMilli(made.ExpiresAt).Add(expiryMargin)) > 0 {
+		return payment{}, fmt.Errorf("precreate trade, not the last word: %v", why) //nolint:errorlint // it must not be taken for final
+	}
+	told, err := s.close(ctx, made)
+	if err == nil && told.State == paymentUnbegun {
+		return payment{}, fmt.Errorf("precreate trade: %w", why)
+	}
+	return told, err
 }
 
 func (s *alipayShop) payments(ctx context.Context, _ string, known []payment) (list []payment, err error) {

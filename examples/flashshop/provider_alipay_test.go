@@ -92,11 +92,15 @@ func (s alipayTongue) work(f *fakeChannel, method, notify string, biz map[string
 		if err != nil || notify != shopName+"/callbacks/alipay/"+order || len(number) > 64 {
 			return nil, "invalid_request"
 		}
+		expires, dated := time.ParseInLocation(alipayTimes, biz["time_expire"], beijing())
+		if dated == nil && time.Now().After(expires) {
+			return nil, "invalid_request"
+		}
 		p, code := f.create(number, biz["total_amount"]+biz["time_expire"], number,
 			standardPayment{Order: order, AmountMinor: minor, Currency: "CNY"})
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if expires, err := time.ParseInLocation(alipayTimes, biz["time_expire"], beijing()); err == nil && code == "" {
+		if dated == nil && code == "" {
 			c := f.charge(number)
 			c.expires, c.unscanned = expires.UnixMilli(), s.nobodyScans
 		}
@@ -281,6 +285,32 @@ func TestCodeThatNobodyScans(t *testing.T) {
 			if early := time.Until(time.UnixMilli(expires).Add(expiryMargin)); row.want == closed && early > 0 {
 				t.Errorf("closed %v too early", early)
 			}
+			o.settles()
+			o.audit("phone-x", stock)
+		})
+	}
+}
+
+// A code whose answers were all lost until it had expired is there all the same, and may have been paid.
+func TestCodeThatIsMadeUnheard(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, want string
+		paid       bool
+	}{{"and paid", paid, true}, {"and not paid", closed, false}} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := openAt(t, alipayTongue{}, quick, curt, brief)
+			o.channel.goesWrong(func(op string, _ int) fault { return fault{lose: op == opCreate} })
+			_, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 7})
+			id := answer["id"].(string)
+			if row.paid {
+				o.channel.take(attemptKey(id, 1), 0)
+			}
+			if sleep(t.Context(), 2*time.Second) {
+				o.channel.goesWrong(nil)
+			}
+			o.becomes(id, row.want)
 			o.settles()
 			o.audit("phone-x", stock)
 		})

@@ -140,7 +140,7 @@ func (s *wechatShop) close(ctx context.Context, p payment) (payment, error) {
 func (s *wechatShop) refund(ctx context.Context, refundNo string, p payment, minor int64, reason string) (refund, error) {
 	told, _, err := s.refunds.Create(ctx, refunddomestic.CreateRequest{
 		OutTradeNo: &p.ID, OutRefundNo: &refundNo, Reason: &reason, NotifyUrl: core.String(s.callbackURL + "/" + p.Order),
-		Amount: &refunddomestic.AmountReq{Refund: &minor, Total: &p.AmountMinor, Currency: &p.Currency},
+		Amount: &refunddomestic.AmountReq{Refund: &minor, Total: &p.CapturedMinor, Currency: &p.Currency}, // the transaction's total
 	})
 	if wechatCode(err, "INVALID_REQUEST", "USER_ACCOUNT_ABNORMAL") {
 		return refund{}, fmt.Errorf("refund payment: %w", wechatError(err, errUnrefundable))

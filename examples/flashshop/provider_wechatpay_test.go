@@ -114,6 +114,9 @@ func (s *wechatTongue) routes(f *fakeChannel, _ *http.ServeMux) {
 		return nil, code
 	})
 	handle("POST /v3/refund/domestic/refunds", opRefund, func(_ *http.Request, in wechatAsked, _ fault) (any, string) {
+		if p, _ := f.query(in.OutTradeNo, fault{}); in.Amount.Total != p.CapturedMinor {
+			return nil, "refund_exceeds_capture" // or another reason for INVALID_REQUEST
+		}
 		made, code := f.refund(in.OutRefundNo, in.OutTradeNo, in.Amount.Refund)
 		return wechatRefundOf(made), code
 	})
