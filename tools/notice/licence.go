@@ -46,6 +46,11 @@ var exceptions = map[string]exception{
 		reason: "It publishes no licence. It is generated from the description of Grafana Labs' own service, and k6, which is\n" +
 			"Grafana Labs' too, is linked with it.",
 	},
+	"github.com/smartwalle/ngx": {
+		ids: []string{"NOASSERTION"},
+		reason: "This version has no licence file. It is by the author of github.com/smartwalle/alipay, which imports it, and\n" +
+			"whose other modules here are under the MIT licence.",
+	},
 	"github.com/grafana/sobek: ftoa/LICENSE_LUCENE":     {ids: []string{"SMLNJ"}, reason: "worded like it but for how it names Lucent"},
 	"github.com/opencontainers/go-digest: LICENSE.docs": {reason: "it is about the documentation"},
 	"modernc.org/memory: LICENSE-LOGO":                  {reason: "it is about a picture in the documentation"},
