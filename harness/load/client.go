@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -30,25 +29,8 @@ const (
 func newClient() *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: requestWithin}).DialContext,
-			MaxIdleConns:        idleLimit,
-			MaxIdleConnsPerHost: idleLimit,
-			IdleConnTimeout:     time.Minute,
-			DisableCompression:  true,
-		},
+		Transport:     &wire{dialer: net.Dialer{Timeout: requestWithin}, idle: map[string][]*kept{}},
 	}
-}
-
-// setHeader sets a header of a request that must not be sent twice. The transport repeats a request without a body when a
-// kept connection breaks under it, if it carries an Idempotency-Key in this very spelling: an order that nobody sent
-// twice would arrive twice. In lower case it means the same to the shop and nothing to the transport.
-func setHeader(request *http.Request, name, value string) {
-	if lower := strings.ToLower(name); strings.HasSuffix(lower, "idempotency-key") {
-		request.Header[lower] = []string{value}
-		return
-	}
-	request.Header.Set(name, value)
 }
 
 // reply is what came back for a request.

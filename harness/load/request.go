@@ -135,7 +135,7 @@ func (s *step) request(ctx context.Context, base string, values scenarios.Values
 		if err != nil {
 			return nil, err
 		}
-		setHeader(request, name, text)
+		request.Header.Set(name, text)
 	}
 	return request, nil
 }

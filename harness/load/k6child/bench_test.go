@@ -3,8 +3,8 @@ package k6child
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -132,9 +132,15 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // requestsPerSecond lets one side drive a server of this process.
 func requestsPerSecond(b *testing.B, name string) float64 {
 	served := &counter{}
-	server := httptest.NewServer(served)
-	defer server.Close()
-	w := startWith(b, closedPlan(name), load.Config{ShopURL: server.URL, ChannelURL: server.URL})
+	listener, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: served, ReadHeaderTimeout: time.Minute} // httptest's keeps a list of its connections
+	go func() { _ = server.Serve(listener) }()                              // until it is closed
+	defer func() { _ = server.Close() }()
+	url := "http://" + listener.Addr().String()
+	w := startWith(b, closedPlan(name), load.Config{ShopURL: url, ChannelURL: url})
 	w.open(b)
 	if err := w.Wait(); err != nil {
 		b.Fatalf("%v\n%s", err, w.log(b))
