@@ -50,8 +50,11 @@ func TestPlanFaultsRefuses(t *testing.T) {
 		texts   []string
 		want    []string // each begins a line of the error
 	}{
-		"unknown kind": {"standard", []string{"loose-callbacks: {share: 30%}"},
-			[]string{`--fault "loose-callbacks: {share: 30%}": unknown fault "loose-callbacks": did you mean "lose-callbacks"?`}},
+		"unknown kind": {
+			"standard",
+			[]string{"loose-callbacks: {share: 30%}"},
+			[]string{`--fault "loose-callbacks: {share: 30%}": unknown fault "loose-callbacks": did you mean "lose-callbacks"?`},
+		},
 		"unknown key":     {"standard", []string{"lose-callbacks: {shares: 30%}"}, []string{`--fault "lose-callbacks: {shares: 30%}": unknown key "shares"`}},
 		"wrong value":     {"standard", []string{"lose-callbacks: {share: lots}"}, []string{`--fault "lose-callbacks: {share: lots}": share: "lots" is no share`}},
 		"missing key":     {"standard", []string{"delay-callbacks"}, []string{`--fault "delay-callbacks": missing key "by"`}},
@@ -62,8 +65,11 @@ func TestPlanFaultsRefuses(t *testing.T) {
 		"two in one":      {"standard", []string{"{lose-callbacks: {}, delay-callbacks: {by: 1s}}"}, []string{`--fault "{lose-callbacks: {}, delay-callbacks: {by: 1s}}": faults: want one fault`}},
 		"the same twice":  {"standard", []string{"lose-callbacks", "lose-callbacks: {share: 1%}"}, []string{`--fault "lose-callbacks: {share: 1%}": lose-callbacks: the id "lose-callbacks" is in use`}},
 		"not possible":    {"poor", []string{"lose-callbacks: {share: 1%, optional: true}"}, []string{`--fault "lose-callbacks: {share: 1%, optional: true}": lose-callbacks: share: it cannot`}},
-		"all at once": {"standard", []string{"nothing", "lose-callbacks: {for: 0s}"},
-			[]string{`--fault "lose-callbacks: {for: 0s}": for: 0 is no time`, `--fault "nothing": unknown fault "nothing"`}},
+		"all at once": {
+			"standard",
+			[]string{"nothing", "lose-callbacks: {for: 0s}"},
+			[]string{`--fault "lose-callbacks: {for: 0s}": for: 0 is no time`, `--fault "nothing": unknown fault "nothing"`},
+		},
 	} {
 		_, err := scenarios.PlanFaults("--fault", test.texts, test.dialect, v)
 		var errs scenarios.Errors

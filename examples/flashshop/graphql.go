@@ -125,7 +125,8 @@ func (a *graphQLAPI) CreateSku(ctx context.Context, args struct {
 		Stock, PriceMinor, PerBuyer long
 		Currency                    string
 	}
-}) (member, error) {
+},
+) (member, error) {
 	in := args.Input
 	err := a.shop.putOnSale(ctx, goods{
 		SKU: string(in.SKU), Stock: int64(in.Stock), Price: int64(in.PriceMinor), Currency: in.Currency, PerBuyer: int64(in.PerBuyer),
@@ -143,7 +144,8 @@ func (a *graphQLAPI) PlaceOrder(ctx context.Context, args struct {
 		Quantity   int32
 		Buyer, Ref string
 	}
-}) (member, error) {
+},
+) (member, error) {
 	in := args.Input
 	v, _, err := a.shop.buy(ctx, wish{SKU: string(in.SKU), Buyer: in.Buyer, Ref: in.Ref, Quantity: int64(in.Quantity)})
 	if err != nil {

@@ -25,10 +25,18 @@ func TestActs(t *testing.T) {
 		"decline":   {created, url.Values{"act": {"decline"}}, mockchannel.Failed, 0, "payment.failed", "Attempt declined"},
 		"abandon":   {created, url.Values{"act": {"abandon"}}, mockchannel.Pending, 0, "", "abandon"},
 		"close":     {created, url.Values{"act": {"close"}}, mockchannel.Closed, 0, "payment.closed", "Closed"},
-		"refund a part": {succeeded, url.Values{"act": {"refund"}, "amount": {" 3.50"}}, mockchannel.Succeeded, 650,
-			"payment.succeeded refund.succeeded", "value=\"6.50\""},
-		"refund all": {succeeded, url.Values{"act": {"refund"}, "amount": {"10.00"}}, mockchannel.Succeeded, 0,
-			"payment.succeeded refund.succeeded", "10.00 CNY"},
+		"refund a part": {
+			succeeded,
+			url.Values{"act": {"refund"}, "amount": {" 3.50"}},
+			mockchannel.Succeeded, 650,
+			"payment.succeeded refund.succeeded", "value=\"6.50\"",
+		},
+		"refund all": {
+			succeeded,
+			url.Values{"act": {"refund"}, "amount": {"10.00"}},
+			mockchannel.Succeeded, 0,
+			"payment.succeeded refund.succeeded", "10.00 CNY",
+		},
 		"dispute": {succeeded, url.Values{"act": {"dispute"}}, mockchannel.Succeeded, 0, "payment.succeeded", "dispute"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -57,27 +57,33 @@ func TestWhatAScriptSays(t *testing.T) {
 				order.ok({order: 'O1', payment: 'P1', state: 'PAID', status: 201});
 				if (op.begin('order').ref === order.ref) throw new Error('the next order has the same reference');
 			}`,
-			[]string{"1 order ok", "1 order unknown the script never said"}, "completed",
+			[]string{"1 order ok", "1 order unknown the script never said"},
+			"completed",
 		},
 		{
 			"refused", `export default async function () { op.begin('order').refused('sold_out', {status: 409}); }`,
-			[]string{"1 " + ends}, "completed",
+			[]string{"1 " + ends},
+			"completed",
 		},
 		{
 			"thrown", `export default function () { op.begin('order'); throw new Error('my mistake'); }`,
-			[]string{"1 order unknown my mistake"}, "script: my mistake",
+			[]string{"1 order unknown my mistake"},
+			"script: my mistake",
 		},
 		{
 			"a promise that is broken", `export default async function () { op.begin('mine').ok(); await Promise.reject(new Error('later')); }`,
-			[]string{"1 mine ok"}, "script: later",
+			[]string{"1 mine ok"},
+			"script: later",
 		},
 		{
 			"the channel is not there", `export default function () { if (pay('P1').outcome !== 'unknown') throw new Error('paid'); }`,
-			[]string{"1 pay unknown connection refused"}, "completed",
+			[]string{"1 pay unknown connection refused"},
+			"completed",
 		},
 		{
 			"ended twice", `export default function () { const one = op.begin('order'); one.ok(); one.unknown('x'); }`,
-			[]string{"1 order ok"}, "script: the operation has ended already: want one of ok, refused and unknown, once",
+			[]string{"1 order ok"},
+			"script: the operation has ended already: want one of ok, refused and unknown, once",
 		},
 		{
 			"no reason", `export default function () { op.begin('order').refused(''); }`,
