@@ -51,6 +51,11 @@ prove: build ## the correct shop under every scenario, and every known defect un
 prove-graphql: build ## whether the reference shop has the same verdicts over GraphQL as over REST (SEEDS=5)
 	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql
 
+.PHONY: prove-nodeshop
+prove-nodeshop: build ## the same of the shop in examples/nodeshop, which no Go knows of; needs Node 20
+	npm ci --prefix examples/nodeshop --no-audit --no-fund
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -matrix examples/nodeshop/proofs.yaml
+
 .PHONY: lint
 lint: ## golangci-lint, as pinned in tools/go.mod, and whether NOTICE lists what is in the binary
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
