@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,8 +44,8 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	until, _ := ctx.Deadline()
-	_ = conn.SetDeadline(until) // of a connection that is gone, the next line says so
+	// Its end, and not its deadline: a connection that knew it would end a moment before the context does, and whoever asks the
+	// context then would take a buyer who was cut off for a shop that was too slow.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	response, err := conn.exchange(request)
 	if err != nil {
@@ -119,9 +120,12 @@ func (w *wire) connection(ctx context.Context, host string) (*kept, error) {
 		}
 		_ = conn.Close()
 	}
-	conn, err := w.dialer.DialContext(ctx, "tcp", host)
+	dialling, cancel := context.WithCancel(context.WithoutCancel(ctx)) // as above, the context's end and not its deadline
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	conn, err := w.dialer.DialContext(dialling, "tcp", host)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err)
 	}
 	return &kept{Conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(conn)}, nil
 }

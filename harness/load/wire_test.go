@@ -154,6 +154,25 @@ func TestARequestThatIsCutOff(t *testing.T) {
 	}
 }
 
+// When a request fails because its time is over, its context says so too.
+func TestTheContextEndsFirst(t *testing.T) {
+	hold := make(chan struct{})
+	defer close(hold)
+	url, _ := speaker(t, func(int, int) string { <-hold; return "" })
+	client := newClient()
+	for range 50 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := exchange(client, request); err == nil || ctx.Err() == nil || ignorance(err) != "timeout" {
+			t.Errorf("%v, and the context: %v", err, ctx.Err())
+		}
+		cancel()
+	}
+}
+
 func TestOnlyPlainHTTP(t *testing.T) {
 	if _, err := ask(t, newClient(), "https://127.0.0.1:1"); !errors.Is(err, errNotPlain) {
 		t.Errorf("got %v", err)
