@@ -5,6 +5,8 @@ BIN     := bin/paystorm
 RUNS    ?= runs
 # The race detector needs a C compiler and the C library's headers; without them the tests run without it, and say so.
 RACE    := $(shell $$($(GO) env CC) -E -include stdlib.h -x c /dev/null >/dev/null 2>&1 && echo -race)
+# These run whole shops and wait for them: one after another, or they wait for one another.
+TIMED   := cmd/paystorm examples/flashshop harness/link harness/load/k6child
 FUZZ    ?= 2m
 SEEDS   ?= 1
 DEFECT_SEEDS ?= 1
@@ -36,7 +38,8 @@ test: ## everything that needs no Docker, with the race detector where there is 
 ifeq ($(RACE),)
 	@echo "no C compiler: the tests run without the race detector"
 endif
-	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) ./...
+	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) $$($(GO) list ./... | grep -vE '$(subst $() $(),|,$(TIMED))')
+	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) -p 1 $(addprefix ./,$(TIMED))
 
 .PHONY: test-sdk
 test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 20

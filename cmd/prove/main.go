@@ -24,6 +24,9 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
+// mostAgain is how often a run that proved nothing is made again.
+const mostAgain = 2
+
 // matrix is the file of proofs. Systems are shipped system files; the first is meant where a line names none.
 type matrix struct {
 	Systems []string  `yaml:"systems"`
@@ -50,7 +53,7 @@ type defect struct {
 type prover struct {
 	binary, out string
 	log         io.Writer
-	runs        int
+	runs, again int
 	failures    []string
 }
 
@@ -119,7 +122,8 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 	default:
 		return fmt.Errorf("-compare names %d systems: want two, as in flashshop,flashshop-graphql", len(chosen.compare))
 	}
-	fmt.Fprintf(out, "\n%d runs in %s, %d unlike what was to be proven.\n", p.runs, time.Since(begun).Round(time.Second), len(p.failures))
+	fmt.Fprintf(out, "\n%d runs in %s, %d unlike what was to be proven; %d that proved nothing were made again.\n",
+		p.runs, time.Since(begun).Round(time.Second), len(p.failures), p.again)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -186,7 +190,7 @@ func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdi
 		name := fmt.Sprintf("%s seed %d", of, seed)
 		began := time.Now()
 		p.runs++
-		v, err := p.run(ctx, of, seed)
+		v, err := p.decide(ctx, of, seed)
 		took := time.Since(began)
 		slowest = max(slowest, took)
 		if err == nil {
@@ -201,6 +205,18 @@ func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdi
 		fmt.Fprintf(p.log, "ok   %s (%.1fs): %s\n", name, took.Seconds(), v.Headline)
 	}
 	return good, slowest
+}
+
+// decide makes a run, and makes it again while it proves nothing: on a machine that was busy for a moment too little may
+// have been tried. What a run has proven, either way, stands.
+func (p *prover) decide(ctx context.Context, of proof, seed int) (verdict, error) {
+	v, err := p.run(ctx, of, seed)
+	for again := 0; again < mostAgain && err == nil && v.Verdict == "inconclusive" && ctx.Err() == nil; again++ {
+		fmt.Fprintf(p.log, "again %s seed %d: %s: %s\n", of, seed, v.Headline, strings.Join(v.Reasons, "; "))
+		p.again++
+		v, err = p.run(ctx, of, seed)
+	}
+	return v, err
 }
 
 // run makes one run and reads its verdict. Exit statuses other than those of a verdict are errors.

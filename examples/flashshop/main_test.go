@@ -60,7 +60,7 @@ type settings map[string]string
 
 var (
 	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
-	curt  = settings{"CHANNEL_TIMEOUT": "400ms"} // where the channel is silent
+	curt  = settings{"CHANNEL_TIMEOUT": "1s"} // where the channel is silent
 	brief = settings{"ORDER_EXPIRY": "400ms"}
 
 	patient = settings{"CHANNEL_TIMEOUT": "2s"}

@@ -68,7 +68,7 @@ func (o *outlet) rush(sku string) (oversold bool) {
 // every fifth answer and some callbacks. Whatever wins, the books must agree in the end.
 func TestRaces(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
-		o := open(t, settings{"ORDER_EXPIRY": "400ms", "QUERY_AFTER": "200ms", "REFUND_RETRY": "100ms", "CHANNEL_TIMEOUT": "250ms"})
+		o := open(t, settings{"ORDER_EXPIRY": "400ms", "QUERY_AFTER": "200ms", "REFUND_RETRY": "100ms", "CHANNEL_TIMEOUT": "600ms"})
 		o.sku("ring", 200, 0)
 		o.channel.ended = func(string, int) string { return "succeeded" }
 		o.channel.goesWrong(func(_ string, nth int) fault {
