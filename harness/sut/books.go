@@ -89,13 +89,18 @@ func (d *door) readAll(ctx context.Context) (found map[history.Table]raw, failed
 	return found, failed
 }
 
-// ReadAgreed reads until two readings in a row, without errors, are equal.
+// fewReadings is how many readings slow books are given time for.
+const fewReadings = 5
+
+// ReadAgreed reads until two readings in a row, without errors, are equal. Books that take long to read are given the time
+// of several readings: one that is too slow for two would otherwise never be seen at rest.
 func (d *door) ReadAgreed(ctx context.Context, label string, every, most time.Duration) (history.Reading, error) {
-	end := time.NewTimer(most)
-	defer end.Stop()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	begin := time.Now()
 	last, err := d.Read(ctx, label)
+	end := time.NewTimer(max(most, fewReadings*time.Since(begin)))
+	defer end.Stop()
 	for err == nil {
 		select {
 		case <-end.C:
