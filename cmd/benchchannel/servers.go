@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -55,6 +56,7 @@ func serve(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		debug.SetGCPercent(400) // as `paystorm channel` does
 		channel, _, err := newChannel(clock, recorder.Event, nil, nil)
 		if err != nil {
 			return err
