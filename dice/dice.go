@@ -29,6 +29,15 @@ func (d Dice) Uint64(key ...string) uint64 {
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
+// Numbered is a number for each n, different ones for different n, from a key that Uint64 has hashed: for those who need
+// very many. (The generator is SplitMix64.)
+func Numbered(key, n uint64) uint64 {
+	x := key + n*0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
 // Unit is a uniform number in [0,1) for the key.
 func (d Dice) Unit(key ...string) float64 {
 	return float64(d.Uint64(key...)>>11) / (1 << 53)

@@ -273,9 +273,6 @@ func errNoRefund() *Error  { return refuse(CodeRefundNotFound, "there is no such
 
 // nth counts the requests of one operation for one object.
 func (c *Channel) nth(request MerchantRequest) int {
-	if request.Operation == OpCreate { // the most frequent, whose object is there already
-		return int(c.order(request.Merchant.ID, request.Order).asked.Add(1))
-	}
 	key := string(request.Operation) + "\x00" + request.Merchant.ID + "\x00" + request.object()
 	counter, found := c.asked.get(key)
 	if !found {

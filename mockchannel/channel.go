@@ -53,31 +53,32 @@ const (
 
 // Channel is a payment channel. Its methods may be called from many goroutines at once.
 type Channel struct {
-	config    Config
-	run       string // makes identifiers differ between runs
-	byKey     map[string]Merchant
-	payments  table[*payment]
-	orders    table[*order]
-	refunds   table[*refund]
-	keys      table[*keyed]
-	asked     table[*atomic.Int64] // requests so far, by operation and object
-	refundIDs table[*refund]       // by the channel's own id
-	objects   table[Object]
-	endpoints map[string]*endpoints // by merchant; the map itself never changes
-	once      once
-	notices   table[*told] // that have a name, by id, for merchants who ask what has happened
-	ledger    ledger
-	signers   signers
-	timers    *timers
-	couriers  *queue
-	paid      map[string]*paidOrders // by merchant; the map itself never changes
-	serial    atomic.Int64           // of identifiers
-	strangers atomic.Int64           // payments of unknown buyers
-	due       atomic.Int64
-	healed    atomic.Bool
-	started   atomic.Bool
-	ended     chan struct{} // closed when Run's context has ended
-	client    *http.Client
+	config      Config
+	run         string // makes identifiers differ between runs
+	byKey       map[string]Merchant
+	payments    table[*payment]
+	orders      table[*order]
+	refunds     table[*refund]
+	keys        table[*keyed]
+	asked       table[*atomic.Int64] // requests so far, by operation and object
+	refundIDs   table[*refund]       // by the channel's own id
+	objects     table[Object]
+	endpoints   map[string]*endpoints // by merchant; the map itself never changes
+	once        once
+	notices     table[*told] // that have a name, by id, for merchants who ask what has happened
+	ledger      ledger
+	signers     signers
+	timers      *timers
+	couriers    *queue
+	paid        map[string]*paidOrders // by merchant; the map itself never changes
+	serial      atomic.Int64           // of identifiers
+	identifiers uint64                 // the key of their hashes
+	strangers   atomic.Int64           // payments of unknown buyers
+	due         atomic.Int64
+	healed      atomic.Bool
+	started     atomic.Bool
+	ended       chan struct{} // closed when Run's context has ended
+	client      *http.Client
 }
 
 // New makes a channel. It answers requests at once; what happens later (retries, refunds that take time, scheduled
@@ -114,6 +115,7 @@ func New(config Config) *Channel {
 		endpoints: map[string]*endpoints{},
 	}
 	c.timers = newTimers(config.Clock)
+	c.identifiers = config.Dice.Uint64("identifiers", c.run)
 	for _, merchant := range config.Merchants {
 		c.byKey[merchant.APIKey] = merchant
 		c.paid[merchant.ID] = &paidOrders{}
@@ -209,7 +211,7 @@ func (c *Channel) faults() Faults {
 // identifier is new, differs between runs, and does not tell the order of creation, as real ones do not.
 func (c *Channel) identifier(kind IdentifierKind) string {
 	n := c.serial.Add(1)
-	hash := c.config.Dice.Uint64(string(kind), c.run, strconv.FormatInt(n, 10))
+	hash := dice.Numbered(c.identifiers, uint64(n))
 	if form, has := c.config.Dialect.(Identifier); has {
 		return form.Identify(kind, c.businessNow(), n, hash)
 	}

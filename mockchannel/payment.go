@@ -105,7 +105,7 @@ func validNumber(number string) bool {
 type payment struct {
 	order *order
 	nth   int
-	key   string // of an unknown buyer
+	key   string // by which faults decide
 
 	mutex         sync.Mutex
 	visit         int         // of the payer; what they put off in an earlier one is off
@@ -125,11 +125,7 @@ type refund struct {
 
 // subject is whose payment it is. The lock is held.
 func (p *payment) subject() Subject {
-	s := Subject{Order: p.now.Order, Payment: p.now.ID, Ref: p.ref, Key: p.key, Nth: p.nth, State: p.now.State}
-	if p.ref != (history.Ref{}) {
-		s.Key = p.ref.Key()
-	}
-	return s
+	return Subject{Order: p.now.Order, Payment: p.now.ID, Ref: p.ref, Key: p.key, Nth: p.nth, State: p.now.State}
 }
 
 // peek is subject for those who do not hold the lock.
@@ -151,7 +147,7 @@ func (p *payment) identify(text string) {
 		return
 	}
 	if ref, err := history.ParseRef(text); err == nil {
-		p.ref, p.now.Ref = ref, text
+		p.ref, p.key, p.now.Ref = ref, ref.Key(), text
 	}
 }
 

@@ -49,8 +49,14 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 	}
 	request.key = request.Merchant.ID + "\x00" + request.IdempotencyKey
 	x := &exchange{channel: c, w: w, r: r, request: request, call: c.Call(request.Merchant)}
-	x.subject = c.subjectOf(request)
-	x.attempt = c.nth(request)
+	if request.Operation == OpCreate { // the most frequent: the order counts for itself
+		o := c.order(request.Merchant.ID, request.Order)
+		x.attempt = int(o.asked.Add(1))
+		x.subject = c.subjectOf(request, o)
+	} else {
+		x.attempt = c.nth(request)
+		x.subject = c.subjectOf(request, nil)
+	}
 	x.fault = c.faults().Request(Request{Subject: x.subject, Operation: request.Operation, Attempt: x.attempt})
 	x.reached(StageReceived)
 	x.slow(false)
@@ -106,8 +112,8 @@ type exchange struct {
 	unsigned string // why the answer could not be signed
 }
 
-// subjectOf finds out whose request it is, before it is processed.
-func (c *Channel) subjectOf(request MerchantRequest) Subject {
+// subjectOf finds out whose request it is, before it is processed. o is the order of one that creates.
+func (c *Channel) subjectOf(request MerchantRequest, o *order) Subject {
 	if request.IdempotencyKey != "" {
 		if known, found := c.keys.get(request.key); found {
 			return c.current(known.about())
@@ -118,7 +124,7 @@ func (c *Channel) subjectOf(request MerchantRequest) Subject {
 		if err != nil {
 			ref = history.Ref{}
 		}
-		return c.order(request.Merchant.ID, request.Order).next(request.Order, ref, c.stranger)
+		return o.next(request.Order, ref, c.stranger)
 	}
 	if p, err := c.Call(request.Merchant).find(request.Payment); err == nil {
 		return p.peek()

@@ -157,7 +157,7 @@ func serve(channel *mockchannel.Channel, w http.ResponseWriter, hr *http.Request
 func (r *request) read(w http.ResponseWriter, decode decoder) (mockchannel.MerchantRequest, error) {
 	text := r.http.URL.RawQuery
 	if r.http.Method == http.MethodPost {
-		body, err := readBody(http.MaxBytesReader(w, r.http.Body, largestBody), r.http.ContentLength)
+		body, err := readBody(w, r.http)
 		if err != nil {
 			var large *http.MaxBytesError
 			if errors.As(err, &large) {
@@ -193,13 +193,13 @@ func (r *request) read(w http.ResponseWriter, decode decoder) (mockchannel.Merch
 }
 
 // readBody reads all of a body, in one piece if it says how long it is.
-func readBody(body io.Reader, length int64) (string, error) {
-	if length < 0 || length > largestBody {
-		text, err := io.ReadAll(body)
+func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.ContentLength < 0 || r.ContentLength > largestBody {
+		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestBody))
 		return string(text), err
 	}
-	text := make([]byte, length)
-	_, err := io.ReadFull(body, text)
+	text := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, text)
 	return string(text), err
 }
 
