@@ -1,9 +1,11 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -22,20 +24,27 @@ type Config struct {
 	Record func(history.Event)
 	Host   string // to listen on; default 127.0.0.1
 	Links  []Spec
+	// Groups are names for several links at once: a fault that strikes a group strikes each link of it.
+	Groups map[string][]string
 }
 
 // Spec is one link.
 type Spec struct {
 	Name    string // "shop->channel"
+	Host    string // to listen on; default: the one of all links
 	Address string // to listen at, where somebody knows it already; default: any port of the host
+	// Over makes a balancer of it, which leads to the links of these names, and is their group too.
+	Over []string
 }
 
 // Links are the links of one run. Its methods may be called from many goroutines.
 type Links struct {
-	record func(history.Event)
-	relays map[string]*relay
-	cancel context.CancelFunc
-	group  sync.WaitGroup // every goroutine and every open connection
+	record    func(history.Event)
+	relays    map[string]*relay
+	balancers map[string]*balancer
+	groups    map[string][]*relay // balancers among them
+	cancel    context.CancelFunc
+	group     sync.WaitGroup // every goroutine and every open connection
 
 	mutex   sync.Mutex
 	strikes map[string][]*strike // by fault; healed ones too, for what they have counted
@@ -44,42 +53,94 @@ type Links struct {
 // Start opens a listener for each link. Until Connect, connections are reset.
 func Start(ctx context.Context, config Config) (*Links, error) {
 	registerToxics()
-	host := config.Host
-	if host == "" {
-		host = "127.0.0.1"
-	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	links := &Links{
-		record: config.Record, relays: map[string]*relay{}, cancel: cancel, strikes: map[string][]*strike{},
+		record: config.Record, relays: map[string]*relay{}, balancers: map[string]*balancer{}, groups: map[string][]*relay{},
+		cancel: cancel, strikes: map[string][]*strike{},
 	}
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	for _, spec := range config.Links {
-		if spec.Name == "" || links.relays[spec.Name] != nil {
-			return nil, errors.Join(fmt.Errorf("link %q: want each link once, with a name", spec.Name), links.Close(ctx))
-		}
-		listener, err := listen(ctx, host, spec.Address)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open link %s: %w", spec.Name, err), links.Close(ctx))
-		}
-		relay := newRelay(links, server, spec.Name, listener)
-		links.relays[spec.Name] = relay
-		links.group.Go(func() { relay.serve(serving) })
+	if err := links.open(ctx, serving, config); err != nil {
+		return nil, errors.Join(err, links.Close(ctx))
 	}
 	return links, nil
 }
 
-func listen(ctx context.Context, host, address string) (net.Listener, error) {
-	if address == "" {
-		return ports.Listen(ctx, host)
+// open opens the links first, and then what leads over them.
+func (l *Links) open(ctx, serving context.Context, config Config) error {
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	for _, spec := range config.Links {
+		if len(spec.Over) > 0 {
+			continue
+		}
+		listener, err := l.listen(ctx, spec, config.Host)
+		if err != nil {
+			return err
+		}
+		relay := newRelay(l, server, spec.Name, listener)
+		l.relays[spec.Name] = relay
+		l.group.Go(func() { l.accept(serving, spec.Name, listener, relay.admit) })
 	}
-	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	for _, spec := range config.Links {
+		if len(spec.Over) == 0 {
+			continue
+		}
+		listener, err := l.listen(ctx, spec, config.Host)
+		if err != nil {
+			return err
+		}
+		balancer := &balancer{listener: listener}
+		l.balancers[spec.Name] = balancer
+		if err := l.bind(spec.Name, spec.Over); err != nil {
+			return err
+		}
+		balancer.over = l.groups[spec.Name]
+		l.group.Go(func() { l.accept(serving, spec.Name, listener, balancer.admit) })
+	}
+	for _, name := range slices.Sorted(maps.Keys(config.Groups)) {
+		if err := l.bind(name, config.Groups[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Links) listen(ctx context.Context, spec Spec, host string) (net.Listener, error) {
+	if spec.Name == "" || l.relays[spec.Name] != nil || l.balancers[spec.Name] != nil {
+		return nil, fmt.Errorf("link %q: want each link once, with a name", spec.Name)
+	}
+	host = cmp.Or(spec.Host, host, "127.0.0.1")
+	var listener net.Listener
+	var err error
+	if spec.Address == "" {
+		listener, err = ports.Listen(ctx, host)
+	} else {
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", spec.Address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open link %s: %w", spec.Name, err)
+	}
+	return listener, nil
+}
+
+// bind makes a name mean several links.
+func (l *Links) bind(name string, members []string) error {
+	if l.relays[name] != nil || l.groups[name] != nil || len(members) == 0 {
+		return fmt.Errorf("links %q: want a name that nothing else has, for one link or more", name)
+	}
+	for _, member := range members {
+		relay := l.relays[member]
+		if relay == nil {
+			return fmt.Errorf("links %s: %w", name, l.unknown(member))
+		}
+		l.groups[name] = append(l.groups[name], relay)
+	}
+	return nil
 }
 
 // Connect sets where a link leads to, as host:port. New connections go there.
 func (l *Links) Connect(name, upstream string) error {
-	relay, err := l.relay(name)
-	if err != nil {
-		return err
+	relay := l.relays[name]
+	if relay == nil {
+		return l.unknown(name)
 	}
 	relay.mutex.Lock()
 	defer relay.mutex.Unlock()
@@ -89,23 +150,30 @@ func (l *Links) Connect(name, upstream string) error {
 
 // Addr is the host:port at which the link listens, "" for an unknown link.
 func (l *Links) Addr(name string) string {
-	relay, err := l.relay(name)
-	if err != nil {
-		return ""
+	if relay := l.relays[name]; relay != nil {
+		return relay.listener.Addr().String()
 	}
-	return relay.listener.Addr().String()
+	if balancer := l.balancers[name]; balancer != nil {
+		return balancer.listener.Addr().String()
+	}
+	return ""
 }
 
-func (l *Links) relay(name string) (*relay, error) {
-	if relay := l.relays[name]; relay != nil {
-		return relay, nil
+// named are the links that a name means: one, or those of a group.
+func (l *Links) named(name string) ([]*relay, error) {
+	if single := l.relays[name]; single != nil {
+		return []*relay{single}, nil
 	}
-	var names []string
-	for known := range l.relays {
-		names = append(names, known)
+	if group := l.groups[name]; group != nil {
+		return group, nil
 	}
+	return nil, l.unknown(name)
+}
+
+func (l *Links) unknown(name string) error {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(l.relays)), maps.Keys(l.groups))
 	slices.Sort(names)
-	return nil, fmt.Errorf("unknown link %q: want one of %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("unknown link %q: want one of %s", name, strings.Join(names, ", "))
 }
 
 // Close takes all toxics off, cuts all connections and frees the ports. It returns when everything has ended or the
@@ -113,6 +181,11 @@ func (l *Links) relay(name string) (*relay, error) {
 func (l *Links) Close(ctx context.Context) error {
 	l.cancel()
 	var errs []error
+	for name, balancer := range l.balancers {
+		if err := balancer.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, fmt.Errorf("close link %s: %w", name, err))
+		}
+	}
 	for _, relay := range l.relays {
 		errs = append(errs, relay.close())
 	}

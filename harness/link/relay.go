@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -11,14 +10,9 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/stream"
-
-	"github.com/paystorm/paystorm/history"
 )
 
-const (
-	dialTimeout = 5 * time.Second
-	acceptPause = 20 * time.Millisecond // after a failure to accept, which is mostly a lack of file descriptors
-)
+const dialTimeout = 5 * time.Second
 
 // relay is one link: our listener and our connections, with toxiproxy's chain of toxics between each pair of them.
 //
@@ -48,76 +42,59 @@ func newRelay(links *Links, server *toxiproxy.ApiServer, name string, listener n
 	}
 }
 
-// serve accepts until the listener is closed.
-func (r *relay) serve(ctx context.Context) {
-	for {
-		conn, err := r.listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			r.links.record(history.Event{
-				Source: history.SourceLink, Kind: history.HarnessErr, Key: r.name,
-				Detail: fmt.Sprintf("link %s cannot accept: %v", r.name, err),
-			})
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
-			}
-			continue
-		}
-		r.links.group.Go(func() { r.admit(ctx, conn.(*net.TCPConn)) })
+// admit joins an accepted connection with one to the upstream. What cannot be joined is reset: that is the nearest that
+// a port which keeps listening comes to "connection refused".
+func (r *relay) admit(ctx context.Context, arrived *arrival) {
+	if !r.take(ctx, arrived) {
+		reset(arrived.conn)
 	}
 }
 
-// admit joins an accepted connection with one to the upstream. What cannot be joined is reset: that is the nearest that
-// a port which keeps listening comes to "connection refused".
-func (r *relay) admit(ctx context.Context, client *net.TCPConn) {
-	upstream, ok := r.route()
+// take is false where the link is down or leads nowhere, and then has left the connection as it was.
+func (r *relay) take(ctx context.Context, arrived *arrival) bool {
+	upstream, ok := r.route(arrived)
 	if !ok {
-		reset(client)
-		return
+		return false
 	}
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", upstream)
 	if err != nil {
-		reset(client)
-		return
+		return false
 	}
 	server := conn.(*net.TCPConn)
-	pair, number := r.join(client, server)
+	pair, number := r.join(arrived, server)
 	if pair == nil {
-		reset(client)
 		reset(server)
-		return
+		return false
 	}
 	name := fmt.Sprintf("%s %d ", r.name, number)
 	r.proxy.Toxics.StartLink(r.server, name+string(Upstream), &pair.client, &pair.server, stream.Upstream)
 	r.proxy.Toxics.StartLink(r.server, name+string(Downstream), &pair.server, &pair.client, stream.Downstream)
+	return true
 }
 
 // route says where a new connection goes, and counts it if a fault refuses it.
-func (r *relay) route() (upstream string, ok bool) {
+func (r *relay) route(arrived *arrival) (upstream string, ok bool) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for strike := range r.down {
-		strike.refused.Add(1)
+		arrived.refuse(strike)
 	}
 	return r.upstream, r.upstream != "" && len(r.down) == 0 && !r.closed
 }
 
 // join registers a pair, or returns nil if the link went down while the upstream was dialled.
-func (r *relay) join(client, server *net.TCPConn) (*pair, int) {
+func (r *relay) join(arrived *arrival, server *net.TCPConn) (*pair, int) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if len(r.down) > 0 || r.closed {
 		for strike := range r.down {
-			strike.refused.Add(1)
+			arrived.refuse(strike)
 		}
 		return nil, 0
 	}
 	r.accepted++
 	joined := &pair{relay: r}
-	joined.client = end{conn: client, pair: joined, receives: Downstream}
+	joined.client = end{conn: arrived.conn, pair: joined, receives: Downstream}
 	joined.server = end{conn: server, pair: joined, receives: Upstream}
 	joined.open.Store(2)
 	r.pairs[joined] = struct{}{}

@@ -35,16 +35,26 @@ type strike struct {
 	err   error         // why it is not quite off; read after off
 }
 
-// Strike puts a toxic on a link. Connections that are open feel it too. If the context ends first, the toxic may still
-// come, and Heal takes it off.
+// Strike puts a toxic on a link, or on each link of a group. Connections that are open feel it too. If the context ends
+// first, the toxic may still come, and Heal takes it off.
 func (l *Links) Strike(ctx context.Context, toxic Toxic) error {
-	relay, err := l.relay(toxic.Link)
+	relays, err := l.named(toxic.Link)
 	if err != nil {
 		return fmt.Errorf("fault %s: %w", toxic.Fault, err)
 	}
 	if err := toxic.check(); err != nil {
 		return fmt.Errorf("fault %s: %w", toxic.Fault, err)
 	}
+	for _, relay := range relays {
+		toxic.Link = relay.name
+		if err := l.strike(ctx, toxic, relay); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Links) strike(ctx context.Context, toxic Toxic, relay *relay) error {
 	s := &strike{
 		toxic: toxic, relay: relay, added: make(chan struct{}), off: make(chan struct{}),
 		name: strings.Join([]string{toxic.Fault, toxic.Type, string(toxic.Direction)}, " "),

@@ -3,7 +3,8 @@
 //
 // Start opens the listeners before their upstreams exist; a fault puts a Toxic on a link and takes it off again, and
 // taking off is bounded, verified and safe to repeat. In front of each toxic a pass-through tally counts what the fault
-// really touched, because toxiproxy itself counts nothing.
+// really touched, because toxiproxy itself counts nothing. A name may mean a group of links, and a balancer spreads its
+// connections over the links of one.
 package link
 
 import (
@@ -27,7 +28,7 @@ const (
 // Toxic is a fault on one direction of one link.
 type Toxic struct {
 	Fault     string    // the fault's id; a link may bear several
-	Link      string    // "client->shop", "shop->channel", "channel->shop"
+	Link      string    // "client->shop", "shop->channel", "channel->shop", or a group
 	Direction Direction // ignored by "down"
 	Type      string    // a toxiproxy type (latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data), or "down"
 	// Attributes are the toxiproxy type's own, for instance {"latency": 80, "jitter": 40}: whole numbers from 0.
