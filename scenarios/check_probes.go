@@ -77,8 +77,13 @@ func (c *checker) sqlProbe(path []any, table, source, address string, p Probe) {
 		return
 	}
 	where := under(path, source)
-	c.template(where, source, address, secretNames())
-	if passwordIn(source, address) != "" {
+	known := secretNames()
+	if _, containers := c.arguments[nameService]; containers {
+		known = append(known, nameService)
+	}
+	c.template(where, source, address, known)
+	// The database of a container is the run's own and gone after it: its password opens nothing.
+	if passwordIn(source, address) != "" && !slices.ContainsFunc(usesOf(address), func(u Use) bool { return u.Name == nameService }) {
 		c.fail(where, "%s: a password stands in the file: want it from the environment, as in {{ env \"SHOP_DSN\" }}", source)
 	}
 }

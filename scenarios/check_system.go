@@ -15,6 +15,10 @@ func checkSystem(s *System, v Vocabulary) Errors {
 		source: s.source, launched: slices.Concat(processNames(), credentialNames(s.Channel.Dialect, v.Dialects)),
 		arguments: map[string][]string{"link": Links(), "sink": sortedKeys(s.Sinks)},
 	}
+	if s.Launch.Container != nil {
+		c.launched = slices.Concat(serviceNames(), credentialNames(s.Channel.Dialect, v.Dialects))
+		c.arguments[nameService] = s.Launch.Container.addresses()
+	}
 	c.captured = whoCaptures(s)
 	c.launch(s)
 	if s.Ready.Within == 0 && c.has("ready", "within") && c.isScalar(at("ready", "within")) {
@@ -82,14 +86,28 @@ func (c *checker) job(path []any, job Job, known []string) {
 }
 
 func (c *checker) launch(s *System) {
-	process, external := s.Launch.Process, s.Launch.External
+	var ways []string
+	for _, way := range []struct {
+		name string
+		set  bool
+	}{
+		{"process", s.Launch.Process != nil},
+		{"external", s.Launch.External != nil},
+		{"container", s.Launch.Container != nil},
+	} {
+		if way.set {
+			ways = append(ways, way.name)
+		}
+	}
 	switch {
-	case process != nil && external != nil:
-		c.fail(at("launch", "external"), "launch: has both process and external: want one of them")
-	case process != nil:
-		c.process(process)
-	case external == nil && c.source == nil: // of a file, the decoder has said so
-		c.fail(at("launch"), "launch: says nothing: want process or external")
+	case len(ways) > 1:
+		c.fail(at("launch", ways[1]), "launch: has both %s and %s: want one of them", ways[0], ways[1])
+	case s.Launch.Process != nil:
+		c.process(s.Launch.Process)
+	case s.Launch.Container != nil:
+		c.container(s)
+	case len(ways) == 0 && c.source == nil: // of a file, the decoder has said so
+		c.fail(at("launch"), "launch: says nothing: want process, external or container")
 	}
 }
 
@@ -112,13 +130,10 @@ func (c *checker) process(p *Process) {
 }
 
 func (c *checker) file(path []any, name string, p *Process) {
-	switch text, template := c.has(under(path, "text")...), c.has(under(path, "template")...); {
-	case !filepath.IsLocal(filepath.FromSlash(name)):
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		c.fail(path, "files: %q is no path below the working directory: want one such as config/gateway.yaml", name)
-	case text && template:
-		c.fail(under(path, "template"), "%s: has both text and template: want one of them", name)
-	case !text && !template && c.isMap(path):
-		c.fail(path, "%s: says nothing: want text, or template, a file beside this one", name)
+	} else {
+		c.oneSource(path, name)
 	}
 	known := c.launched
 	if p.Dir != "" {
@@ -129,6 +144,16 @@ func (c *checker) file(path []any, name string, p *Process) {
 		return
 	}
 	c.template(path, name, p.Files[name].Text, known)
+}
+
+// oneSource checks that a file's content stands in one place.
+func (c *checker) oneSource(path []any, name string) {
+	switch text, template := c.has(under(path, "text")...), c.has(under(path, "template")...); {
+	case text && template:
+		c.fail(under(path, "template"), "%s: has both text and template: want one of them", name)
+	case !text && !template && c.isMap(path):
+		c.fail(path, "%s: says nothing: want text, or template, a file beside this one", name)
+	}
 }
 
 // isMap says whether the file has a map there: what is none has been reported.

@@ -79,6 +79,7 @@ func wanted(of reflect.Type) string {
 		reflect.TypeFor[Span]():     "a duration or a range such as 200ms..3s",
 		reflect.TypeFor[Share]():    "a share such as 30%",
 		reflect.TypeFor[Rate]():     "a rate such as 400/s",
+		reflect.TypeFor[Size]():     "a size such as 256m",
 		typeAmount:                  "an amount such as 4999.00 CNY",
 		reflect.TypeFor[[]Step]():   "a list of steps",
 		typeOneOf:                   "a value or a list of values",

@@ -150,21 +150,28 @@ func (s System) Place(path ...any) string {
 // readTemplates reads the templates of the shop's configuration files that stand in files of their own, so that the plan
 // holds them and its digest covers them.
 func (s *System) readTemplates() (errs Errors) {
-	if s.Launch.Process == nil {
-		return nil
+	read := func(files map[string]File, path ...any) {
+		for name, file := range files {
+			if file.Template == "" {
+				continue
+			}
+			text, err := os.ReadFile(filepath.Join(s.source.dir, filepath.FromSlash(file.Template)))
+			if err != nil {
+				at := s.source.at(under(path, "files", name, "template")...)
+				errs = append(errs, Error{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(
+					"template: %s: want a file, relative to this one", err)})
+			}
+			file.Text = string(text)
+			files[name] = file
+		}
 	}
-	for name, file := range s.Launch.Process.Files {
-		if file.Template == "" {
-			continue
+	if process := s.Launch.Process; process != nil {
+		read(process.Files, "launch", "process")
+	}
+	if container := s.Launch.Container; container != nil {
+		for name, service := range container.Services {
+			read(service.Files, "launch", "container", "services", name)
 		}
-		text, err := os.ReadFile(filepath.Join(s.source.dir, filepath.FromSlash(file.Template)))
-		if err != nil {
-			at := s.source.at("launch", "process", "files", name, "template")
-			errs = append(errs, Error{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(
-				"template: %s: want a file, relative to this one", err)})
-		}
-		file.Text = string(text)
-		s.Launch.Process.Files[name] = file
 	}
 	return errs
 }

@@ -20,6 +20,8 @@ type (
 	}
 	// Share is a part of a whole, 0 to 1, written as "30%" or "0.3".
 	Share float64
+	// Size is a number of bytes, written as "256m", "64k" or "1g": of 1024 each.
+	Size int64
 	// Rate is iterations per second, written as "400/s", "90/m" or "300/h".
 	Rate float64
 )
@@ -134,6 +136,35 @@ func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // String is the rate per second as a file writes it.
 func (r Rate) String() string { return strconv.FormatFloat(float64(r), 'g', -1, 64) + "/s" }
+
+// UnmarshalText parses "256m".
+func (s *Size) UnmarshalText(text []byte) error {
+	wrong := fmt.Errorf("%q is no size: want one such as 256m or 1g", text)
+	if len(text) < 2 {
+		return wrong
+	}
+	shift := strings.IndexByte(sizeUnits, text[len(text)-1])
+	number, err := strconv.ParseInt(string(text[:len(text)-1]), 10, 32)
+	if shift < 0 || err != nil || number < 1 {
+		return wrong
+	}
+	*s = Size(number << (10 * (shift + 1)))
+	return nil
+}
+
+const sizeUnits = "kmg"
+
+// MarshalText is the inverse of UnmarshalText.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String is the size as a file writes it.
+func (s Size) String() string {
+	number, unit := int64(s)>>10, 0
+	for ; unit < len(sizeUnits)-1 && number%1024 == 0; unit++ {
+		number >>= 10
+	}
+	return strconv.FormatInt(number, 10) + sizeUnits[unit:unit+1]
+}
 
 // parseDecimal reads a finite number. "Inf", "NaN" and hexadecimal floats, which strconv takes, are none.
 func parseDecimal(text string) (float64, error) {

@@ -56,6 +56,17 @@ func TestScalars(t *testing.T) {
 		{"-1/s", new(scenarios.Rate), nil},
 		{"Inf/s", new(scenarios.Rate), nil},
 		{"1e400/s", new(scenarios.Rate), nil},
+		{"64k", new(scenarios.Size), scenarios.Size(64 << 10)},
+		{"256m", new(scenarios.Size), scenarios.Size(256 << 20)},
+		{"1g", new(scenarios.Size), scenarios.Size(1 << 30)},
+		{"1024k", new(scenarios.Size), scenarios.Size(1 << 20)},
+		{"256", new(scenarios.Size), nil},
+		{"m", new(scenarios.Size), nil},
+		{"", new(scenarios.Size), nil},
+		{"0m", new(scenarios.Size), nil},
+		{"-1m", new(scenarios.Size), nil},
+		{"1.5g", new(scenarios.Size), nil},
+		{"9999999999g", new(scenarios.Size), nil},
 	} {
 		t.Run(reflect.TypeOf(test.into).Elem().Name()+" "+test.text, func(t *testing.T) {
 			t.Parallel()

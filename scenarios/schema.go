@@ -116,6 +116,8 @@ func (w *schemaWriter) known(of reflect.Type) *jsonschema.Schema {
 		return anyOf(text(decimalPattern+"%"), &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"})
 	case reflect.TypeFor[Rate]():
 		return text(decimalPattern + "/[smh]")
+	case reflect.TypeFor[Size]():
+		return text(`[1-9][0-9]*[kmg]`)
 	case typeAmount:
 		return text(decimalPattern + " [A-Z]{3}")
 	case typeTime:
@@ -179,6 +181,8 @@ func needs(schema *jsonschema.Schema, of reflect.Type) {
 	switch of {
 	case typeStep:
 		schema.OneOf = []*jsonschema.Schema{{Required: []string{"payment"}}, {Required: []string{"ok"}}, {Required: []string{"end"}}}
+	case reflect.TypeFor[Service]():
+		schema.Not = &jsonschema.Schema{Required: []string{"image", "build"}}
 	case reflect.TypeFor[Job]():
 		schema.OneOf = []*jsonschema.Schema{{Required: []string{"post"}}, {Required: []string{"graphql"}}}
 	case reflect.TypeFor[System]():

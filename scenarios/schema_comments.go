@@ -13,7 +13,7 @@ import (
 // sources are the files whose types users write: their comments are the schemas' descriptions, so that an editor says
 // what the code says.
 //
-//go:embed scenario.go system.go faults.go
+//go:embed scenario.go system.go container.go faults.go
 var sources embed.FS
 
 // comments are the comments of types and fields, as "Type" and "Type.Field".
@@ -21,7 +21,7 @@ type comments map[string]string
 
 func readComments() (comments, error) {
 	found := comments{}
-	for _, name := range []string{"scenario.go", "system.go", "faults.go"} {
+	for _, name := range []string{"scenario.go", "system.go", "container.go", "faults.go"} {
 		text, err := sources.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("read the types' comments: %w", err)

@@ -16,6 +16,8 @@ import (
 type Secrets struct {
 	Env   map[string]string `json:"env,omitempty"`
 	Files map[string]string `json:"files,omitempty"`
+	// Settings are variables that every mention gives a default: no secrets, and kept in no error's way.
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 // The names of templates that stand for secrets. Each takes an argument.
@@ -31,17 +33,21 @@ func (s System) ReadSecrets(lookUp func(string) (string, bool), dir string) (Sec
 	if err != nil {
 		return Secrets{}, err
 	}
-	secrets := Secrets{Env: map[string]string{}, Files: map[string]string{}}
+	secrets := Secrets{Env: map[string]string{}, Files: map[string]string{}, Settings: map[string]string{}}
 	var errs Errors
 	for _, use := range uses {
 		problem := ""
-		switch use.Name {
-		case nameEnv:
+		switch {
+		case use.Default:
+			if value, set := lookUp(use.Argument); set {
+				secrets.Settings[use.Argument] = value
+			}
+		case use.Name == nameEnv:
 			value, set := lookUp(use.Argument)
 			if secrets.Env[use.Argument] = value; !set {
 				problem = fmt.Sprintf("the environment variable %s is not set: export it before you start", use.Argument)
 			}
-		case nameFile:
+		case use.Name == nameFile:
 			path := use.Argument
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(dir, path)
@@ -93,11 +99,16 @@ func eachText(value any, do func(string)) {
 
 // secretsIn lists the secrets that a text names, if it is a template. A document or a query with braces in it is none.
 func secretsIn(text string) []Use {
+	return slices.DeleteFunc(usesOf(text), func(u Use) bool { return !u.Call || (u.Name != nameEnv && u.Name != nameFile) })
+}
+
+// usesOf lists what a text names, if it is a template.
+func usesOf(text string) []Use {
 	parsed, err := ParseTemplate(text)
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(parsed.Uses(), func(u Use) bool { return !u.Call || (u.Name != nameEnv && u.Name != nameFile) })
+	return parsed.Uses()
 }
 
 // mention is the first place in the file that names the secret.
@@ -130,15 +141,17 @@ func (s *source) mention(secret Use) place {
 
 // Values are the secrets as templates name them.
 func (s Secrets) Values() Values {
-	lookUp := func(in map[string]string, missing string) func(string) (string, error) {
+	lookUp := func(missing string, among ...map[string]string) func(string) (string, error) {
 		return func(name string) (string, error) {
-			if value, known := in[name]; known {
-				return value, nil
+			for _, in := range among {
+				if value, known := in[name]; known {
+					return value, nil
+				}
 			}
 			return "", fmt.Errorf("%s", missing)
 		}
 	}
-	return Values{nameEnv: lookUp(s.Env, "is not set"), nameFile: lookUp(s.Files, "was not read")}
+	return Values{nameEnv: lookUp("is not set", s.Env, s.Settings), nameFile: lookUp("was not read", s.Files)}
 }
 
 // redactedLeast is how long a value must be to be told from ordinary text.

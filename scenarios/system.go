@@ -34,8 +34,9 @@ type System struct {
 
 // Launch is how the shop comes to run: exactly one of its fields is set.
 type Launch struct {
-	Process  *Process  `yaml:"process" json:"process,omitempty"`
-	External *External `yaml:"external" json:"external,omitempty"`
+	Process   *Process   `yaml:"process" json:"process,omitempty"`
+	External  *External  `yaml:"external" json:"external,omitempty"`
+	Container *Container `yaml:"container" json:"container,omitempty"`
 }
 
 // Process starts the shop as a child process. Strings are templates with link, channel, sink, port and dir.

@@ -49,6 +49,9 @@ func (s System) addresses() []address {
 			all = append(all, address{under(path, "files", name), name, process.Files[name].Text, hostsIn})
 		}
 	}
+	if container := s.Launch.Container; container != nil {
+		all = append(all, container.told()...)
+	}
 	for _, table := range sortedKeys(s.Probes) {
 		probe, path := s.Probes[table], at("probes", table)
 		all = append(all,
@@ -57,6 +60,28 @@ func (s System) addresses() []address {
 			address{under(path, "http"), table, probe.HTTP, hostsIn})
 	}
 	return slices.DeleteFunc(all, func(a address) bool { return a.text == "" })
+}
+
+// told are the strings that services are told. A service reaches the others of its network by their names.
+func (c Container) told() []address {
+	beyond := func(text string) ([]string, error) {
+		hosts, err := hostsIn(text)
+		return slices.DeleteFunc(hosts, func(host string) bool { _, ours := c.Services[host]; return ours }), err
+	}
+	var all []address
+	for _, service := range sortedKeys(c.Services) {
+		path, told := at("launch", "container", "services", service), c.Services[service]
+		for index, word := range told.Command {
+			all = append(all, address{under(path, "command", index), "command", word, beyond})
+		}
+		for _, name := range sortedKeys(told.Environment) {
+			all = append(all, address{under(path, "environment", name), name, told.Environment[name], beyond})
+		}
+		for _, name := range sortedKeys(told.Files) {
+			all = append(all, address{under(path, "files", name), name, told.Files[name].Text, beyond})
+		}
+	}
+	return all
 }
 
 // targets holds each address against what the file allows. Of a template, what is not known yet leads nowhere yet.

@@ -45,6 +45,7 @@ type part struct {
 	text     string
 	name     string // dotted: "channel.secret"
 	argument *string
+	fallback *string // of {{ env "NAME" "default" }}: what stands there if the name has no value
 	filters  []string
 }
 
@@ -113,13 +114,21 @@ func parsePipe(pipe *parse.PipeNode) (part, error) {
 	}
 	var expression part
 	for position, command := range pipe.Cmds {
-		name, argument, ok := parseCommand(command)
+		name, texts, ok := parseCommand(command)
 		switch {
 		case !ok:
 			return part{}, unclear
+		case position == 0 && len(texts) == 2 && name != nameEnv:
+			return part{}, fmt.Errorf("{{ %s }} is not understood: only env takes a second text, its default", pipe)
 		case position == 0:
-			expression.name, expression.argument = name, argument
-		case argument != nil || !slices.Contains(filters(), name):
+			expression.name = name
+			if len(texts) > 0 {
+				expression.argument = texts[0]
+			}
+			if len(texts) > 1 {
+				expression.fallback = texts[1]
+			}
+		case len(texts) > 0 || !slices.Contains(filters(), name):
 			return part{}, fmt.Errorf("unknown filter %q: %s", name, choose(name, filters()))
 		default:
 			expression.filters = append(expression.filters, name)
@@ -128,7 +137,8 @@ func parsePipe(pipe *parse.PipeNode) (part, error) {
 	return expression, nil
 }
 
-func parseCommand(command *parse.CommandNode) (name string, argument *string, ok bool) {
+// parseCommand is a name with up to two texts behind it.
+func parseCommand(command *parse.CommandNode) (name string, texts []*string, ok bool) {
 	switch head := command.Args[0].(type) {
 	case *parse.IdentifierNode:
 		name = head.Ident
@@ -141,15 +151,14 @@ func parseCommand(command *parse.CommandNode) (name string, argument *string, ok
 	default:
 		return "", nil, false
 	}
-	switch len(command.Args) {
-	case 1:
-		return name, nil, true
-	case 2:
-		if quoted, isString := command.Args[1].(*parse.StringNode); isString {
-			return name, &quoted.Text, true
+	for _, argument := range command.Args[1:] {
+		quoted, isString := argument.(*parse.StringNode)
+		if !isString || len(texts) == 2 {
+			return "", nil, false
 		}
+		texts = append(texts, &quoted.Text)
 	}
-	return "", nil, false
+	return name, texts, true
 }
 
 // Use is one mention of a name in a template.
@@ -157,6 +166,7 @@ type Use struct {
 	Name     string
 	Argument string // "" unless Call
 	Call     bool   // it is given an argument
+	Default  bool   // it can do without a value
 }
 
 // Uses lists the names that the template mentions, in order.
@@ -166,7 +176,7 @@ func (t *Template) Uses() []Use {
 		if part.name == "" {
 			continue
 		}
-		use := Use{Name: part.name, Call: part.argument != nil}
+		use := Use{Name: part.name, Call: part.argument != nil, Default: part.fallback != nil}
 		if use.Call {
 			use.Argument = *part.argument
 		}
@@ -210,7 +220,11 @@ func (p part) value(values Values) (string, error) {
 			return "", fmt.Errorf("%q wants an argument", p.name)
 		}
 		var err error
-		if text, err = found(*p.argument); err != nil {
+		text, err = found(*p.argument)
+		switch {
+		case err != nil && p.fallback != nil:
+			text = *p.fallback
+		case err != nil:
 			return "", fmt.Errorf("%s %q: %w", p.name, *p.argument, err)
 		}
 	default:

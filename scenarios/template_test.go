@@ -14,6 +14,12 @@ import (
 func values() scenarios.Values {
 	return scenarios.Values{
 		"order": "o 1/2", "quantity": 3, "price_minor": int64(499900), "channel.secret": "whsec_x",
+		"env": func(name string) (string, error) {
+			if name != "IMAGE" {
+				return "", errors.New("is not set")
+			}
+			return "shop:2", nil
+		},
 		"link": func(name string) (string, error) {
 			if name != "shop->channel" {
 				return "", errors.New("no such link")
@@ -32,6 +38,9 @@ func TestTemplates(t *testing.T) {
 		"/orders/{{ order | urlquery }}/x":         "/orders/o+1%2F2/x",
 		"{{quantity}}{{ order }}":                  "3o 1/2",
 		"{{ channel.secret }}":                     "whsec_x",
+		`{{ env "IMAGE" "shop:1" }}`:               "shop:2",
+		`{{ env "NONE" "shop:1" }}`:                "shop:1",
+		`{{ env "NONE" "" }}`:                      "",
 		`{{ link "shop->channel" }}/v1`:            "http://127.0.0.1:9/v1",
 		"{{ link `shop->channel` }}":               "http://127.0.0.1:9",
 		"a {{- quantity -}} b":                     "a3b",
@@ -58,6 +67,8 @@ func TestWrongTemplates(t *testing.T) {
 		`{{ "text" }}`:                   "is not understood",
 		"{{ order 3 }}":                  "is not understood",
 		"{{ (order) }}":                  "is not understood",
+		`{{ env "A" "b" "c" }}`:          "is not understood",
+		`{{ env "A" 3 }}`:                "is not understood",
 		`{{ link "shop->channel" "x" }}`: "is not understood",
 		"{{ order | upper }}":            `unknown filter "upper": allowed: number, urlquery`,
 		`{{ order | number "x" }}`:       "unknown filter",

@@ -51,6 +51,13 @@ func (p Plan) writeSystem(w io.Writer) {
 	if process := p.System.Launch.Process; process != nil {
 		how = "process " + strings.Join(process.Command, " ")
 	}
+	if container := p.System.Launch.Container; container != nil {
+		var services []string
+		for _, name := range sortedKeys(container.Services) {
+			services = append(services, container.Nodes(name)...)
+		}
+		how = "containers " + strings.Join(services, ", ")
+	}
 	fmt.Fprintf(w, "system\t%s, %s\n", strings.TrimSpace(p.System.Name+" "+p.System.Version), how)
 	fmt.Fprintf(w, "  channel\t%s, callbacks to %s\n", p.System.Channel.Dialect, p.System.Channel.Callbacks)
 	if retry := p.System.Channel.Retry; len(retry) > 0 {

@@ -95,7 +95,7 @@ func vocabulary() scenarios.Vocabulary {
 			{Name: "steady", Doc: "One rate.", Steps: steady},
 			{Name: "flash-sale", Doc: "A short rush.", Steps: flashSale},
 		},
-		Launchers: []string{"process", "external"},
+		Launchers: []string{"process", "external", "container"},
 		Dialects:  []scenarios.Dialect{{Name: "standard", Credentials: []string{"key", "secret"}}},
 	}
 }

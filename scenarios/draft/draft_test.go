@@ -64,7 +64,7 @@ func TestDrafts(t *testing.T) {
 			}
 			_, err = scenarios.LoadSystem(golden, scenarios.Vocabulary{
 				Dialects:  []scenarios.Dialect{{Name: "standard", Credentials: []string{"key", "secret"}}},
-				Launchers: []string{"process", "external"},
+				Launchers: []string{"process", "external", "container"},
 			})
 			var errs scenarios.Errors
 			if !errors.As(err, &errs) || len(errs) != test.blanks {
