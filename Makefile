@@ -23,6 +23,10 @@ help: ## show the targets
 build: ## build bin/paystorm, in pure Go
 	CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/paystorm
 
+.PHONY: images
+images: build ## the images that the examples need, from Debian's packages, where no registry can be reached; needs Docker and root
+	./tools/images.sh
+
 .PHONY: demo
 demo: build ## storm the reference shop; ends green
 	$(BIN) run stormy-sale --out $(RUNS)
