@@ -13,6 +13,7 @@ func All() []Invariant {
 		forgedHasNoEffect(),
 		effectsExactlyOnce(),
 		ackSurvives(),
+		limitsHold(),
 		nothingStuck(),
 		toldIsKept(),
 	}

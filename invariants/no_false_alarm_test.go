@@ -16,7 +16,8 @@ func TestNoFalseAlarm(t *testing.T) {
 	for seed := range uint64(200) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &weather{builder: newHistory(t), rand: rand.New(rand.NewPCG(seed, 1)), state: map[*orderBuilder]history.OrderState{}}
-			w.hist.Header.Sale[0].Stock = 1000
+			w.hist.Header.Sale[0].Stock, w.hist.Header.Sale[0].PerBuyer = 1000, 1
+			w.hist.Header.System.Legal.RecountRefunded = w.chance(50)
 			w.hist.Header.ReviewCap = 100
 			w.hist.Header.System.Sinks = []string{"mail"}
 			w.baseline(history.StockRow{SKU: "phone", Available: 1000})
@@ -109,11 +110,20 @@ func (w *weather) live(n int) {
 	default:
 		w.pays(o)
 		if w.chance(30) {
+			w.triesAgain(o)
+		}
+		if w.chance(30) {
 			w.commit(o, history.OrderRefunding)
 			w.refunds(o, history.OrderRefunded)
 		}
 	}
 	o.row(w.state[o])
+}
+
+// triesAgain is a buyer who wants more than the limit, and is told so.
+func (w *weather) triesAgain(o *orderBuilder) {
+	w.unseen("", o.buyer, o.item.SKU, 1).op(history.OpOrder, history.Refused, "", history.ReasonLimit)
+	w.orders = w.orders[:len(w.orders)-1] // the shop has no such order
 }
 
 func (w *weather) closes(o *orderBuilder) {

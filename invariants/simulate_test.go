@@ -26,8 +26,8 @@ type world struct {
 }
 
 type simOrder struct {
+	whose       history.Ref
 	ref, number string
-	buyer       int
 	state       history.OrderState
 	payments    []*simPayment
 	refunds     []*history.RefundRow
@@ -50,10 +50,11 @@ type simulation struct {
 	buyers  int
 	stock   int64
 	restock bool
+	recount bool // refunded units are free again within the limit of one for each buyer
 	defect  string
 }
 
-// simulated is one run: buyers come within three seconds for half as many phones.
+// simulated is one run: buyers come within three seconds for half as many phones, and some come twice.
 func simulated(seed uint64, buyers int) *history.History {
 	return simulation{seed: seed, buyers: buyers, stock: int64(buyers+1) / 2}.run()
 }
@@ -65,10 +66,10 @@ func (s simulation) run() *history.History {
 		History: &history.History{Header: history.Header{
 			Schema: history.Schema, Scenario: "simulated", Seed: int64(s.seed), Run: "r1",
 			Writers: []string{"channel", "harness", "load"}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-			Sale:      []history.Item{{SKU: "phone", Stock: s.stock, Price: money.Amount{Minor: price, Currency: "CNY"}}},
+			Sale:      []history.Item{{SKU: "phone", Stock: s.stock, PerBuyer: 1, Price: money.Amount{Minor: price, Currency: "CNY"}}},
 			ReviewCap: 0, Settle: 30 * time.Second,
 			System: history.SystemFacts{
-				Name: "simulated", Tables: history.Tables(), Grants: []string{"points"}, Legal: history.Legal{RestockRefunds: s.restock},
+				Name: "simulated", Tables: history.Tables(), Grants: []string{"points"}, Legal: history.Legal{RestockRefunds: s.restock, RecountRefunded: s.recount},
 				Timers: history.Timers{Expiry: 2 * time.Second, Query: time.Second, Refund: time.Second},
 			},
 		}},
@@ -77,7 +78,12 @@ func (s simulation) run() *history.History {
 	w.now = history.Time(time.Second)
 	w.harness(history.PhaseBegin, history.PhaseStorm)
 	for buyer := range s.buyers {
-		w.in(3000, func() { w.arrive(buyer + 1) })
+		w.in(3000, func() {
+			w.arrive(history.Ref{Run: "r1", Buyer: buyer + 1, Nth: 1})
+			if again := (history.Ref{Run: "r1", Buyer: buyer + 1, Nth: 2}); w.chance(10) { // in another tab, or some time after
+				w.in(1+w.rand.IntN(2)*5000, func() { w.arrive(again) })
+			}
+		})
 	}
 	for range 4 {
 		w.in(6000, func() { w.read(history.ReadingCheckpoint) })
@@ -137,11 +143,10 @@ func (w *world) read(label string) {
 
 // op is a buyer's request. The shop works at one moment of it, and act fills in what is then true; one answer in
 // twenty is lost.
-func (w *world) op(kind string, buyer int, act func(*history.Op), then func()) {
+func (w *world) op(kind string, ref history.Ref, act func(*history.Op), then func()) {
 	w.seq["load"]++
 	op := history.Op{Writer: "load", Seq: w.seq["load"], Outcome: history.OK, Invocation: history.Invocation{
-		Op: w.seq["load"], Kind: kind, Buyer: buyer, SKU: "phone", Quantity: 1, Phase: history.PhaseStorm, Called: w.now,
-		Ref: history.Ref{Run: "r1", Buyer: buyer, Nth: 1}.String(),
+		Op: w.seq["load"], Kind: kind, Ref: ref.String(), Buyer: ref.Buyer, SKU: "phone", Quantity: 1, Phase: history.PhaseStorm, Called: w.now,
 	}}
 	lost := w.chance(5)
 	w.in(20, func() {
@@ -159,11 +164,12 @@ func (w *world) op(kind string, buyer int, act func(*history.Op), then func()) {
 }
 
 // arrive lets a buyer order, and live with what came of it.
-func (w *world) arrive(buyer int) {
+func (w *world) arrive(ref history.Ref) {
 	var o *simOrder
-	w.op(history.OpOrder, buyer, func(op *history.Op) {
-		if o = w.place(buyer); o == nil {
-			op.Outcome, op.Reason = history.Refused, history.ReasonSoldOut
+	w.op(history.OpOrder, ref, func(op *history.Op) {
+		var why string
+		if o, why = w.place(ref); o == nil {
+			op.Outcome, op.Reason = history.Refused, why
 			return
 		}
 		op.Order, op.State = o.number, string(o.state)
@@ -188,21 +194,32 @@ func (w *world) arrive(buyer int) {
 	})
 }
 
-func (w *world) place(buyer int) *simOrder {
+func (w *world) place(ref history.Ref) (placed *simOrder, why string) {
+	if w.has(ref.Buyer) && w.defect != "D26" {
+		return nil, history.ReasonLimit
+	}
 	if w.stock.Available == 0 && w.defect != "D21" {
-		return nil
+		return nil, history.ReasonSoldOut
 	}
 	w.stock.Available--
 	w.stock.Reserved++
 	o := &simOrder{
-		number: fmt.Sprintf("o%05d", len(w.orders)+1), ref: history.Ref{Run: "r1", Buyer: buyer, Nth: 1}.String(),
-		buyer: buyer, state: history.OrderPending,
+		number: fmt.Sprintf("o%05d", len(w.orders)+1), whose: ref, ref: ref.String(), state: history.OrderPending,
 	}
 	w.orders = append(w.orders, o)
 	w.newPayment(o)
 	w.in(2000, func() { w.query(o) })
 	w.in(2000, func() { w.in(1000, func() { w.close(o) }) })
-	return o
+	return o, ""
+}
+
+// has says whether the buyer has what the limit allows. Money that came for a closed order bought nothing.
+func (w *world) has(buyer int) bool {
+	return slices.ContainsFunc(w.orders, func(o *simOrder) bool {
+		free := o.state == history.OrderClosed || o.paidBy == nil && o.state != history.OrderPending ||
+			o.state == history.OrderRefunded && w.Header.System.Legal.RecountRefunded
+		return o.whose.Buyer == buyer && !free
+	})
 }
 
 func (w *world) newPayment(o *simOrder) *simPayment {
@@ -226,7 +243,7 @@ func (w *world) ledger(o *simOrder, p *simPayment, e history.Event) {
 // pay is the buyer's act at the channel. Some attempts are declined first, and some late ones succeed although the
 // payment is closed.
 func (w *world) pay(o *simOrder, p *simPayment) {
-	w.op(history.OpPay, o.buyer, func(op *history.Op) {
+	w.op(history.OpPay, o.whose, func(op *history.Op) {
 		op.Payment, op.Order = p.id, o.number
 		switch {
 		case p.captured || p.closed && !w.chance(50):
@@ -246,11 +263,11 @@ func (w *world) pay(o *simOrder, p *simPayment) {
 }
 
 func (w *world) look(o *simOrder) {
-	w.op(history.OpLook, o.buyer, func(op *history.Op) { op.Order, op.State = o.number, string(o.state) }, func() {})
+	w.op(history.OpLook, o.whose, func(op *history.Op) { op.Order, op.State = o.number, string(o.state) }, func() {})
 }
 
 func (w *world) cancel(o *simOrder) {
-	w.op(history.OpCancel, o.buyer, func(op *history.Op) {
+	w.op(history.OpCancel, o.whose, func(op *history.Op) {
 		w.close(o)
 		if op.Order, op.State = o.number, string(o.state); o.state != history.OrderClosed {
 			op.Outcome, op.Reason = history.Refused, "paid"
