@@ -223,8 +223,8 @@ func (c *cross) fault(spec FaultSpec, kinds []Kind) {
 	if time.Duration(spec.From) >= c.loadEnd && spec.From > 0 {
 		c.failAt(spec.node.at("from"), "from: %s is when the load is over, which ends at %s: want earlier", spec.From, c.loadEnd)
 	}
-	if link := spec.node.child("link"); link != nil && link.isScalar() && !slices.Contains(Links(), link.text) {
-		c.failAt(link.place, "link: unknown link %q: %s", link.text, choose(link.text, Links()))
+	if link := spec.node.child("link"); link != nil && link.isScalar() && !slices.Contains(c.system.LinkNames(), link.text) {
+		c.failAt(link.place, "link: unknown link %q: %s", link.text, choose(link.text, c.system.LinkNames()))
 		return
 	}
 	for _, act := range kinds[found].NeedsActs {

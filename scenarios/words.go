@@ -9,9 +9,6 @@ import (
 
 var typeAmount = reflect.TypeFor[money.Amount]()
 
-// Links are the named TCP links of a run.
-func Links() []string { return []string{"client->shop", "shop->channel", "channel->shop"} }
-
 // Canonical words that these files use. The history has them as types; this package may not import it, and a test of
 // the command line, which sees both, holds them equal.
 

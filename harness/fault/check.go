@@ -115,8 +115,8 @@ func positive(field string, span scenarios.Span) error {
 
 // onLink checks where a link fault works. The direction has no default: lost before it was processed and lost after
 // are different faults.
-func onLink(name string, direction link.Direction) error {
-	if err := oneOf("link", name, scenarios.Links()...); err != nil {
+func onLink(system scenarios.System, name string, direction link.Direction) error {
+	if err := oneOf("link", name, system.LinkNames()...); err != nil {
 		return err
 	}
 	if err := oneOf("direction", direction, link.Upstream, link.Downstream); err != nil {
@@ -125,10 +125,13 @@ func onLink(name string, direction link.Direction) error {
 	return nil
 }
 
-// ownProcess checks that the shop is one that the harness started, and so may strike.
-func ownProcess(system scenarios.System) error {
-	if system.Launch.Process == nil {
-		return errors.New("a node fault needs a shop that is launched as a process: an external one is not ours to strike")
+// ownNode checks that a node is one that the harness started, and so may strike; "" is the shop.
+func ownNode(system scenarios.System, name string) error {
+	if len(system.Nodes("")) == 0 {
+		return errors.New("a node fault needs a shop that is launched as a process or in containers: an external one is not ours to strike")
 	}
-	return nil
+	if name == "" {
+		return nil
+	}
+	return oneOf("node", name, system.NodeNames()...)
 }

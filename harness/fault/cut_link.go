@@ -23,6 +23,6 @@ func cutLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *cutLink) Check(scenarios.System) error { return onLink(f.Link, link.Upstream) }
+func (f *cutLink) Check(system scenarios.System) error { return onLink(system, f.Link, link.Upstream) }
 
 func (f *cutLink) Toxic() link.Toxic { return link.Toxic{Link: f.Link, Type: "down"} }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paystorm/paystorm/harness/link"
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
 )
 
 // effect is what a fault does beside answering questions. Events are what it affected, one each.
@@ -32,8 +34,8 @@ const (
 	classMessage
 )
 
-// newEffect makes the effect of a fault. The error says what the world lacks for it.
-func newEffect(r *running, env Env) (effect, error) {
+// newEffect makes the effect of a fault on a system. The error says what the world lacks for it.
+func newEffect(r *running, env Env, system scenarios.System) (effect, error) {
 	switch act := r.act.(type) {
 	case Toxic:
 		if env.Links == nil {
@@ -46,7 +48,9 @@ func newEffect(r *running, env Env) (effect, error) {
 		if env.Nodes == nil {
 			return nil, errors.New("there are no nodes to strike")
 		}
-		return &nodeEffect{act: act, nodes: env.Nodes, afterRestart: env.AfterRestart}, nil
+		return &nodeEffect{
+			act: act, targets: system.Nodes(act.Target()), nodes: env.Nodes, afterRestart: env.AfterRestart,
+		}, nil
 	case Hold:
 		if env.Database == nil {
 			return nil, errors.New("there is no database to strike")
@@ -87,10 +91,11 @@ func (e *linkEffect) undo(ctx context.Context) (undone, error) {
 	return undone{affected: []history.Event{{Kind: history.FaultAffected, Key: e.toxic.Link, Count: connections}}}, nil
 }
 
-// nodeEffect strikes one node or all. A node that is down already was not felled by us: it is neither counted nor
+// nodeEffect strikes one node or several. A node that is down already was not felled by us: it is neither counted nor
 // started again.
 type nodeEffect struct {
 	act          NodeFault
+	targets      []string // names of nodes
 	nodes        func() []Node
 	afterRestart func(context.Context)
 	struck       []Node
@@ -103,7 +108,7 @@ func (e *nodeEffect) strike(ctx context.Context) ([]history.Event, error) {
 	var affected []history.Event
 	e.restarted = false
 	for _, node := range e.nodes() {
-		if (e.act.Target() != "" && e.act.Target() != node.Name()) || !node.Alive() {
+		if !slices.Contains(e.targets, node.Name()) || !node.Alive() {
 			continue
 		}
 		e.struck = append(e.struck, node)

@@ -103,7 +103,7 @@ func NewEngine(p scenarios.Plan, env Env) (*Engine, error) {
 			return nil, err
 		}
 		r := &running{Planned: planned, act: act}
-		if r.effect, err = newEffect(r, env); err != nil {
+		if r.effect, err = newEffect(r, env, p.System); err != nil {
 			return nil, fmt.Errorf("fault %q: %w", fault.ID, err)
 		}
 		if triggered, ok := act.(Triggered); ok && triggered.Trigger().Message != "" {

@@ -217,15 +217,26 @@ func TestDeadNodeIsNotOurs(t *testing.T) {
 }
 
 func TestNodeFaultStrikesItsTarget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, clocked("pause-node", `{"node":"worker"}`, 0, time.Second))
-		w.nodes = append(w.nodes, &fakeNode{w: w, name: "worker", alive: true})
-		w.begin()
-		time.Sleep(2 * time.Second)
-		w.heal()
-		w.finish()
-		w.wantDone("pause worker", "resume worker")
-	})
+	for name, test := range map[string]struct {
+		params string
+		want   []string
+	}{
+		"a replica":         {`{"node":"shop-2"}`, []string{"pause shop-2", "resume shop-2"}},
+		"the database":      {`{"node":"db"}`, []string{"pause db", "resume db"}},
+		"a service":         {`{"node":"shop"}`, []string{"pause shop-1", "pause shop-2", "resume shop-1", "resume shop-2"}},
+		"the shop's, alone": {`{}`, []string{"pause shop-1", "pause shop-2", "resume shop-1", "resume shop-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorldOf(t, inContainers(), clocked("pause-node", test.params, 0, time.Second))
+				w.begin()
+				time.Sleep(2 * time.Second)
+				w.heal()
+				w.finish()
+				w.wantDone(test.want...)
+			})
+		})
+	}
 }
 
 func TestWorldThatLacksWhatAFaultNeeds(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // killNode ends the shop with SIGKILL and starts it again. Its window (`for`) is the time in which `on` counts.
 type killNode struct {
 	After scenarios.Duration `yaml:"after" json:"after"` // from the kill to the restart
-	Node  string             `yaml:"node" json:"node"`   // "" is every process of the shop
+	Node  string             `yaml:"node" json:"node"`   // one, or a service; "" is all replicas of the shop
 	On    On                 `yaml:"on" json:"on"`
 }
 
@@ -30,7 +30,7 @@ func killNodeKind() scenarios.Kind {
 }
 
 func (f *killNode) Check(system scenarios.System) error {
-	if err := ownProcess(system); err != nil {
+	if err := ownNode(system, f.Node); err != nil {
 		return err
 	}
 	return f.On.check()

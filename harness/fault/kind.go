@@ -90,12 +90,12 @@ type (
 	Toxic interface {
 		Toxic() link.Toxic
 	}
-	// NodeFault strikes the shop's processes and undoes it.
+	// NodeFault strikes processes or containers, and undoes it.
 	NodeFault interface {
 		Strike(context.Context, Node) error
 		// Heal may be called again after an error. restarted says that the node has begun a new life.
 		Heal(context.Context, Node) (restarted bool, err error)
-		// Target names the one node to strike; "" is all of them.
+		// Target names the node to strike, or a service of several; "" is the shop.
 		Target() string
 	}
 	// Hold takes something of a SQLite file and keeps it until release.
@@ -120,7 +120,7 @@ type (
 	}
 )
 
-// Node is a process of the shop as a fault sees it.
+// Node is a process or container as a fault sees it.
 type Node interface {
 	Name() string
 	// Kill ends the process with SIGKILL and returns when it is gone.

@@ -160,9 +160,21 @@ func TestDefaultsAreAllowed(t *testing.T) {
 // ownShop is a system on which every kind can work.
 func ownShop() scenarios.System {
 	return scenarios.System{
+		Name:   "shop",
 		Launch: scenarios.Launch{Process: &scenarios.Process{}},
 		Timers: scenarios.Timers{Expiry: scenarios.Duration(5 * time.Second)},
 		Probes: map[string]scenarios.Probe{"orders": {SQLite: "shop.db"}},
+	}
+}
+
+// inContainers is a shop of two replicas beside a database.
+func inContainers() scenarios.System {
+	return scenarios.System{
+		Name: "webshop",
+		Launch: scenarios.Launch{Container: &scenarios.Container{Services: map[string]scenarios.Service{
+			"shop": {Port: 8080, Replicas: 2, Dials: map[string]int{"db": 5432}},
+			"db":   {},
+		}}},
 	}
 }
 
@@ -198,6 +210,7 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 		{"kill-node", `{"on":{"message":"payment.succeeded","at":"processed","count":1,"times":1}}`, ownShop(), "on.at:"},
 		{"kill-node", `{"on":{"message":"lunch","at":"acked","count":1,"times":1}}`, ownShop(), `on.message: "lunch"`},
 		{"kill-node", `{"on":{"at":"acked","count":1,"times":1}}`, ownShop(), "on.message: want"},
+		{"kill-node", `{"node":"shop-2"}`, ownShop(), `node: "shop-2" is not allowed: want one of shop`},
 		{"pause-node", `{"on":{"message":"refund","at":"processed","count":0,"times":1}}`, ownShop(), "on.count: 0"},
 		{"lock-database", `{}`, scenarios.System{}, "SQLite file"},
 		{"lock-database", `{"mode":"shared"}`, ownShop(), "mode:"},

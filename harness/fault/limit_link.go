@@ -25,8 +25,8 @@ func limitLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *limitLink) Check(scenarios.System) error {
-	if err := onLink(f.Link, f.Direction); err != nil {
+func (f *limitLink) Check(system scenarios.System) error {
+	if err := onLink(system, f.Link, f.Direction); err != nil {
 		return err
 	}
 	return between("bytes", f.Bytes, 1, 1<<30)

@@ -9,7 +9,7 @@ import (
 
 // pauseNode stops the shop in its tracks and lets it go on: a long garbage collection, a migrated virtual machine.
 type pauseNode struct {
-	Node string `yaml:"node" json:"node"` // "" is every process of the shop
+	Node string `yaml:"node" json:"node"` // one, or a service; "" is all replicas of the shop
 	On   On     `yaml:"on" json:"on"`
 }
 
@@ -26,7 +26,7 @@ func pauseNodeKind() scenarios.Kind {
 }
 
 func (f *pauseNode) Check(system scenarios.System) error {
-	if err := ownProcess(system); err != nil {
+	if err := ownNode(system, f.Node); err != nil {
 		return err
 	}
 	return f.On.check()

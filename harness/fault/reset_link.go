@@ -25,7 +25,7 @@ func resetLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *resetLink) Check(scenarios.System) error { return onLink(f.Link, f.Direction) }
+func (f *resetLink) Check(system scenarios.System) error { return onLink(system, f.Link, f.Direction) }
 
 func (f *resetLink) Toxic() link.Toxic {
 	return link.Toxic{

@@ -31,8 +31,8 @@ func sliceLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *sliceLink) Check(scenarios.System) error {
-	if err := onLink(f.Link, f.Direction); err != nil {
+func (f *sliceLink) Check(system scenarios.System) error {
+	if err := onLink(system, f.Link, f.Direction); err != nil {
 		return err
 	}
 	if err := between("size", f.Size, 1, 1<<20); err != nil {

@@ -28,8 +28,8 @@ func slowLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *slowLink) Check(scenarios.System) error {
-	if err := onLink(f.Link, f.Direction); err != nil {
+func (f *slowLink) Check(system scenarios.System) error {
+	if err := onLink(system, f.Link, f.Direction); err != nil {
 		return err
 	}
 	return positive("latency", scenarios.Span{High: time.Duration(f.Latency)})

@@ -25,8 +25,8 @@ func throttleLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *throttleLink) Check(scenarios.System) error {
-	if err := onLink(f.Link, f.Direction); err != nil {
+func (f *throttleLink) Check(system scenarios.System) error {
+	if err := onLink(system, f.Link, f.Direction); err != nil {
 		return err
 	}
 	return between("rate", f.Rate, 1, 1_000_000)

@@ -34,9 +34,16 @@ type world struct {
 
 func newWorld(t *testing.T, faults ...scenarios.Fault) *world {
 	t.Helper()
+	return newWorldOf(t, ownShop(), faults...)
+}
+
+func newWorldOf(t *testing.T, system scenarios.System, faults ...scenarios.Fault) *world {
+	t.Helper()
 	w := &world{t: t, clock: history.StartClock(), refuse: map[string]error{}, ended: make(chan error, 1)}
-	w.nodes = []*fakeNode{{w: w, name: "shop", alive: true}}
-	engine, err := NewEngine(scenarios.Plan{Faults: faults}, Env{
+	for _, name := range system.NodeNames() {
+		w.nodes = append(w.nodes, &fakeNode{w: w, name: name, alive: true})
+	}
+	engine, err := NewEngine(scenarios.Plan{Faults: faults, System: system}, Env{
 		Clock: w.clock,
 		Dice:  dice.New(1),
 		Record: func(event history.Event) {
