@@ -105,7 +105,7 @@ func (s *shop) putOnSale(ctx context.Context, g goods) error {
 	if g.SKU == "" || g.Stock < 0 || g.Price < 1 || g.Price > 1e12 || len(g.Currency) != 3 || g.PerBuyer < 0 {
 		return no(http.StatusBadRequest, "INVALID")
 	}
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
+	return s.store.write(ctx, nothing, func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, `INSERT INTO skus(sku, available, price_minor, currency, per_buyer) VALUES(?, ?, ?, ?, ?)
 			ON CONFLICT DO NOTHING`, g.SKU, g.Stock, g.Price, g.Currency, g.PerBuyer)
 		return err

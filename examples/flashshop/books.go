@@ -70,10 +70,10 @@ func (s *shop) learn(ctx context.Context, t tx, id string, p payment) error {
 func know(ctx context.Context, t tx, id string, p payment) error {
 	_, err := t.exec(ctx, `INSERT INTO payments(id, trade_no, order_id, amount_minor, currency, state, pay_url, expires_at)
 		VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET
-		trade_no = CASE trade_no WHEN '' THEN excluded.trade_no ELSE trade_no END,
-		pay_url = CASE pay_url WHEN '' THEN excluded.pay_url ELSE pay_url END,
-		expires_at = CASE expires_at WHEN 0 THEN excluded.expires_at ELSE expires_at END
-		WHERE trade_no = '' OR pay_url = '' OR expires_at = 0`,
+		trade_no = CASE payments.trade_no WHEN '' THEN excluded.trade_no ELSE payments.trade_no END,
+		pay_url = CASE payments.pay_url WHEN '' THEN excluded.pay_url ELSE payments.pay_url END,
+		expires_at = CASE payments.expires_at WHEN 0 THEN excluded.expires_at ELSE payments.expires_at END
+		WHERE payments.trade_no = '' OR payments.pay_url = '' OR payments.expires_at = 0`,
 		p.ID, p.TradeNo, id, p.AmountMinor, p.Currency, paymentPending, p.PayURL, p.ExpiresAt)
 	return err
 }
@@ -107,7 +107,8 @@ func (s *shop) captured(ctx context.Context, t tx, id string, p payment) (news b
 	return true, s.giveBack(ctx, t, o, p)
 }
 
-// pay makes the order PAID, with all that follows from it, once.
+// pay makes the order PAID, with all that follows from it, once. The stock comes last, as in every transaction: its row is
+// the one that all orders wait for.
 func (s *shop) pay(ctx context.Context, t tx, o order, p payment) error {
 	if _, err := t.exec(ctx, `UPDATE orders SET state = 'PAID', reason = '', payment_id = ? WHERE id = ? AND state = ?`,
 		p.ID, o.ID, o.State); err != nil {
@@ -118,10 +119,15 @@ func (s *shop) pay(ctx context.Context, t tx, o order, p payment) error {
 			return err
 		}
 	}
-	if _, err := t.exec(ctx, `UPDATE skus SET reserved = reserved - ?, sold = sold + ? WHERE sku = ?`,
-		o.Quantity, o.Quantity, o.SKU); err != nil {
+	if err := s.confirm(ctx, t, o); err != nil {
 		return err
 	}
+	_, err := t.exec(ctx, `UPDATE skus SET reserved = reserved - ?, sold = sold + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
+	return err
+}
+
+// confirm gives the points for a paid order and writes down the mail about it.
+func (s *shop) confirm(ctx context.Context, t tx, o order) error {
 	if err := grantPoints(ctx, t, o); err != nil || s.mailURL == "" {
 		return err
 	}

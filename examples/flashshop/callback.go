@@ -74,7 +74,7 @@ func (s *shop) apply(ctx context.Context, n notification) error {
 	if s.defects.has("D02") {
 		return s.checkThenAct(ctx, n)
 	}
-	return s.store.write(ctx, func(ctx context.Context, t tx) error { return s.act(ctx, t, n, true) })
+	return s.store.write(ctx, theOrder(n.Order), func(ctx context.Context, t tx) error { return s.act(ctx, t, n, true) })
 }
 
 // act is what a notification does. A success of another amount than the order's has no effect by itself: it is noted,
@@ -152,7 +152,7 @@ func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error
 // record notes a notification, and reports false if it was applied before.
 func (s *shop) record(ctx context.Context, t tx, n notification, outcome string) (first bool, err error) {
 	changed, err := t.exec(ctx, `INSERT INTO events(id, order_id, type, outcome, at) VALUES(?, ?, ?, ?, ?)
-		ON CONFLICT(id) DO UPDATE SET outcome = excluded.outcome WHERE outcome <> 'applied'`,
+		ON CONFLICT(id) DO UPDATE SET outcome = excluded.outcome WHERE events.outcome <> 'applied'`,
 		n.ID, n.Order, n.Type, outcome, s.now().UnixMilli())
 	return changed > 0, err
 }
@@ -164,13 +164,13 @@ func (s *shop) checkThenAct(ctx context.Context, n notification) error {
 	if err != nil || seen {
 		return err
 	}
-	if err := s.store.write(ctx, func(ctx context.Context, t tx) error { return s.act(ctx, t, n, false) }); err != nil {
+	if err := s.store.write(ctx, theOrder(n.Order), func(ctx context.Context, t tx) error { return s.act(ctx, t, n, false) }); err != nil {
 		return err
 	}
 	if err := s.post(ctx, "order-confirmation:"+n.Order); err != nil {
 		s.log.Warn("mail", "order", n.Order, "error", err)
 	}
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
+	return s.store.write(ctx, theOrder(n.Order), func(ctx context.Context, t tx) error {
 		_, err := s.record(ctx, t, n, "applied")
 		return err
 	})

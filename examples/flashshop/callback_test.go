@@ -196,7 +196,7 @@ func TestAcknowledgeBeforeCommit(t *testing.T) {
 	t.Parallel()
 	o := open(t, settings{"DEFECTS": "D04"})
 	id, pay := o.order()
-	release := lock(t, o.db)
+	release := holdLock(t, o.db)
 	if status := o.channel.pay(pay); status != http.StatusNoContent {
 		t.Errorf("callback: %d, want 204 although nothing can be written", status)
 	}

@@ -63,7 +63,7 @@ func (s *shop) resolve(ctx context.Context, key string, tries int) (payment, err
 }
 
 func (s *shop) created(ctx context.Context, a attempt, p payment) error {
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
+	return s.store.write(ctx, theOrder(a.Order), func(ctx context.Context, t tx) error {
 		if _, err := t.exec(ctx, `UPDATE attempts SET state = 'DONE', payment_id = ? WHERE idempotency_key = ?`, p.ID, a.Key); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *shop) notCreated(ctx context.Context, a attempt, why error) error {
 	if !errors.Is(why, errFinal) && !s.defects.has("D16") {
 		return s.checkAgainAt(ctx, a.Order, s.now().Add(s.soon()).UnixMilli())
 	}
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
+	return s.store.write(ctx, theOrder(a.Order), func(ctx context.Context, t tx) error {
 		if !errors.Is(why, errFinal) { // D16: what was not answered has failed
 			if _, err := t.exec(ctx, `UPDATE attempts SET state = 'REFUSED' WHERE idempotency_key = ?`, a.Key); err != nil {
 				return err
@@ -104,7 +104,7 @@ func (s *shop) check(ctx context.Context, id string) error {
 }
 
 func (s *shop) checkAgainAt(ctx context.Context, id string, ms int64) error {
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
+	return s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, `UPDATE orders SET check_at = ? WHERE id = ?`, ms, id)
 		return err
 	})
@@ -134,7 +134,7 @@ func (s *shop) converse(ctx context.Context, id string) error {
 		return err
 	}
 	var unwanted []payment
-	if err := s.store.write(ctx, func(ctx context.Context, t tx) error {
+	if err := s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		unwanted, err = s.book(ctx, t, id, facts)
 		return err
 	}); err != nil || len(unwanted) == 0 {
@@ -148,7 +148,7 @@ func (s *shop) converse(ctx context.Context, id string) error {
 		}
 		facts = append(facts, fact)
 	}
-	return s.store.write(ctx, func(ctx context.Context, t tx) error {
+	return s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		_, err := s.book(ctx, t, id, facts)
 		return err
 	})
@@ -193,7 +193,7 @@ func (s *shop) book(ctx context.Context, t tx, id string, facts []payment) (unwa
 
 // expireUnasked is expiry in a shop that does not ask the provider: D14 and D29. What a buyer cancelled is closed there.
 func (s *shop) expireUnasked(ctx context.Context, id string) (done bool, err error) {
-	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		o, _, err := one(ctx, t, scanOrder, orderByID, id)
 		if err != nil {
 			return err

@@ -109,3 +109,7 @@ func (c config) soon() time.Duration {
 
 // watch is how long a closed order is still looked at: a request that was in flight when it was closed is over by then.
 func (c config) watch() time.Duration { return 2*c.channelTimeout + c.queryAfter }
+
+// claimed is how long an item stays with the worker that has claimed it. By then its work is done, or its worker is dead;
+// should both be wrong, it is worked twice, which the books bear.
+func (c config) claimed() time.Duration { return 2*c.channelTimeout + writePatience }

@@ -20,6 +20,7 @@ var known = map[string]string{
 	"D16": "takes a timeout for a failure",
 	"D20": "does not refund the second payment of an order",
 	"D21": "reads the stock, then writes it",
+	"D26": "counts what a buyer has, then lets the buyer order",
 	"D29": "never asks the provider",
 	"D33": "accepts the messages by which WeChat Pay tests whether the signature is verified",
 }

@@ -10,7 +10,11 @@ import (
 
 // The books over GraphQL: each row as the database has it, in the order of its key, page after page.
 
-const pageMost = 1000
+const (
+	pageMost = 1000
+
+	grantKey = "CAST(1000000000000 + id AS TEXT)" // as a text, in the order of the numbers
+)
 
 type pageArgs struct {
 	First int32
@@ -79,7 +83,7 @@ func (a *graphQLAPI) Refunds(ctx context.Context, args pageArgs) (*page[refundRo
 }
 
 func (a *graphQLAPI) Grants(ctx context.Context, args pageArgs) (*page[grantRow], error) {
-	return read(ctx, a, args, "printf('%020d', rowid)", `SELECT printf('%020d', rowid), order_id, kind, value FROM grants`,
+	return read(ctx, a, args, grantKey, `SELECT `+grantKey+`, order_id, kind, value FROM grants`,
 		func(r *grantRow) []any { return []any{&r.Order, &r.Kind, &r.Value} })
 }
 

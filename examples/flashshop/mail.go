@@ -17,7 +17,7 @@ func (s *shop) post(ctx context.Context, key string) error {
 		return err
 	}
 	sent := s.send(ctx, body)
-	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.store.write(ctx, nothing, func(ctx context.Context, t tx) error {
 		if sent != nil {
 			_, err := t.exec(ctx, `UPDATE outbox SET next_at = ? WHERE key = ?`, s.now().Add(mailRetry).UnixMilli(), key)
 			return err

@@ -17,7 +17,7 @@ import (
 // shop is what the handlers and the workers share.
 type shop struct {
 	config
-	store    *store
+	store    store
 	provider provider
 	mail     *http.Client
 	now      func() time.Time
@@ -93,15 +93,9 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 
 // queues are the shop's workers.
 func (s *shop) queues() []queue {
-	due := func(table, key, column string) func(context.Context, int) ([]string, error) {
-		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s > 0 AND %s <= ? ORDER BY %s LIMIT ?", key, table, column, column, column)
-		return func(ctx context.Context, limit int) ([]string, error) {
-			return all(ctx, s.store, value[string], query, s.now().UnixMilli(), limit)
-		}
-	}
 	return []queue{
-		{name: "orders", due: due("orders", "id", "check_at"), work: s.check},
-		{name: "refunds", due: due("refunds", "refund_no", "next_at"), work: s.pursue},
-		{name: "mail", due: due("outbox", "key", "next_at"), work: s.post},
+		{name: "orders", claim: s.claims("orders", "id", "check_at"), work: s.check},
+		{name: "refunds", claim: s.claims("refunds", "refund_no", "next_at"), work: s.pursue},
+		{name: "mail", claim: s.claims("outbox", "key", "next_at"), work: s.post},
 	}
 }

@@ -27,23 +27,21 @@ type wish struct {
 
 // place reserves the units and writes down the order with its first attempt. The same ref again gets the same order.
 func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err error) {
-	seen := int64(-1)
-	if s.defects.has("D21") { // the stock as it was before the transaction
-		seen, _, err = one(ctx, s.store, value[int64], `SELECT available FROM skus WHERE sku = ?`, w.SKU)
-		if err != nil {
-			return o, false, err
-		}
+	early, err := s.glance(ctx, w)
+	if err != nil {
+		return o, false, err
 	}
-	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
-		var found bool
+	err = s.store.write(ctx, theBuyer(w.Buyer, w.SKU), func(ctx context.Context, t tx) error {
+		found := false
 		if w.Ref != "" {
-			if o, found, err = one(ctx, t, scanOrder, orderByRef, w.Ref); err != nil || found {
+			if o, found, err = one(ctx, t, scanOrder, orderByRef, w.Ref); err != nil {
 				return err
 			}
 		}
-		fresh = true
-		o, err = s.reserve(ctx, t, w, seen)
-		if err != nil {
+		if fresh = !found; found {
+			return nil
+		}
+		if o, err = s.price(ctx, t, w, early); err != nil {
 			return err
 		}
 		now := s.now()
@@ -54,23 +52,45 @@ func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err erro
 			min(now.Add(s.queryAfter).UnixMilli(), o.ExpiresAt)); err != nil {
 			return err
 		}
-		_, err = s.plan(ctx, t, o, 1)
-		return err
+		if _, err := s.plan(ctx, t, o, 1); err != nil {
+			return err
+		}
+		return s.reserve(ctx, t, o, early)
 	})
 	return o, fresh, err
 }
 
-// reserve takes the units, if there are so many and the buyer may have them, and prices the order.
-func (s *shop) reserve(ctx context.Context, t tx, w wish, seen int64) (order, error) {
+// glimpse is what D21 and D26 saw before the transaction, and act on inside it.
+type glimpse struct{ available, bought int64 }
+
+func (s *shop) glance(ctx context.Context, w wish) (g glimpse, err error) {
+	if s.defects.has("D21") {
+		g.available, _, err = one(ctx, s.store, value[int64], `SELECT available FROM skus WHERE sku = ?`, w.SKU)
+	}
+	if s.defects.has("D26") && err == nil {
+		g.bought, err = bought(ctx, s.store, w)
+	}
+	return g, err
+}
+
+// bought is how many units of the SKU the buyer has ordered and not given back.
+func bought(ctx context.Context, from asker, w wish) (int64, error) {
+	units, _, err := one(ctx, from, value[int64], `SELECT COALESCE(SUM(quantity), 0) FROM orders
+		WHERE buyer = ? AND sku = ? AND state NOT IN ('CLOSED', 'REFUNDED')`, w.Buyer, w.SKU)
+	return units, err
+}
+
+// price makes out the order, if the buyer may have so many units and there seem to be so many.
+func (s *shop) price(ctx context.Context, t tx, w wish, early glimpse) (order, error) {
 	number := "f" + rand.Text() // nobody may guess an order's number
 	o := order{ID: number, Ref: w.Ref, Buyer: w.Buyer, SKU: w.SKU, Quantity: w.Quantity, State: pending}
 	if o.Ref == "" {
 		o.Ref = o.ID
 	}
-	var perBuyer int64
+	var available, perBuyer int64
 	_, found, err := one(ctx, t, func(rows *sql.Rows, _ *struct{}) error {
-		return rows.Scan(&o.Amount, &o.Currency, &perBuyer)
-	}, `SELECT price_minor, currency, per_buyer FROM skus WHERE sku = ?`, w.SKU)
+		return rows.Scan(&o.Amount, &o.Currency, &perBuyer, &available)
+	}, `SELECT price_minor, currency, per_buyer, available FROM skus WHERE sku = ?`, w.SKU)
 	if err != nil {
 		return o, err
 	}
@@ -79,29 +99,39 @@ func (s *shop) reserve(ctx context.Context, t tx, w wish, seen int64) (order, er
 	}
 	o.Amount *= w.Quantity
 	if perBuyer > 0 {
-		has, _, err := one(ctx, t, value[int64], `SELECT COALESCE(SUM(quantity), 0) FROM orders
-			WHERE buyer = ? AND sku = ? AND state NOT IN ('CLOSED', 'REFUNDED')`, w.Buyer, w.SKU)
+		has, err := bought(ctx, t, w)
 		if err != nil {
 			return o, err
+		}
+		if s.defects.has("D26") {
+			has = early.bought
 		}
 		if has+w.Quantity > perBuyer {
 			return o, no(http.StatusConflict, "LIMIT")
 		}
 	}
 	if s.defects.has("D21") {
-		if seen < w.Quantity {
-			return o, no(http.StatusConflict, "SOLD_OUT")
-		}
+		available = early.available
+	}
+	if available < w.Quantity {
+		return o, no(http.StatusConflict, "SOLD_OUT")
+	}
+	return o, nil
+}
+
+// reserve takes the units, if there still are so many.
+func (s *shop) reserve(ctx context.Context, t tx, o order, early glimpse) error {
+	if s.defects.has("D21") {
 		_, err := t.exec(ctx, `UPDATE skus SET available = ?, reserved = reserved + ? WHERE sku = ?`,
-			seen-w.Quantity, w.Quantity, w.SKU)
-		return o, err
+			early.available-o.Quantity, o.Quantity, o.SKU)
+		return err
 	}
 	taken, err := t.exec(ctx, `UPDATE skus SET available = available - ?, reserved = reserved + ? WHERE sku = ? AND available >= ?`,
-		w.Quantity, w.Quantity, w.SKU, w.Quantity)
+		o.Quantity, o.Quantity, o.SKU, o.Quantity)
 	if err == nil && taken == 0 {
 		err = no(http.StatusConflict, "SOLD_OUT")
 	}
-	return o, err
+	return err
 }
 
 // plan writes down that an nth payment of the order is to be created: the key, and the draft that the key is bound to.
@@ -123,7 +153,7 @@ func attemptKey(order string, nth int64) string { return fmt.Sprintf("%s_%d", or
 
 // payAgain plans another payment of an order that still wants to be paid.
 func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) {
-	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		o, found, err := one(ctx, t, scanOrder, orderByID, id)
 		switch {
 		case err != nil:
@@ -148,7 +178,7 @@ func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) 
 // cancel closes an unpaid order, at the provider first: whoever pays meanwhile has paid. It answers with the order's
 // state, PENDING if the provider could not be asked yet; then the worker goes on.
 func (s *shop) cancel(ctx context.Context, id string) (state string, err error) {
-	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, `UPDATE orders SET reason = ?, check_at = ? WHERE id = ? AND state = 'PENDING' AND reason = ''`,
 			reasonCancelled, s.now().UnixMilli(), id)
 		return err

@@ -184,7 +184,7 @@ func TestLockedDatabase(t *testing.T) {
 			t.Parallel()
 			o := open(t, row.set)
 			id, pay := o.order()
-			release := lock(t, o.db)
+			release := holdLock(t, o.db)
 			if status, answer := o.do(http.MethodPost, "/orders", map[string]any{"sku": "phone-x", "buyer": 1}); status != 503 || answer["code"] != "BUSY" {
 				t.Errorf("POST /orders: %d %v, want 503 BUSY", status, answer)
 			}
@@ -205,8 +205,8 @@ func TestLockedDatabase(t *testing.T) {
 	}
 }
 
-// lock holds the database's write lock, as another process would, until released.
-func lock(t *testing.T, path string) (release func()) {
+// holdLock holds the database's write lock, as another process would, until released.
+func holdLock(t *testing.T, path string) (release func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(2000)")
 	if err != nil {
@@ -237,7 +237,7 @@ func TestStartWaitsForTheDatabase(t *testing.T) {
 	if err := st.close(); err != nil {
 		t.Fatal(err)
 	}
-	release := lock(t, path)
+	release := holdLock(t, path)
 	timer := time.AfterFunc(400*time.Millisecond, release)
 	defer timer.Stop()
 	if st, err = openStore(t.Context(), path, defects{"D01": true}); err != nil { // it drops an index, so it must write

@@ -2,6 +2,7 @@ package flashshop
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -11,54 +12,72 @@ const (
 	parallel  = 16 // at a time, so that a call without an answer holds up nobody else
 )
 
-// queue works off what is due in one table. What is due is in the database, so nothing is lost with the process.
+// queue works off what is due in one table. What is due is in the database, so nothing is lost with the process; what is
+// claimed is not due again before a while, so that each item has one worker at a time, of whichever replica.
 type queue struct {
-	name string
-	due  func(ctx context.Context, limit int) ([]string, error)
-	work func(ctx context.Context, id string) error // it moves the item on, so that it is not due again at once
+	name  string
+	claim func(ctx context.Context, limit int) ([]string, error)
+	work  func(ctx context.Context, id string) error // it moves the item on, so that it is not due again when the claim ends
 }
 
 // run polls until ctx ends, then waits for the items in work.
 func (q queue) run(ctx context.Context, log *slog.Logger) error {
-	running, done, backlog := map[string]bool{}, make(chan string), false
+	running, done, backlog := 0, make(chan struct{}), false
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			for len(running) > 0 {
-				delete(running, <-done)
+			for ; running > 0; running-- {
+				<-done
 			}
 			return nil
-		case id := <-done:
-			delete(running, id)
+		case <-done:
+			running--
 			if !backlog {
 				continue
 			}
 		case <-tick.C:
 		}
-		// Items in work are still due, so that many more are asked for, and one to know whether any is left.
-		ids, err := q.due(ctx, parallel+len(running)+1)
+		free := parallel - running
+		if free == 0 {
+			continue
+		}
+		ids, err := q.claim(ctx, free)
 		if err != nil && ctx.Err() == nil {
 			log.Warn("look for work", "queue", q.name, "error", err)
 		}
-		backlog = false
+		backlog = len(ids) == free
 		for _, id := range ids {
-			if running[id] {
-				continue
-			}
-			if len(running) >= parallel {
-				backlog = true
-				break
-			}
-			running[id] = true
+			running++
 			go func() {
 				if err := q.work(ctx, id); err != nil && ctx.Err() == nil {
 					log.Warn("not done yet", "queue", q.name, "id", id, "error", err)
 				}
-				done <- id
+				done <- struct{}{}
 			}()
 		}
+	}
+}
+
+// claims claims what is due in a table for a while. It looks first, because mostly nothing is.
+func (s *shop) claims(table, key, column string) func(context.Context, int) ([]string, error) {
+	look := fmt.Sprintf(`SELECT %s FROM %s WHERE %s > 0 AND %s <= ? ORDER BY %s LIMIT ?`, key, table, column, column, column)
+	claim := fmt.Sprintf(`WITH due AS MATERIALIZED (%s%s) UPDATE %s SET %s = ? WHERE %s IN (SELECT %s FROM due) RETURNING %s`,
+		look, skipLocked, table, column, key, key, key)
+	return func(ctx context.Context, limit int) (ids []string, err error) {
+		now := s.now()
+		if ids, err = all(ctx, s.store, value[string], look, now.UnixMilli(), 1); err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		err = s.store.write(ctx, nothing, func(ctx context.Context, t tx) error {
+			ids, err = all(ctx, t, value[string], claim, now.UnixMilli(), limit, now.Add(s.claimed()).UnixMilli())
+			return err
+		})
+		if err != nil { // then nothing was claimed, or what was will be due again
+			return nil, err
+		}
+		return ids, nil
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *shop) owe(ctx context.Context, t tx, c claim, dueMS int64) error {
 
 // refundOrder is the buyer asking for the money back. Asked again, it tells of the same refund.
 func (s *shop) refundOrder(ctx context.Context, id string) (c claim, err error) {
-	err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		o, found, err := one(ctx, t, scanOrder, orderByID, id)
 		if err != nil {
 			return err
@@ -90,20 +90,20 @@ func (s *shop) pursue(ctx context.Context, number string) error {
 			return nil, err
 		}
 		if c.Accepted && s.defects.has("D29") {
-			return nil, s.postponeRefund(ctx, number)
+			return nil, s.postponeRefund(ctx, c)
 		}
 		told, asked := s.ask(ctx, c)
 		switch {
 		case asked == nil:
-			err = s.store.write(ctx, func(ctx context.Context, t tx) error {
+			err = s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error {
 				return s.learnRefund(ctx, t, c.Number, told)
 			})
 		case errors.Is(asked, errUnrefundable):
-			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.refused(ctx, t, c) })
+			err = s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error { return s.refused(ctx, t, c) })
 		case s.defects.has("D16"): // no answer is taken for a no
-			err = s.store.write(ctx, func(ctx context.Context, t tx) error { return s.forget(ctx, t, c) })
+			err = s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error { return s.forget(ctx, t, c) })
 		default:
-			err = s.postponeRefund(ctx, number)
+			err = s.postponeRefund(ctx, c)
 		}
 		if err == nil {
 			err = asked
@@ -127,8 +127,8 @@ func (s *shop) ask(ctx context.Context, c claim) (refund, error) {
 	return s.provider.refund(ctx, c.Number, p, c.Minor, c.Reason)
 }
 
-func (s *shop) postponeRefund(ctx context.Context, number string) error {
-	return s.store.write(ctx, func(ctx context.Context, t tx) error { return s.postpone(ctx, t, number) })
+func (s *shop) postponeRefund(ctx context.Context, c claim) error {
+	return s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error { return s.postpone(ctx, t, c.Number) })
 }
 
 func (s *shop) postpone(ctx context.Context, t tx, number string) error {

@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS refunds(
 CREATE INDEX IF NOT EXISTS refunds_of_order ON refunds(order_id);
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds(next_at) WHERE next_at > 0;
 
-CREATE TABLE IF NOT EXISTS grants(order_id TEXT NOT NULL, kind TEXT NOT NULL, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS grants(
+	id INTEGER PRIMARY KEY, order_id TEXT NOT NULL, kind TEXT NOT NULL, value INTEGER NOT NULL);
 
 CREATE TABLE IF NOT EXISTS outbox(
 	key TEXT PRIMARY KEY, order_id TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING',
@@ -54,6 +55,14 @@ CREATE TABLE IF NOT EXISTS events(
 	outcome TEXT NOT NULL, -- applied, or mismatch: authentic, but of another amount than the order's
 	at INTEGER NOT NULL) WITHOUT ROWID;
 `
+
+// grantsIndex is what keeps the points of an order from being given twice.
+func grantsIndex(broken defects) string {
+	if broken.has("D01") || broken.has("D02") { // what these shops never had
+		return "DROP INDEX IF EXISTS grants_once;"
+	}
+	return "CREATE UNIQUE INDEX IF NOT EXISTS grants_once ON grants(order_id, kind);"
+}
 
 // The states of an order.
 const (

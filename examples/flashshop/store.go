@@ -4,209 +4,82 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"sync"
+	"strings"
 	"time"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // errBusy says that the database could not be had in time, and that nothing was done.
 var errBusy = errors.New("database is busy")
 
-const (
-	busyTimeout   = 300 * time.Millisecond // how long SQLite waits for another process's lock
-	writePatience = 600 * time.Millisecond // how long a transaction waits for its turn before that
-	openPatience  = 30 * time.Second       // how long a start waits for a database that another process holds
-)
+const openPatience = 60 * time.Second // how long a start waits for a database that is not up yet, or is held by another
 
-// store is the SQLite file: one connection that writes, taken in turns, and a few that read committed data meanwhile.
-type store struct {
-	turn   chan struct{}
-	writes *sql.DB
-	conn   *sql.Conn
-	stmts  map[string]*sql.Stmt // of conn; guarded by turn
-	reads  *sql.DB
-	asks   sync.Map // query → *sql.Stmt of reads
-}
-
-// openStore opens the file, or makes it, and waits while another process holds its lock.
-func openStore(ctx context.Context, path string, broken defects) (*store, error) {
-	ctx, cancel := context.WithTimeout(ctx, openPatience)
-	defer cancel()
-	for {
-		st, err := tryOpen(ctx, path, broken)
-		if !errors.Is(err, errBusy) {
-			return st, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func tryOpen(ctx context.Context, path string, broken defects) (*store, error) {
-	dsn := fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=synchronous(NORMAL)", path, busyTimeout.Milliseconds())
-	st := &store{turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
-	fail := func(doing string, err error) (*store, error) {
-		return nil, errors.Join(fmt.Errorf("%s %s: %w", doing, path, asBusy(err)), st.close())
-	}
-	var err error
-	// A checkpoint waits for the disk; 8000 pages between two are 32 MB and some hundred orders.
-	if st.writes, err = sql.Open("sqlite", dsn+"&_pragma=journal_mode(WAL)&_pragma=wal_autocheckpoint(8000)"); err != nil {
-		return fail("open", err)
-	}
-	if st.reads, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
-		return fail("open", err)
-	}
-	st.reads.SetMaxOpenConns(4)
-	st.reads.SetMaxIdleConns(4)
-	if st.conn, err = st.writes.Conn(ctx); err != nil {
-		return fail("open", err)
-	}
-	uniqueGrants := "CREATE UNIQUE INDEX IF NOT EXISTS grants_once ON grants(order_id, kind);"
-	if broken.has("D01") || broken.has("D02") { // what these shops never had
-		uniqueGrants = "DROP INDEX IF EXISTS grants_once;"
-	}
-	if _, err = st.conn.ExecContext(ctx, schema+uniqueGrants); err != nil {
-		return fail("create tables in", err)
-	}
-	return st, nil
-}
-
-func (s *store) close() error {
-	var faults []error
-	if s.conn != nil {
-		faults = append(faults, s.conn.Close())
-	}
-	for _, db := range []*sql.DB{s.writes, s.reads} {
-		if db != nil {
-			faults = append(faults, db.Close())
-		}
-	}
-	return errors.Join(faults...)
+// store is where the books are: a SQLite file (store_sqlite.go), or a PostgreSQL database that several replicas of the
+// shop share (store_postgres.go). Both are asked in the same SQL, with "?" for each argument.
+type store interface {
+	asker // what is committed
+	// write runs do in one transaction, and undoes it if that is an error. What do reads of the thing that it is about
+	// stays true until it commits. do may be run again, from its beginning. The transaction is not cut short by ctx: it is
+	// brief, and its end must be known. An error is errBusy only if nothing was done.
+	write(ctx context.Context, about lock, do func(context.Context, tx) error) error
+	close() error
 }
 
 // tx is a running write transaction.
-type tx struct{ *store }
-
-// write runs do in one transaction that holds the write lock from its beginning, so what do reads stays true until it
-// commits. An error of do undoes it. The transaction is not cut short by ctx: it is brief, and its end must be known.
-func (s *store) write(ctx context.Context, do func(context.Context, tx) error) error {
-	patience := time.NewTimer(writePatience)
-	defer patience.Stop()
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-patience.C:
-		return errBusy
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	ctx = context.WithoutCancel(ctx)
-	t := tx{s}
-	if _, err := t.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", asBusy(err))
-	}
-	committed := false
-	defer func() {
-		if !committed {
-			_, _ = t.exec(ctx, "ROLLBACK") // fails only where SQLite has rolled back by itself
-		}
-	}()
-	if err := do(ctx, t); err != nil {
-		return err
-	}
-	if _, err := t.exec(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	committed = true
-	return nil
+type tx interface {
+	asker
+	// exec runs a statement and returns how many rows it changed.
+	exec(ctx context.Context, query string, args ...any) (int64, error)
+	// after has done run when the transaction is committed, and only then.
+	after(done func(context.Context))
 }
 
-func asBusy(err error) error {
-	var code *sqlite.Error
-	if errors.As(err, &code) {
-		switch code.Code() & 0xff {
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-			return fmt.Errorf("%w: %w", errBusy, err)
-		}
-	}
-	return err
-}
-
-func (t tx) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt := t.stmts[query]; stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := t.conn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	t.stmts[query] = stmt
-	return stmt, nil
-}
-
-// exec runs a statement and returns how many rows it changed.
-func (t tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, err := t.stmt(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// asker reads: inside a transaction, or outside from what is committed.
+// asker reads. The rows are each's alone: it closes them.
 type asker interface {
-	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error
 }
 
-func (t tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := t.stmt(ctx, query)
-	if err != nil {
-		return nil, err
+// lock names what a transaction is about. Two that are about the same thing come one after the other, whichever replica
+// they are of; what they share with others, such as a SKU's stock, each changes in one conditional statement.
+type lock string
+
+const nothing lock = "" // a transaction of one statement needs no lock
+
+func theOrder(id string) lock         { return lock("order " + id) }
+func theBuyer(buyer, sku string) lock { return lock("buyer " + buyer + " of " + sku) }
+
+// skipLocked makes a query pass over rows that another transaction is about to change.
+const skipLocked = " FOR UPDATE SKIP LOCKED"
+
+// openStore opens the books, or makes them, and waits while they cannot be had.
+func openStore(ctx context.Context, address string, broken defects) (store, error) {
+	open := openSQLite
+	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
+		open = openPostgres
 	}
-	return stmt.QueryContext(ctx, args...)
-}
-
-func (s *store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, ok := s.asks.Load(query)
-	if !ok {
-		fresh, err := s.reads.PrepareContext(ctx, query)
-		if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	for {
+		st, err := open(ctx, address, broken)
+		if err == nil {
+			return st, nil
+		}
+		if !errors.Is(err, errBusy) || !sleep(ctx, 100*time.Millisecond) {
 			return nil, err
 		}
-		if stmt, ok = s.asks.LoadOrStore(query, fresh); ok {
-			if err := fresh.Close(); err != nil {
-				return nil, err
-			}
-		}
 	}
-	return stmt.(*sql.Stmt).QueryContext(ctx, args...)
 }
 
 // all scans every row of a query.
 func all[T any](ctx context.Context, from asker, scan func(*sql.Rows, *T) error, query string, args ...any) (list []T, err error) {
-	rows, err := from.query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	err = from.each(ctx, func(rows *sql.Rows) error {
 		var item T
 		if err := scan(rows, &item); err != nil {
-			return nil, err
+			return err
 		}
 		list = append(list, item)
-	}
-	return list, rows.Err()
+		return nil
+	}, query, args...)
+	return list, err
 }
 
 // one scans the first row of a query; found is false if there is none.
@@ -220,3 +93,25 @@ func one[T any](ctx context.Context, from asker, scan func(*sql.Rows, *T) error,
 
 // value scans a single column.
 func value[T any](rows *sql.Rows, item *T) error { return rows.Scan(item) }
+
+// drain hands every row on, and closes them.
+func drain(rows *sql.Rows, row func(*sql.Rows) error) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// hooks are what a transaction has put off until it is committed.
+type hooks []func(context.Context)
+
+func (h *hooks) after(done func(context.Context)) { *h = append(*h, done) }
+
+func (h *hooks) run(ctx context.Context) {
+	for _, done := range *h {
+		done(ctx)
+	}
+}
