@@ -14,7 +14,7 @@ import (
 // else; what a provider needs beside it is where that provider is (provider_*.go).
 type config struct {
 	addr           string         // ADDR, default 127.0.0.1:8080
-	db             string         // DB, the SQLite file, default shop.db
+	db             string         // DATABASE_URL, a PostgreSQL database, or DB, a SQLite file, default shop.db
 	provider       string         // PROVIDER, default standard
 	callbackURL    string         // CALLBACK_URL; a payment's notify_url is this, "/" and the order's id
 	channelTimeout time.Duration  // CHANNEL_TIMEOUT, of one call, default 800ms
@@ -86,7 +86,7 @@ func readConfig(v *variables) config {
 	}
 	return config{
 		addr:           cmp.Or(v.env("ADDR"), "127.0.0.1:8080"),
-		db:             cmp.Or(v.env("DB"), "shop.db"),
+		db:             cmp.Or(v.env("DATABASE_URL"), v.env("DB"), "shop.db"),
 		provider:       cmp.Or(v.env("PROVIDER"), "standard"),
 		callbackURL:    v.url("CALLBACK_URL"),
 		channelTimeout: v.duration("CHANNEL_TIMEOUT", 800*time.Millisecond),

@@ -70,7 +70,7 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 	group.Go(func() error {
 		<-ctx.Done()
 		// As long as the longest request takes: its turn to write, and three tries at the provider.
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience+4*s.channelTimeout)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresPatience+4*s.channelTimeout)
 		defer cancel()
 		if err := server.Shutdown(grace); errors.Is(err, context.DeadlineExceeded) {
 			return server.Close()

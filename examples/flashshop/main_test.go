@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		client.CloseIdleConnections()
+		stopPostgres()
 		os.Exit(code)
 	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
@@ -53,6 +54,8 @@ type outlet struct {
 	channel *fakeChannel
 	url     string
 	db      string
+
+	replicas int // how many shops it has, all on the same books
 }
 
 // settings are a shop's environment where it differs from the tests' own, in which timers hardly ever fire.
@@ -68,8 +71,13 @@ var (
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
 	env := map[string]string{
-		"ADDR": "127.0.0.1:0", "DB": db, "QUERY_AFTER": "10m", "REFUND_RETRY": "10m", "CHANNEL_TIMEOUT": "2s",
+		"ADDR": "127.0.0.1:0", "QUERY_AFTER": "10m", "REFUND_RETRY": "10m", "CHANNEL_TIMEOUT": "2s",
 		"MAIL_URL": f.server.URL + "/mail",
+	}
+	if strings.HasPrefix(db, "postgres:") {
+		env["DATABASE_URL"] = db
+	} else {
+		env["DB"] = db
 	}
 	for _, set := range sets {
 		for name, value := range set {
@@ -89,7 +97,8 @@ func open(t testing.TB, sets ...settings) *outlet {
 	return openAt(t, standardTongue{}, sets...)
 }
 
-// everywhere runs a test with a shop of each provider, but those that it cannot happen at.
+// everywhere runs a test with a shop of each provider, but those that it cannot happen at, and with two replicas of the
+// first one's that share a PostgreSQL.
 func everywhere(t *testing.T, test func(t *testing.T, open opener), but ...string) {
 	t.Helper()
 	t.Parallel()
@@ -108,6 +117,15 @@ func everywhere(t *testing.T, test func(t *testing.T, open opener), but ...strin
 			})
 		}
 	}
+	t.Run("replicas", func(t *testing.T) { test(t, openReplicas) })
+}
+
+// onBoth runs a test with a shop that has its books in SQLite, and with two replicas that share a PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, open opener)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { test(t, open) })
+	t.Run("replicas", func(t *testing.T) { test(t, openReplicas) })
 }
 
 type opener func(t testing.TB, sets ...settings) *outlet
@@ -115,7 +133,26 @@ type opener func(t testing.TB, sets ...settings) *outlet
 func openAt(t testing.TB, speaks tongue, sets ...settings) *outlet {
 	t.Helper()
 	o := &outlet{t: t, channel: newFakeChannel(t, speaks), db: filepath.Join(t.TempDir(), "shop.db")}
-	env := environment(o.channel, o.db, sets...)
+	o.url = o.start(sets...)
+	o.channel.shop = o.url
+	o.sku("phone-x", stock, 0)
+	return o
+}
+
+func openReplicas(t testing.TB, sets ...settings) *outlet {
+	t.Helper()
+	o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
+	o.url = balance(t, o.start(sets...), o.start(sets...))
+	o.channel.shop = o.url
+	o.sku("phone-x", stock, 0)
+	return o
+}
+
+// start starts a shop on the outlet's books, and stops it when the test ends.
+func (o *outlet) start(sets ...settings) (url string) {
+	o.t.Helper()
+	o.replicas++
+	t, env := o.t, environment(o.channel, o.db, sets...)
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	done := make(chan error, 1)
@@ -130,10 +167,7 @@ func openAt(t testing.TB, speaks tongue, sets ...settings) *outlet {
 			t.Errorf("shop: %v", err)
 		}
 	})
-	o.url = address(t, reader)
-	o.channel.shop = o.url
-	o.sku("phone-x", stock, 0)
-	return o
+	return address(t, reader)
 }
 
 func address(t testing.TB, from io.Reader) string {
@@ -249,15 +283,26 @@ func (o *outlet) settles() {
 	})
 }
 
-// number reads one figure from the books.
-func (o *outlet) number(query string, args ...any) (n int64) {
+// books opens them beside the shop.
+func (o *outlet) books() *sql.DB {
 	o.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+o.db+"?_pragma=busy_timeout(2000)")
+	driver, address := "sqlite", "file:"+o.db+"?_pragma=busy_timeout(2000)"
+	if strings.HasPrefix(o.db, "postgres:") {
+		driver, address = "pgx", o.db
+	}
+	db, err := sql.Open(driver, address)
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	return db
+}
+
+// number reads one figure from the books.
+func (o *outlet) number(query string, args ...any) (n int64) {
+	o.t.Helper()
+	db := o.books()
 	defer func() { _ = db.Close() }()
-	if err := db.QueryRowContext(o.t.Context(), query, args...).Scan(&n); err != nil {
+	if err := db.QueryRowContext(o.t.Context(), numbered(query), args...).Scan(&n); err != nil {
 		o.t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -283,10 +328,7 @@ func (o *outlet) wantStockOf(sku string, available, reserved, sold int64) {
 // audit compares the books with themselves and with the channel's, for a shop at rest that sells one SKU.
 func (o *outlet) audit(sku string, units int64) {
 	o.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+o.db+"?_pragma=busy_timeout(2000)")
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	db := o.books()
 	defer func() { _ = db.Close() }()
 	rows, err := db.QueryContext(o.t.Context(), `SELECT id, state, amount_minor, payment_id <> '',
 		(SELECT count(*) FROM grants WHERE order_id = orders.id) FROM orders`)

@@ -32,61 +32,66 @@ func TestOrderIsPaidOnce(t *testing.T) {
 }
 
 func TestOrderAnswers(t *testing.T) {
-	t.Parallel()
-	o := open(t)
-	o.sku("ring", 3, 1)
-	for _, step := range []struct {
-		name   string
-		body   map[string]any
-		status int
-		code   string
-	}{
-		{"unknown sku", map[string]any{"sku": "x", "quantity": 1, "buyer": 1}, 404, "UNKNOWN_SKU"},
-		{"no buyer", map[string]any{"sku": "ring", "quantity": 1}, 400, "INVALID"},
-		{"no unit", map[string]any{"sku": "ring", "quantity": 0, "buyer": 1}, 400, "INVALID"},
-		{"too many at once", map[string]any{"sku": "ring", "quantity": 2, "buyer": 1}, 409, "LIMIT"},
-		{"first", map[string]any{"sku": "ring", "quantity": 1, "buyer": 1}, 201, ""},
-		{"same buyer, as a string", map[string]any{"sku": "ring", "quantity": 1, "buyer": "1"}, 409, "LIMIT"},
-		{"second buyer", map[string]any{"sku": "ring", "quantity": 1, "buyer": 2, "ref": "r2"}, 201, ""},
-		{"same ref", map[string]any{"sku": "ring", "quantity": 1, "buyer": 2, "ref": "r2"}, 200, ""},
-		{"third", map[string]any{"sku": "ring", "quantity": 1, "buyer": 3}, 201, ""},
-		{"fourth", map[string]any{"sku": "ring", "quantity": 1, "buyer": 4}, 409, "SOLD_OUT"},
-		{"too large", map[string]any{"sku": "phone-x", "quantity": stock + 1, "buyer": 4}, 409, "SOLD_OUT"},
-	} {
-		status, answer := o.post("/orders", step.body)
-		if code, _ := answer["code"].(string); status != step.status || code != step.code {
-			t.Errorf("%s: %d %v, want %d %s", step.name, status, answer, step.status, step.code)
+	onBoth(t, func(t *testing.T, open opener) {
+		o := open(t)
+		o.sku("ring", 3, 1)
+		for _, step := range []struct {
+			name   string
+			body   map[string]any
+			status int
+			code   string
+		}{
+			{"unknown sku", map[string]any{"sku": "x", "quantity": 1, "buyer": 1}, 404, "UNKNOWN_SKU"},
+			{"no buyer", map[string]any{"sku": "ring", "quantity": 1}, 400, "INVALID"},
+			{"no unit", map[string]any{"sku": "ring", "quantity": 0, "buyer": 1}, 400, "INVALID"},
+			{"too many at once", map[string]any{"sku": "ring", "quantity": 2, "buyer": 1}, 409, "LIMIT"},
+			{"first", map[string]any{"sku": "ring", "quantity": 1, "buyer": 1}, 201, ""},
+			{"same buyer, as a string", map[string]any{"sku": "ring", "quantity": 1, "buyer": "1"}, 409, "LIMIT"},
+			{"second buyer", map[string]any{"sku": "ring", "quantity": 1, "buyer": 2, "ref": "r2"}, 201, ""},
+			{"same ref", map[string]any{"sku": "ring", "quantity": 1, "buyer": 2, "ref": "r2"}, 200, ""},
+			{"third", map[string]any{"sku": "ring", "quantity": 1, "buyer": 3}, 201, ""},
+			{"fourth", map[string]any{"sku": "ring", "quantity": 1, "buyer": 4}, 409, "SOLD_OUT"},
+			{"too large", map[string]any{"sku": "phone-x", "quantity": stock + 1, "buyer": 4}, 409, "SOLD_OUT"},
+		} {
+			status, answer := o.post("/orders", step.body)
+			if code, _ := answer["code"].(string); status != step.status || code != step.code {
+				t.Errorf("%s: %d %v, want %d %s", step.name, status, answer, step.status, step.code)
+			}
 		}
-	}
-	if n := o.number(`SELECT count(*) FROM orders`); n != 3 {
-		t.Errorf("%d orders, want 3", n)
-	}
+		if n := o.number(`SELECT count(*) FROM orders`); n != 3 {
+			t.Errorf("%d orders, want 3", n)
+		}
+	})
 }
 
 func TestDoubleClickGetsOneOrderAndOnePayment(t *testing.T) {
-	t.Parallel()
-	o := open(t)
-	var clicks sync.WaitGroup
-	ids, payments := make([]any, 8), make([]any, 8)
-	for i := range ids {
-		clicks.Go(func() {
-			status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1, "ref": "click"})
-			if status != http.StatusCreated && status != http.StatusOK {
-				t.Errorf("click: %d %v", status, answer)
-			}
-			ids[i], payments[i] = answer["id"], answer["payment_id"]
-		})
-	}
-	clicks.Wait()
-	for i := range ids {
-		if ids[i] != ids[0] || payments[i] != payments[0] {
-			t.Errorf("click %d: order %v payment %v, want %v %v", i, ids[i], payments[i], ids[0], payments[0])
+	onBoth(t, func(t *testing.T, open opener) {
+		o := open(t)
+		var clicks sync.WaitGroup
+		ids, payments := make([]any, 8), make([]any, 8)
+		for i := range ids {
+			clicks.Go(func() {
+				status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 1, "ref": "click"})
+				if status != http.StatusCreated && status != http.StatusOK {
+					t.Errorf("click: %d %v", status, answer)
+				}
+				ids[i], payments[i] = answer["id"], answer["payment_id"]
+			})
 		}
-	}
-	if got := o.channel.called(opCreate); got != 1 {
-		t.Errorf("%d create requests, want 1", got)
-	}
-	o.wantStock(stock-1, 1, 0)
+		clicks.Wait()
+		for i := range ids {
+			if ids[i] != ids[0] || payments[i] != payments[0] {
+				t.Errorf("click %d: order %v payment %v, want %v %v", i, ids[i], payments[i], ids[0], payments[0])
+			}
+		}
+		if got := o.channel.called(opCreate); got < 1 || got > o.replicas {
+			t.Errorf("%d create requests of %d replicas, want one of each at most", got, o.replicas)
+		}
+		if got := len(o.channel.charges); got != 1 {
+			t.Errorf("%d payments at the channel, want 1", got)
+		}
+		o.wantStock(stock-1, 1, 0)
+	})
 }
 
 func TestLostAnswersMakeOnePayment(t *testing.T) {

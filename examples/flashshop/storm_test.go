@@ -25,15 +25,16 @@ func TestConcurrentBuyers(t *testing.T) {
 		{"oversell with D21", "D21", 20, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			o := open(t, settings{"DEFECTS": row.defect})
-			oversold := false
-			for round := 0; round < row.rounds && !oversold; round++ {
-				oversold = o.rush(fmt.Sprint("ring-", round))
-			}
-			if oversold != row.oversold {
-				t.Errorf("oversold: %t", oversold)
-			}
+			onBoth(t, func(t *testing.T, open opener) {
+				o := open(t, settings{"DEFECTS": row.defect})
+				oversold := false
+				for round := 0; round < row.rounds && !oversold; round++ {
+					oversold = o.rush(fmt.Sprint("ring-", round))
+				}
+				if oversold != row.oversold {
+					t.Errorf("oversold: %t", oversold)
+				}
+			})
 		})
 	}
 }
@@ -62,6 +63,36 @@ func (o *outlet) rush(sku string) (oversold bool) {
 		o.t.Errorf("%d sold of 20, books kept: %t", sold.Load(), kept)
 	}
 	return sold.Load() > 20
+}
+
+// Orders of one buyer that come at the same moment count one another.
+func TestLimitHolds(t *testing.T) {
+	for _, row := range []struct {
+		name, defect string
+		broken       bool
+	}{
+		{"once for each buyer", "", false},
+		{"counted before the transaction, with D26", "D26", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, open opener) {
+				o := open(t, settings{"DEFECTS": row.defect})
+				o.sku("ring", 1000, 1)
+				broken := false
+				for buyer := 0; buyer < 20 && !broken; buyer++ {
+					var clicks sync.WaitGroup
+					for range 6 {
+						clicks.Go(func() { o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer}) })
+					}
+					clicks.Wait()
+					broken = o.number(`SELECT count(*) FROM orders WHERE sku = 'ring'`) != int64(buyer+1)
+				}
+				if broken != row.broken {
+					t.Errorf("limit broken: %t, want %t", broken, row.broken)
+				}
+			})
+		})
+	}
 }
 
 // Money and its absence race: payment, cancellation, expiry, duplicates and parallel refunds, with a channel that loses
@@ -124,7 +155,19 @@ func TestRaces(t *testing.T) {
 // A shop that is killed again and again, at any instruction, owes nothing and sells nothing twice.
 func TestKilledShop(t *testing.T) {
 	t.Parallel()
-	o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: filepath.Join(t.TempDir(), "shop.db")}
+	t.Run("sqlite", func(t *testing.T) {
+		o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: filepath.Join(t.TempDir(), "shop.db")}
+		o.isKilledAgainAndAgain()
+	})
+	t.Run("one of two replicas", func(t *testing.T) { // the other one's workers take over what was claimed
+		o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
+		o.start(quick, settings{"ORDER_EXPIRY": "1s"})
+		o.isKilledAgainAndAgain()
+	})
+}
+
+func (o *outlet) isKilledAgainAndAgain() {
+	t := o.t
 	o.channel.ended = func(string, int) string { return "succeeded" }
 	kill := o.child()
 	o.sku("ring", 500, 0)

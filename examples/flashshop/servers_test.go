@@ -1,0 +1,189 @@
+package flashshop
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests here start a PostgreSQL of their own, where the machine has its programs, and share it: each shop gets a
+// database of its own. PAYSTORM_REQUIRE=postgres says that they must not pass without.
+
+type postgresServer struct {
+	address string
+	dir     string
+	serve   func() *exec.Cmd
+	daemon  *exec.Cmd    // running
+	made    atomic.Int64 // databases
+}
+
+var thePostgres = sync.OnceValues(startPostgres)
+
+// newDatabase makes an empty database, and skips the test where there is no PostgreSQL.
+func newDatabase(t testing.TB) (address string) {
+	t.Helper()
+	if postgresProgram("postgres") == "" {
+		without(t, "postgres", "postgresql")
+	}
+	server, err := thePostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprint("shop", server.made.Add(1))
+	db, err := sql.Open("pgx", server.address+"/postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return server.address + "/" + name
+}
+
+// without skips a test for want of a program, or fails it where the run demands it.
+func without(t testing.TB, program, pkg string) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv("PAYSTORM_REQUIRE"), ","), program) {
+		t.Fatalf("there is no %s on this machine, and PAYSTORM_REQUIRE demands it", program)
+	}
+	t.Skipf("SKIPPED: there is no %s on this machine: install the Debian package %s", program, pkg)
+}
+
+func postgresProgram(name string) string {
+	found, _ := filepath.Glob(filepath.Join("/usr/lib/postgresql/*/bin", name))
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+func startPostgres() (*postgresServer, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "flashshop-db-") // short, because a socket goes into it, and one that nobody may enter
+	if err != nil {
+		return nil, err
+	}
+	s := &postgresServer{dir: dir, address: "postgres://shop@127.0.0.1:" + port}
+	as, err := nobody(dir)
+	if err != nil {
+		return s, err
+	}
+	data := filepath.Join(dir, "data")
+	make := exec.Command(postgresProgram("initdb"), "-D", data, "-U", "shop", "-A", "trust", "--no-sync", "-E", "UTF8") //nolint:noctx // it outlives the test that needs it first
+	make.SysProcAttr, make.Dir = &syscall.SysProcAttr{Credential: as}, dir
+	if output, err := make.CombinedOutput(); err != nil {
+		return s, fmt.Errorf("initdb: %w\n%s", err, output)
+	}
+	s.serve = func() *exec.Cmd {
+		daemon := exec.Command(postgresProgram("postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F", "-c", "max_connections=500") //nolint:noctx // it outlives the test that needs it first
+		daemon.SysProcAttr, daemon.Dir = &syscall.SysProcAttr{Credential: as, Setpgid: true}, dir
+		return daemon
+	}
+	return s, s.start()
+}
+
+func (s *postgresServer) start() error {
+	s.daemon = s.serve()
+	if err := s.daemon.Start(); err != nil {
+		return err
+	}
+	return s.up()
+}
+
+// stop ends the server at once, and leaves no shared memory segment behind.
+func (s *postgresServer) stop() {
+	if s.daemon != nil && s.daemon.Process != nil {
+		_ = s.daemon.Process.Signal(syscall.SIGQUIT)
+		_ = s.daemon.Wait()
+	}
+}
+
+// up waits until the server takes connections.
+func (s *postgresServer) up() error {
+	db, err := sql.Open("pgx", s.address+"/postgres?connect_timeout=1")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	for {
+		if err = db.PingContext(ctx); err == nil || !sleep(ctx, 50*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// stopPostgres ends the server that the tests share.
+func stopPostgres() {
+	if postgresProgram("postgres") == "" {
+		return
+	}
+	if s, _ := thePostgres(); s != nil {
+		s.stop()
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// nobody is whom a server runs as that refuses to be root, and whose folder is; nil if we are not root ourselves.
+func nobody(dir string) (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	who, err := user.Lookup("nobody")
+	if err != nil {
+		return nil, err
+	}
+	uid, _ := strconv.Atoi(who.Uid)
+	gid, _ := strconv.Atoi(who.Gid)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
+}
+
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = listener.Close() }()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
+}
+
+// balance hands requests to the shops in turn.
+func balance(t testing.TB, shops ...string) string {
+	t.Helper()
+	targets := make([]*url.URL, len(shops))
+	for i, shop := range shops {
+		var err error
+		if targets[i], err = url.Parse(shop); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var turn atomic.Int64
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(targets[int(turn.Add(1))%len(targets)]) },
+		Transport: client.Transport,
+	})
+	t.Cleanup(server.Close)
+	return server.URL
+}
