@@ -36,7 +36,6 @@ import (
 // The links of a run, named by who dials whom.
 const (
 	linkClientToShop  = "client->shop"
-	linkShopToChannel = "shop->channel"
 	linkChannelToShop = "channel->shop"
 )
 
@@ -86,6 +85,8 @@ type run struct {
 	closers    []part                            // in the order of start
 	work       func(func(context.Context) error) // adds to background
 
+	docker     *sut.Engine // nil: the shop is no containers
+	host       string      // this machine as the shop reaches it
 	links      *link.Links
 	engine     *fault.Engine
 	channel    *mockchannel.Channel
@@ -125,6 +126,7 @@ func (r *run) onClose(name string, do func(context.Context) error) {
 // start brings up the world around the shop, the load generator and the shop, sets up the sale, and reads the books.
 func (r *run) start(ctx context.Context) error {
 	err := r.startParts(ctx, []part{
+		{"engine", r.openEngine},
 		{"links", r.startLinks},
 		{"faults", r.startFaults},
 		{"channel", r.startChannel},
@@ -170,6 +172,7 @@ func Probe(ctx context.Context, config Config) (reading history.Reading, err err
 	}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	err = r.startParts(ctx, []part{
+		{"engine", r.openEngine},
 		{"links", r.startLinks},
 		{"faults", r.startFaults},
 		{"channel", r.startChannel},
@@ -201,17 +204,39 @@ func (r *run) startParts(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// startLinks opens the links, so that everybody can be told an address before anybody is there to answer.
+// openEngine opens the Docker engine for a shop in containers, and removes what earlier runs have left there.
+func (r *run) openEngine(ctx context.Context) (err error) {
+	r.host = loopback
+	if r.plan.System.Launch.Container == nil {
+		return nil
+	}
+	if r.docker, err = sut.OpenEngine(ctx); err != nil {
+		return err
+	}
+	r.onClose("engine", func(context.Context) error { return r.docker.Close() })
+	remains, err := r.docker.Remains(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.docker.Clean(ctx, remains); err != nil {
+		return err
+	}
+	r.host, err = r.docker.Gateway(ctx)
+	return err
+}
+
+// startLinks opens the links, so that everybody can be told an address before anybody is there to answer. Those that the
+// shop dials listen where it reaches them.
 func (r *run) startLinks(ctx context.Context) error {
 	var specs []link.Spec
-	for _, name := range []string{linkClientToShop, linkShopToChannel, linkChannelToShop} {
-		specs = append(specs, link.Spec{Name: name, Address: r.plan.System.Links[name]})
+	for _, wanted := range r.plan.System.Network() {
+		spec := link.Spec{Name: wanted.Name, Host: loopback, Address: r.plan.System.Links[wanted.Name], Over: wanted.Over}
+		if wanted.From != "client" && wanted.From != "channel" {
+			spec.Host = r.host
+		}
+		specs = append(specs, spec)
 	}
-	links, err := link.Start(ctx, link.Config{
-		Record: r.record,
-		Host:   loopback,
-		Links:  specs,
-	})
+	links, err := link.Start(ctx, link.Config{Record: r.record, Links: specs, Groups: r.plan.System.LinkGroups()})
 	if err != nil {
 		return err
 	}
@@ -292,7 +317,14 @@ func (r *run) startChannel(ctx context.Context) error {
 		end() // requests that are held back end with it; every one of them is recorded before the history is closed
 		return entrance.Shutdown(ctx)
 	})
-	return r.links.Connect(linkShopToChannel, listener.Addr().String())
+	for _, toChannel := range r.plan.System.Network() {
+		if toChannel.To == "channel" {
+			if err := r.links.Connect(toChannel.Name, listener.Addr().String()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // openDoor lets shops into the channel by plain HTTP, by TLS and as a proxy, and puts the certificate that they must trust
@@ -327,7 +359,7 @@ func expand(templates map[string]string, values scenarios.Values) (map[string]st
 }
 
 func (r *run) startSinks(ctx context.Context) error {
-	sinks, err := sut.StartSinks(ctx, r.plan.System.Sinks, r.record)
+	sinks, err := sut.StartSinks(ctx, r.host, r.plan.System.Sinks, r.record)
 	if err != nil {
 		return err
 	}
@@ -360,24 +392,41 @@ func (r *run) startLoad(ctx context.Context) error {
 
 func (r *run) startShop(ctx context.Context) error {
 	urls := map[string]string{}
-	for _, name := range []string{linkClientToShop, linkShopToChannel, linkChannelToShop} {
-		urls[name] = "http://" + r.links.Addr(name)
+	for _, known := range r.plan.System.Network() {
+		urls[known.Name] = "http://" + r.links.Addr(known.Name)
 	}
+	r.record(history.Event{Source: history.SourcePhase, Kind: history.SystemBegin})
 	shop, err := sut.Start(ctx, sut.Config{
 		System: r.plan.System, SystemDir: r.plan.SystemDir, RunDir: r.dir, Clock: r.clock, Record: r.record,
 		Links: urls, Channel: r.told, Sinks: r.sinks, Self: r.config.Self, Secrets: r.config.Secrets,
+		RunID: r.id, Engine: r.docker, Connect: r.links.Connect,
 	})
 	if err != nil {
 		return err
 	}
 	r.shop = shop
-	r.onClose("shop", shop.Stop)
-	for _, name := range []string{linkClientToShop, linkChannelToShop} {
-		if err := r.links.Connect(name, shop.Address()); err != nil {
-			return err
+	r.onClose("shop", r.stopShop)
+	if r.docker == nil { // containers are led to before they start: one of them may dial another
+		for _, name := range []string{linkClientToShop, linkChannelToShop} {
+			if err := r.links.Connect(name, shop.Address()); err != nil {
+				return err
+			}
 		}
 	}
-	return shop.Ready(ctx)
+	if err := shop.Ready(ctx); err != nil {
+		return err
+	}
+	r.record(history.Event{Source: history.SourcePhase, Kind: history.SystemReady})
+	return nil
+}
+
+func (r *run) stopShop(ctx context.Context) error {
+	r.record(history.Event{Source: history.SourcePhase, Kind: history.SystemStop})
+	err := r.shop.Stop(ctx)
+	if err == nil {
+		r.record(history.Event{Source: history.SourcePhase, Kind: history.SystemGone})
+	}
+	return err
 }
 
 // configure tells the shop what it is told over its own API, and remembers what it answered.

@@ -63,6 +63,7 @@ const (
 	LinkCut = "link.cut" // a fault could come or go only by cutting connections. Key: the link; Count; Fault
 
 	// Nodes. Detail: which process, and why.
+	NodeImage   = "node.image" // what a container is made of. Key: the service; Detail: the image's name and digest
 	NodeStarted = "node.started"
 	NodeReady   = "node.ready"
 	NodeKilled  = "node.killed" // by a fault
@@ -70,6 +71,12 @@ const (
 	NodeResumed = "node.resumed"
 	NodeExited  = "node.exited"  // unasked. Detail: exit status and the last log lines
 	NodeStopped = "node.stopped" // by the harness, at close
+
+	// The system under test as a whole.
+	SystemBegin = "system.begin" // it is about to be started
+	SystemReady = "system.ready"
+	SystemStop  = "system.stop" // it is about to be stopped
+	SystemGone  = "system.gone" // and nothing of it is left
 
 	// Questions of the harness to the shop after heal, past all links. State: what was asked, "ready" or "job" and its name;
 	// Outcome: OK, Refused (answered with an error) or Unknown (no answer); Detail: the error.

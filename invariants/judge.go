@@ -32,7 +32,7 @@ func judge(h *history.History, asked []Invariant) Verdict {
 		PlanDigest: header.PlanDigest,
 		System: VerdictSystem{
 			Name: header.System.Name, Version: header.System.Version, Commit: header.System.Commit,
-			Images: append([]string{}, header.System.Images...),
+			Images: images(run),
 		},
 		Faults: faultResults(run), Coverage: coverage(run), Load: loadResult(run), Timings: timings(run),
 		Channel: channelResult(run),

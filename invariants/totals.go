@@ -125,5 +125,32 @@ func timings(run *Run) Timings {
 		return end.Sub(begin).Milliseconds()
 	}
 	result.StormMS, result.SettleMS = length(history.PhaseStorm), length(history.PhaseSettle)
+	result.ColdStartMS = between(run, history.SystemBegin, history.SystemReady)
+	result.TeardownMS = between(run, history.SystemStop, history.SystemGone)
 	return result
+}
+
+// between is the time from the first event of one kind to the next of another, or 0 if one of them is missing.
+func between(run *Run, begin, end string) int64 {
+	from := slices.IndexFunc(run.Events, func(e history.Event) bool { return e.Kind == begin })
+	if from < 0 {
+		return 0
+	}
+	to := slices.IndexFunc(run.Events[from:], func(e history.Event) bool { return e.Kind == end })
+	if to < 0 {
+		return 0
+	}
+	return run.Events[from+to].At.Sub(run.Events[from].At).Milliseconds()
+}
+
+// images are what the system's containers were made of, each once.
+func images(run *Run) []string {
+	found := append([]string{}, run.Header.System.Images...)
+	for _, event := range run.Events {
+		if event.Kind == history.NodeImage {
+			found = append(found, event.Detail)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }

@@ -173,9 +173,11 @@ type CoverageCell struct {
 
 // Timings are of the run as a whole, in milliseconds.
 type Timings struct {
+	ColdStartMS      int64 `json:"cold_start_ms"` // from nothing to a system that is ready
 	StartToFirstOpMS int64 `json:"start_to_first_op_ms"`
 	StormMS          int64 `json:"storm_ms"`
 	SettleMS         int64 `json:"settle_ms"`
+	TeardownMS       int64 `json:"teardown_ms"` // of the system, to the last of what was started for it
 }
 
 // SaleResult is one SKU at the end. Fields from the shop's stock table are 0 when it was not read.

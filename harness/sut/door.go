@@ -33,7 +33,8 @@ type door struct {
 	client  *http.Client
 	facts   scenarios.Values // what the shop was started with
 	secrets scenarios.Secrets
-	learned map[string]string // what configure captured
+	learned map[string]string                    // what configure captured
+	reach   func(service string) (string, error) // where a service is, past all links; nil: there are none
 }
 
 func newDoor(config Config, base *url.URL, dir string) door {

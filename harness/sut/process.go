@@ -92,14 +92,6 @@ func launchDir(config Config, launch *scenarios.Process) (string, error) {
 
 // templateValues are what the strings of a `process:` may name.
 func templateValues(config Config, port int, dir string) scenarios.Values {
-	lookUp := func(kind string, urls map[string]string) func(string) (string, error) {
-		return func(name string) (string, error) {
-			if found, ok := urls[name]; ok {
-				return found, nil
-			}
-			return "", fmt.Errorf("unknown %s: want one of %s", kind, strings.Join(slices.Sorted(maps.Keys(urls)), ", "))
-		}
-	}
 	values := scenarios.Values{
 		"address": net.JoinHostPort(listenHost, strconv.Itoa(port)),
 		"port":    strconv.Itoa(port),
@@ -111,6 +103,16 @@ func templateValues(config Config, port int, dir string) scenarios.Values {
 		values["channel."+name] = told
 	}
 	return values
+}
+
+// lookUp is a template's function that has one of these.
+func lookUp(kind string, among map[string]string) func(string) (string, error) {
+	return func(name string) (string, error) {
+		if found, ok := among[name]; ok {
+			return found, nil
+		}
+		return "", fmt.Errorf("unknown %s: want one of %s", kind, strings.Join(slices.Sorted(maps.Keys(among)), ", "))
+	}
 }
 
 // withSecrets are values that may stand in the shop's environment, and nowhere where others could read them.

@@ -25,10 +25,10 @@ type Sinks struct {
 	ended  chan error // what Serve returned
 }
 
-// StartSinks opens an endpoint for each sink of the system file on one loopback port. It answers 204 to a POST of JSON
+// StartSinks opens an endpoint for each sink of the system file on one port of the host. It answers 204 to a POST of JSON
 // and records it as history.SinkReceived, with the key and the order number that stand at the sink's paths.
-func StartSinks(ctx context.Context, sinks map[string]scenarios.Sink, record func(history.Event)) (*Sinks, error) {
-	listener, err := ports.Listen(ctx, "127.0.0.1")
+func StartSinks(ctx context.Context, host string, sinks map[string]scenarios.Sink, record func(history.Event)) (*Sinks, error) {
+	listener, err := ports.Listen(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("open the sinks: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestSinks(t *testing.T) {
 	recorded := &events{}
-	sinks, err := StartSinks(t.Context(), map[string]scenarios.Sink{
+	sinks, err := StartSinks(t.Context(), "127.0.0.1", map[string]scenarios.Sink{
 		"mail": {Key: "meta.key", Order: "order"}, "sms": {},
 	}, recorded.record)
 	if err != nil {

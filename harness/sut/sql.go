@@ -33,7 +33,11 @@ func (d *door) databaseOf(probe scenarios.Probe) (database, error) {
 	if probe.MySQL != "" {
 		kind, template = "mysql", probe.MySQL
 	}
-	address, err := scenarios.Expand(template, d.secrets.Values())
+	values := d.secrets.Values()
+	if d.reach != nil {
+		values["service"] = d.reach
+	}
+	address, err := scenarios.Expand(template, values)
 	if err != nil {
 		return database{}, fmt.Errorf("%s: %w", kind, err)
 	}

@@ -27,6 +27,11 @@ type Config struct {
 	Sinks     map[string]string // name → URL
 	Secrets   scenarios.Secrets // what the system's templates name
 	Self      string            // path of our own binary, for the command "paystorm"
+
+	// What containers need beside that. Their Links are the names of one replica each too.
+	RunID   string
+	Engine  *Engine
+	Connect func(link, address string) error // leads a link to where a container is reached
 }
 
 // Shop is the system under test.
@@ -83,6 +88,7 @@ func Launchers() []Launcher {
 	return []Launcher{
 		{"process", func(l scenarios.Launch) bool { return l.Process != nil }, startProcess},
 		{"external", func(l scenarios.Launch) bool { return l.External != nil }, startExternal},
+		{"container", func(l scenarios.Launch) bool { return l.Container != nil }, startContainers},
 	}
 }
 

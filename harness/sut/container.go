@@ -1,0 +1,303 @@
+package sut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paystorm/paystorm/harness/ports"
+	"github.com/paystorm/paystorm/scenarios"
+)
+
+const (
+	caInContainer = "/etc/paystorm/channel-ca.pem"
+	createWithin  = 30 * time.Second // for the engine to make a network or a container
+)
+
+// containers is a shop that we start as containers, with all that it needs beside it.
+type containers struct {
+	door
+	config Config
+	launch scenarios.Container
+	engine *Engine
+	owner  owner
+	nodes  map[string][]*containerNode // by service
+	shop   string                      // which service it is
+}
+
+// startContainers makes the images, the network and the containers, each after those that it depends on. What goes wrong
+// leaves nothing behind.
+func startContainers(ctx context.Context, config Config) (Shop, error) {
+	launch := *config.System.Launch.Container
+	c := &containers{
+		config: config, launch: launch, engine: config.Engine, owner: ownerOf(config.RunID),
+		nodes: map[string][]*containerNode{}, shop: launch.ShopService(),
+	}
+	if err := c.allot(ctx); err != nil {
+		return nil, err
+	}
+	c.door = newDoor(config, c.nodes[c.shop][0].base(launch.Services[c.shop].Port), config.SystemDir)
+	c.facts, c.reach = c.values(c.shop, 0), c.address
+	if err := c.connect(); err != nil {
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(err, c.engine.clean(context.WithoutCancel(ctx), c.owner.filter()))
+	}
+	return c, nil
+}
+
+// allot gives each container the ports of this machine by which it is reached. The engine would choose others at each start.
+func (c *containers) allot(ctx context.Context) error {
+	for _, service := range c.services() {
+		for _, name := range c.launch.Nodes(service) {
+			node := &containerNode{
+				name: name, service: service, engine: c.engine, runDir: c.config.RunDir, record: c.config.Record,
+				limits: limitsOf(c.launch.Services[service]), published: map[int]int{},
+			}
+			for _, port := range c.launch.Ports(service) {
+				free, err := ports.Free(ctx, listenHost)
+				if err != nil {
+					return err
+				}
+				node.published[port] = free
+			}
+			node.up = c.readiness(service, node)
+			c.nodes[service] = append(c.nodes[service], node)
+		}
+	}
+	return nil
+}
+
+func (c *containers) services() []string { return slices.Sorted(maps.Keys(c.launch.Services)) }
+
+// connect leads each link to the container that it is for.
+func (c *containers) connect() error {
+	for _, link := range c.system.Network() {
+		to := c.node(link.To)
+		if to == nil || len(link.Over) > 0 {
+			continue // it leads to the channel, or over others
+		}
+		port := c.launch.Services[c.shop].Port
+		if from := c.node(link.From); from != nil {
+			port = c.launch.Services[from.service].Dials[link.To]
+		}
+		if err := c.config.Connect(link.Name, to.base(port).Host); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// node is the container of that name, or nil.
+func (c *containers) node(name string) *containerNode {
+	for _, nodes := range c.nodes {
+		for _, node := range nodes {
+			if node.name == name {
+				return node
+			}
+		}
+	}
+	return nil
+}
+
+// start makes the images all at once, and starts each container as soon as those that it depends on are ready.
+func (c *containers) start(ctx context.Context) error {
+	images := map[string]string{}
+	names := make([]string, len(c.launch.Services))
+	making, within := errgroup.WithContext(ctx)
+	for index, service := range c.services() {
+		making.Go(func() (err error) {
+			names[index], err = c.image(within, service)
+			return err
+		})
+	}
+	if err := making.Wait(); err != nil {
+		return err
+	}
+	for index, service := range c.services() {
+		images[service] = names[index]
+	}
+	if err := c.makeNetwork(ctx); err != nil {
+		return err
+	}
+	up := map[string]chan struct{}{}
+	for service := range c.launch.Services {
+		up[service] = make(chan struct{})
+	}
+	starting, within := errgroup.WithContext(ctx)
+	for _, service := range c.services() {
+		starting.Go(func() error {
+			for _, peer := range c.launch.Services[service].DependsOn {
+				select {
+				case <-up[peer]:
+				case <-within.Done():
+					return within.Err()
+				}
+			}
+			if err := c.startService(within, service, images[service]); err != nil {
+				return fmt.Errorf("service %s: %w", service, err)
+			}
+			close(up[service])
+			return nil
+		})
+	}
+	return starting.Wait()
+}
+
+// makeNetwork makes the run's own network. An interrupt does not hurry the engine, and what is half made could not be found.
+func (c *containers) makeNetwork(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	defer cancel()
+	_, err := c.engine.client.NetworkCreate(ctx, c.owner.name(), client.NetworkCreateOptions{Driver: "bridge", Labels: c.owner.labels()})
+	if err != nil {
+		return fmt.Errorf("make the run's network: %w", err)
+	}
+	return nil
+}
+
+// startService starts all containers of a service and waits until they are ready.
+func (c *containers) startService(ctx context.Context, service, image string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for index, node := range c.nodes[service] {
+		group.Go(func() error {
+			request, err := c.request(service, index, image)
+			if err != nil {
+				return err
+			}
+			if err := node.create(ctx, request); err != nil {
+				return err
+			}
+			return node.Start(ctx)
+		})
+	}
+	return group.Wait()
+}
+
+// request is one container as testcontainers makes it.
+func (c *containers) request(service string, index int, image string) (testcontainers.ContainerRequest, error) {
+	told, node := c.launch.Services[service], c.nodes[service][index]
+	request := testcontainers.ContainerRequest{
+		Name: c.owner.name() + "-" + node.name, Image: image, Labels: c.owner.labels(), Env: map[string]string{}, Tmpfs: map[string]string{},
+		Networks:       []string{c.owner.name()},
+		NetworkAliases: map[string][]string{c.owner.name(): slices.Compact([]string{service, node.name})},
+	}
+	values := withSecrets(c.values(service, index), c.config.Secrets)
+	for _, word := range told.Command {
+		expanded, err := scenarios.Expand(word, values)
+		if err != nil {
+			return request, fmt.Errorf("command: %w", err)
+		}
+		request.Cmd = append(request.Cmd, expanded)
+	}
+	for name, template := range told.Environment {
+		expanded, err := scenarios.Expand(template, values)
+		if err != nil {
+			return request, fmt.Errorf("environment: %s: %w", name, err)
+		}
+		request.Env[name] = expanded
+	}
+	for path, file := range told.Files {
+		expanded, err := scenarios.Expand(file.Text, values)
+		if err != nil {
+			return request, fmt.Errorf("files: %s: %w", path, err)
+		}
+		request.Files = append(request.Files, fileOf(path, expanded))
+	}
+	if ca, err := os.ReadFile(c.config.Channel["ca"]); err == nil { // of a run without a channel there is none
+		request.Files = append(request.Files, fileOf(caInContainer, string(ca)))
+	}
+	for path, size := range told.Tmpfs {
+		request.Tmpfs[path] = fmt.Sprintf("size=%d", size)
+	}
+	node.publish(&request)
+	return request, nil
+}
+
+func fileOf(path, text string) testcontainers.ContainerFile {
+	return testcontainers.ContainerFile{ContainerFilePath: path, Reader: strings.NewReader(text), FileMode: 0o644}
+}
+
+// values are what a container's strings may name. A link that each replica has is that of the replica that asks.
+func (c *containers) values(service string, index int) scenarios.Values {
+	links := maps.Clone(c.config.Links)
+	for name, members := range c.system.LinkGroups() {
+		if service == c.shop && strings.Contains(name, "->") {
+			links[name] = c.config.Links[members[index]]
+		}
+	}
+	tcp := map[string]string{}
+	for name, address := range links {
+		tcp[name] = strings.TrimPrefix(address, "http://")
+	}
+	values := scenarios.Values{
+		"link": lookUp("link", links), "tcp": lookUp("link", tcp), "sink": lookUp("sink", c.config.Sinks), "replica": strconv.Itoa(index + 1),
+	}
+	for name, told := range c.config.Channel {
+		values["channel."+name] = told
+	}
+	values["channel.ca"] = caInContainer
+	return values
+}
+
+// address is where a service is reached past all links, by "db:5432".
+func (c *containers) address(name string) (string, error) {
+	service, port, _ := strings.Cut(name, ":")
+	number, err := strconv.Atoi(port)
+	if err != nil || len(c.nodes[service]) == 0 || c.nodes[service][0].published[number] == 0 {
+		return "", errors.New("unknown service")
+	}
+	return c.nodes[service][0].base(number).Host, nil
+}
+
+// Nodes are all containers of all services.
+func (c *containers) Nodes() []Node {
+	var all []Node
+	for _, service := range c.services() {
+		for _, node := range c.nodes[service] {
+			all = append(all, node)
+		}
+	}
+	return all
+}
+
+// Ready waits until every replica answers.
+func (c *containers) Ready(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, node := range c.nodes[c.shop] {
+		group.Go(func() error { return node.ready(ctx) })
+	}
+	return group.Wait()
+}
+
+// Stop ends every container, gently at first, and removes all that the run has made in the engine.
+func (c *containers) Stop(ctx context.Context) error {
+	var group errgroup.Group
+	for _, nodes := range c.nodes {
+		for _, node := range nodes {
+			group.Go(func() error { return node.shutdown(ctx) })
+		}
+	}
+	err := group.Wait()
+	if err = errors.Join(err, c.engine.clean(ctx, c.owner.filter())); err != nil {
+		return fmt.Errorf("stop the containers: %w", err)
+	}
+	return nil
+}
+
+// base is where one of the container's ports is reached from this machine.
+func (n *containerNode) base(port int) *url.URL {
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(listenHost, strconv.Itoa(n.published[port]))}
+}

@@ -1,0 +1,334 @@
+package sut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// containerStop is how long a container may take to end after SIGTERM before it gets SIGKILL.
+const containerStop = 1 * time.Second
+
+// containerNode is one container, through any number of lives. It implements Node.
+type containerNode struct {
+	name      string
+	service   string
+	engine    *Engine
+	runDir    string // logs go below it
+	record    func(history.Event)
+	limits    container.Resources
+	published map[int]int                                        // its port → the one of this machine
+	up        func(ctx context.Context, gone func() error) error // waits until it is ready
+	container testcontainers.Container                           // nil before create
+
+	mutex   sync.Mutex     // guards the next fields
+	life    *containerLife // the latest; nil before the first
+	stopped bool           // no life comes after the latest
+}
+
+// containerLife is one life of a container, from start to exit.
+type containerLife struct {
+	log    *os.File
+	begin  int64     // of its part of the log
+	since  time.Time // before it was started, and after the life before it had ended
+	asked  string
+	paused bool
+	over   bool
+	exited chan struct{} // closed when it has ended, its log is written and its end is recorded
+	words  string        // how it ended
+}
+
+func (n *containerNode) Name() string { return n.name }
+
+// create makes the container and does not start it yet. An interrupt does not hurry the engine, and what is half made could
+// not be found again.
+func (n *containerNode) create(ctx context.Context, request testcontainers.ContainerRequest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	defer cancel()
+	made, err := n.engine.provider.CreateContainer(ctx, request)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", n.name, err)
+	}
+	n.container = made
+	return nil
+}
+
+// publish binds the container's ports to the node's own of this machine, and limits it.
+func (n *containerNode) publish(request *testcontainers.ContainerRequest) {
+	bindings := network.PortMap{}
+	for port, published := range n.published {
+		inside := strconv.Itoa(port) + "/tcp"
+		request.ExposedPorts = append(request.ExposedPorts, inside)
+		bindings[network.MustParsePort(inside)] = []network.PortBinding{{HostIP: loopbackIP(), HostPort: strconv.Itoa(published)}}
+	}
+	request.HostConfigModifier = func(host *container.HostConfig) {
+		host.PortBindings, host.Resources = bindings, n.limits
+	}
+}
+
+// launch starts a new life.
+func (n *containerNode) launch(ctx context.Context) error {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	switch {
+	case n.stopped:
+		return fmt.Errorf("start %s: the shop has been stopped", n.name)
+	case n.life != nil && !n.life.over:
+		return fmt.Errorf("start %s: it runs already", n.name)
+	}
+	file, begin, err := openLog(n.runDir, n.name)
+	if err != nil {
+		return err
+	}
+	next := &containerLife{log: file, begin: begin, since: time.Now(), exited: make(chan struct{})}
+	if _, err := n.engine.client.ContainerStart(ctx, n.id(), client.ContainerStartOptions{}); err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", n.name, err), file.Close())
+	}
+	n.life = next
+	go n.own(context.WithoutCancel(ctx), next) // the container outlives the call
+	n.tell(history.NodeStarted, fmt.Sprintf("%s, container %.12s", n.name, n.id()))
+	return nil
+}
+
+func (n *containerNode) id() string { return n.container.GetContainerID() }
+
+// own writes the log of a life until it ends, and records the end.
+func (n *containerNode) own(ctx context.Context, l *containerLife) {
+	ended := n.engine.client.ContainerWait(ctx, n.id(), client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	lost := n.copyLog(ctx, l)
+	var status container.WaitResponse
+	select {
+	case status = <-ended.Result:
+	case err := <-ended.Error:
+		lost = errors.Join(lost, err)
+	}
+	n.mutex.Lock()
+	n.end(ctx, l, status, lost)
+	n.mutex.Unlock()
+	close(l.exited)
+}
+
+// copyLog follows the container's output until the container ends.
+func (n *containerNode) copyLog(ctx context.Context, l *containerLife) error {
+	output, err := n.engine.client.ContainerLogs(ctx, n.id(), client.ContainerLogsOptions{
+		ShowStdout: true, ShowStderr: true, Follow: true, Since: l.since.Format(time.RFC3339Nano),
+	})
+	if err != nil {
+		return fmt.Errorf("read its output: %w", err)
+	}
+	_, err = stdcopy.StdCopy(l.log, l.log, output)
+	return errors.Join(err, output.Close())
+}
+
+// end records how a life ended, unless that was asked for. The mutex is held.
+func (n *containerNode) end(ctx context.Context, l *containerLife, status container.WaitResponse, lost error) {
+	l.over = true
+	l.words = fmt.Sprintf("%s: exit status %d", n.name, status.StatusCode)
+	if found, err := n.engine.client.ContainerInspect(ctx, n.id(), client.ContainerInspectOptions{}); err == nil && found.Container.State.OOMKilled {
+		l.words += ", out of memory"
+	}
+	if lost != nil {
+		l.words += fmt.Sprintf(" (%v)", lost)
+	}
+	if last := tail(l.log, l.begin); last != "" {
+		l.words += "; its last words:\n" + last
+	}
+	_ = l.log.Close() // nothing is written through it any more
+	if l.asked == "" {
+		n.tell(history.NodeExited, l.words)
+	}
+}
+
+func (n *containerNode) tell(kind, detail string) {
+	n.record(history.Event{Source: history.SourceNode, Kind: kind, Key: n.name, Detail: detail})
+}
+
+// gone is why the container does not run, or nil.
+func (n *containerNode) gone() error {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	switch {
+	case n.life == nil:
+		return fmt.Errorf("%s was never started: %w", n.name, os.ErrProcessDone)
+	case n.life.over:
+		return fmt.Errorf("%w: %s", os.ErrProcessDone, n.life.words)
+	default:
+		return nil
+	}
+}
+
+// Alive says whether the container runs, paused or not.
+func (n *containerNode) Alive() bool { return n.gone() == nil }
+
+// living is the life under way, marked with what is about to be asked of it.
+func (n *containerNode) living(mark func(*containerLife)) (*containerLife, error) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if n.life == nil || n.life.over {
+		return n.life, fmt.Errorf("%s: %w", n.name, os.ErrProcessDone)
+	}
+	mark(n.life)
+	return n.life, nil
+}
+
+// Kill ends the container with SIGKILL and returns when it is gone.
+func (n *containerNode) Kill() error {
+	ctx, cancel := context.WithTimeout(context.Background(), killWithin)
+	defer cancel()
+	l, err := n.living(func(l *containerLife) { l.asked = history.NodeKilled })
+	if err != nil {
+		return err
+	}
+	n.tell(history.NodeKilled, n.name)
+	if _, err := n.engine.client.ContainerKill(ctx, n.id(), client.ContainerKillOptions{Signal: "KILL"}); err != nil {
+		return fmt.Errorf("kill %s: %w", n.name, err)
+	}
+	return n.awaitExit(ctx, l)
+}
+
+// Stop ends the container as its owner would: with the image's own signal, and SIGKILL where that is ignored.
+func (n *containerNode) Stop(ctx context.Context) error {
+	l, err := n.living(func(l *containerLife) { l.asked = history.NodeStopped })
+	if err != nil {
+		return err
+	}
+	n.tell(history.NodeStopped, n.name)
+	grace := int(killWithin / time.Second)
+	if _, err := n.engine.client.ContainerStop(ctx, n.id(), client.ContainerStopOptions{Timeout: &grace}); err != nil {
+		return fmt.Errorf("stop %s: %w", n.name, err)
+	}
+	return n.awaitExit(ctx, l)
+}
+
+func (n *containerNode) awaitExit(ctx context.Context, l *containerLife) error {
+	select {
+	case <-l.exited:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s still runs: %w", n.name, ctx.Err())
+	}
+}
+
+// Start starts the container again after it ended, and returns when it is ready.
+func (n *containerNode) Start(ctx context.Context) error {
+	if err := n.launch(ctx); err != nil {
+		return err
+	}
+	return n.ready(ctx)
+}
+
+// ready waits until the container is ready, and gives up when it is gone.
+func (n *containerNode) ready(ctx context.Context) error {
+	if err := n.up(ctx, n.gone); err != nil {
+		if gone := n.gone(); gone != nil {
+			return gone
+		}
+		if words := n.lastWords(); words != "" {
+			err = fmt.Errorf("%w; its last words:\n%s", err, words)
+		}
+		return err
+	}
+	n.tell(history.NodeReady, n.name)
+	return nil
+}
+
+func (n *containerNode) lastWords() string {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if n.life == nil || n.life.over {
+		return ""
+	}
+	return tail(n.life.log, n.life.begin)
+}
+
+// Pause stops all processes of the container where they are.
+func (n *containerNode) Pause() error {
+	ctx, cancel := context.WithTimeout(context.Background(), killWithin)
+	defer cancel()
+	if _, err := n.living(func(l *containerLife) { l.paused = true }); err != nil {
+		return err
+	}
+	if _, err := n.engine.client.ContainerPause(ctx, n.id(), client.ContainerPauseOptions{}); err != nil {
+		return fmt.Errorf("pause %s: %w", n.name, err)
+	}
+	n.tell(history.NodePaused, n.name)
+	return nil
+}
+
+// Resume lets a paused container go on. One that is not paused, or gone, needs nothing.
+func (n *containerNode) Resume() error {
+	ctx, cancel := context.WithTimeout(context.Background(), killWithin)
+	defer cancel()
+	paused := false
+	if _, err := n.living(func(l *containerLife) { paused, l.paused = l.paused, false }); err != nil || !paused {
+		return nil
+	}
+	if _, err := n.engine.client.ContainerUnpause(ctx, n.id(), client.ContainerUnpauseOptions{}); err != nil {
+		return fmt.Errorf("resume %s: %w", n.name, err)
+	}
+	n.tell(history.NodeResumed, n.name)
+	return nil
+}
+
+// shutdown ends the container for good. Whoever calls it removes the container next.
+func (n *containerNode) shutdown(ctx context.Context) error {
+	n.mutex.Lock()
+	n.stopped = true
+	n.mutex.Unlock()
+	if err := n.Resume(); err != nil {
+		return err // a paused container would not get its signal
+	}
+	l, err := n.living(func(l *containerLife) { l.asked = history.NodeStopped })
+	if err != nil {
+		return nil // it has ended, or was never started
+	}
+	grace := int(containerStop / time.Second)
+	if _, err := n.engine.client.ContainerStop(ctx, n.id(), client.ContainerStopOptions{Timeout: &grace}); err != nil {
+		return fmt.Errorf("stop %s: %w", n.name, err)
+	}
+	if err := n.awaitExit(ctx, l); err != nil {
+		return err
+	}
+	n.tell(history.NodeStopped, n.name)
+	return nil
+}
+
+// thisLife is the container as a wait strategy sees it, with no output of the lives before.
+type thisLife struct {
+	testcontainers.Container
+	node *containerNode
+}
+
+func (t thisLife) Logs(ctx context.Context) (io.ReadCloser, error) {
+	t.node.mutex.Lock()
+	since := t.node.life.since
+	t.node.mutex.Unlock()
+	output, err := t.node.engine.client.ContainerLogs(ctx, t.node.id(), client.ContainerLogsOptions{
+		ShowStdout: true, ShowStderr: true, Since: since.Format(time.RFC3339Nano),
+	})
+	if err != nil {
+		return nil, err
+	}
+	plain, whole := io.Pipe()
+	go func() {
+		_, err := stdcopy.StdCopy(whole, whole, output)
+		_ = whole.CloseWithError(errors.Join(err, output.Close())) // always nil
+	}()
+	return plain, nil
+}

@@ -1,0 +1,131 @@
+package sut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+)
+
+// engineWithin is how long the engine may take to answer at all.
+const engineWithin = 5 * time.Second
+
+// bridge is the engine's default network.
+const bridge = "bridge"
+
+// Engine is the Docker engine of this machine. testcontainers starts containers and waits for them; the client does what
+// it has no word for: kill, pause, limit.
+type Engine struct {
+	provider *testcontainers.DockerProvider
+	client   client.APIClient
+}
+
+// OpenEngine finds the engine by the rules of testcontainers, and asks whether it answers.
+func OpenEngine(ctx context.Context) (*Engine, error) {
+	log.SetDefault(log.NewNoopLogger()) // what it has to say stands in errors and logs
+	leaveReaperOut(ctx)
+	type opened struct {
+		engine *Engine
+		err    error
+	}
+	answered := make(chan opened, 1)
+	// Making a provider asks the engine already, and takes no context. One that does not answer in time is left behind.
+	go func() {
+		engine, err := dial(ctx)
+		answered <- opened{engine, err}
+	}()
+	timer := time.NewTimer(engineWithin)
+	defer timer.Stop()
+	select {
+	case found := <-answered:
+		return found.engine, wayOut(found.err)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, wayOut(fmt.Errorf("no answer in %s", engineWithin))
+	}
+}
+
+func dial(ctx context.Context) (engine *Engine, err error) {
+	defer func() {
+		// The library panics where Docker stops answering between two of its questions.
+		if broken := recover(); broken != nil {
+			err = fmt.Errorf("%v", broken)
+		}
+	}()
+	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()),
+		testcontainers.WithDefaultBridgeNetwork(bridge)) // or it makes a network of its own, and leaves it behind
+	if err != nil {
+		return nil, err
+	}
+	if _, err := provider.Client().Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
+		return nil, errors.Join(err, provider.Close())
+	}
+	return &Engine{provider: provider, client: provider.Client()}, nil
+}
+
+// wayOut says in one line what is wrong with the engine, and what to do.
+func wayOut(err error) error {
+	if err == nil {
+		return nil
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	if errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied") {
+		return fmt.Errorf("docker runs, and this user may not use it: add the user to the group docker and log in again "+
+			"(sudo usermod -aG docker $USER), or set DOCKER_HOST to an engine of the user's own (%s)", text)
+	}
+	return fmt.Errorf("docker does not answer: start it (sudo systemctl start docker), or set DOCKER_HOST to where it listens (%s)", text)
+}
+
+const reaperSwitch = "TESTCONTAINERS_RYUK_DISABLED"
+
+// leaveReaperOut turns testcontainers' own clean-up off where its image is not in the engine: it would try to pull it for a
+// quarter of an hour. Ours does not need it.
+func leaveReaperOut(ctx context.Context) {
+	if os.Getenv(reaperSwitch) != "" {
+		return
+	}
+	if plain, err := client.New(client.FromEnv); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, engineWithin)
+		defer cancel()
+		_, err = plain.ImageInspect(ctx, testcontainers.ReaperDefaultImage)
+		if errors.Join(err, plain.Close()) == nil {
+			return
+		}
+	}
+	_ = os.Setenv(reaperSwitch, "true") // the library reads it nowhere else; the name is a valid one
+}
+
+// Gateway is the address of this machine as containers reach it, on which links and sinks for them listen: its own in the
+// engine's default network. An engine elsewhere has none here.
+func (e *Engine) Gateway(ctx context.Context) (string, error) {
+	found, err := e.client.NetworkInspect(ctx, bridge, client.NetworkInspectOptions{})
+	if err != nil {
+		return "", fmt.Errorf("find the address by which containers reach this machine: %w", err)
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", fmt.Errorf("find the address by which containers reach this machine: %w", err)
+	}
+	for _, config := range found.Network.IPAM.Config {
+		for _, address := range addresses {
+			own, err := netip.ParsePrefix(address.String())
+			if err == nil && own.Addr().Is4() && config.Subnet.Contains(own.Addr()) {
+				return own.Addr().String(), nil
+			}
+		}
+	}
+	return "", errors.New("this machine has no address in Docker's network bridge, so that no container could reach it: " +
+		"want an engine on this very machine, with its default bridge")
+}
+
+// Close lets the connections go.
+func (e *Engine) Close() error { return errors.Join(e.provider.Close(), e.client.Close()) }
