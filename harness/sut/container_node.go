@@ -309,11 +309,14 @@ func (n *containerNode) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// thisLife is the container as a wait strategy sees it, with no output of the lives before.
+// thisLife is the container as a wait strategy sees it: at the address where it is published, whatever testcontainers
+// would guess where it takes this machine for a container, and with no output of the lives before.
 type thisLife struct {
 	testcontainers.Container
 	node *containerNode
 }
+
+func (thisLife) Host(context.Context) (string, error) { return listenHost, nil }
 
 func (t thisLife) Logs(ctx context.Context) (io.ReadCloser, error) {
 	t.node.mutex.Lock()
