@@ -70,7 +70,7 @@ const (
 	NodePaused  = "node.paused"
 	NodeResumed = "node.resumed"
 	NodeExited  = "node.exited"  // unasked. Detail: exit status and the last log lines
-	NodeStopped = "node.stopped" // by the harness, at close
+	NodeStopped = "node.stopped" // by SIGTERM: a fault, or the harness at close
 
 	// The system under test as a whole.
 	SystemBegin = "system.begin" // it is about to be started

@@ -75,6 +75,7 @@ type Channel struct {
 	identifiers uint64                 // the key of their hashes
 	strangers   atomic.Int64           // payments of unknown buyers
 	due         atomic.Int64
+	inFlight    atomic.Int64 // attempts of genuine notifications that are posted and not yet answered
 	healed      atomic.Bool
 	started     atomic.Bool
 	ended       chan struct{} // closed when Run's context has ended

@@ -95,8 +95,19 @@ func (c *Channel) post(ctx context.Context, d delivery) delivered {
 func (c *Channel) send(ctx context.Context, d delivery, envelope Envelope) delivered {
 	ctx, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout)
 	defer cancel()
-	written := &hook{do: func() { c.written(d) }}
-	defer written.close()
+	posted := false
+	written := &hook{do: func() {
+		if posted = d.genuine != nil; posted {
+			c.inFlight.Add(1)
+		}
+		c.written(d)
+	}}
+	defer func() {
+		written.close()
+		if posted {
+			c.inFlight.Add(-1)
+		}
+	}()
 	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
 			if info.Err == nil {
@@ -159,7 +170,7 @@ func (c *Channel) written(d delivery) {
 }
 
 func (c *Channel) reachedByNotice(d delivery, stage Stage) {
-	c.faults().Reached(Moment{Subject: d.payment.peek(), Message: d.message.Type, Stage: stage, Attempt: d.attempt})
+	c.faults().Reached(Moment{Subject: d.payment.peek(), Message: d.message.Type, Stage: stage, Attempt: d.attempt, InFlight: int(c.inFlight.Load())})
 }
 
 // recordDelivery records an event of an attempt. It fills in what all of them carry.

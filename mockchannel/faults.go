@@ -289,7 +289,8 @@ const (
 // Moment is a message reaching a stage.
 type Moment struct {
 	Subject
-	Message string // an Operation, or the notification's type
-	Stage   Stage
-	Attempt int
+	Message  string // an Operation, or the notification's type
+	Stage    Stage
+	Attempt  int
+	InFlight int // attempts to deliver genuine notifications that are under way, this one included
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -311,6 +312,41 @@ func TestReachedByNotifications(t *testing.T) {
 	want := []string{"sent 1 o1 succeeded", "sent 2 o1 succeeded", "acked 2 o1 succeeded"}
 	if !slices.Equal(got, want) {
 		t.Errorf("stages %v, want %v", got, want)
+	}
+}
+
+// Three callbacks wait for their answers, then one after the other gets its own.
+func TestCallbacksInFlightAreCounted(t *testing.T) {
+	var sent, acked []int
+	var mutex sync.Mutex
+	w := newWorld(t, script{reached: func(moment mockchannel.Moment) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		switch {
+		case moment.Message == success && moment.Stage == mockchannel.StageSent:
+			sent = append(sent, moment.InFlight)
+		case moment.Message == success && moment.Stage == mockchannel.StageAcked:
+			acked = append(acked, moment.InFlight)
+		}
+	}})
+	came, answer := make(chan struct{}, 3), make(chan struct{})
+	w.replies(func(received) int {
+		came <- struct{}{}
+		<-answer
+		return http.StatusOK
+	})
+	for n := range 3 {
+		w.createAndPay(fmt.Sprintf("o%d", n))
+		<-came
+	}
+	close(answer)
+	w.quiet()
+	w.createAndPay("o3")
+	w.quiet()
+	mutex.Lock()
+	defer mutex.Unlock()
+	if !slices.Equal(sent, []int{1, 2, 3, 1}) || len(acked) != 4 || slices.Max(acked) > 2 || acked[3] != 0 {
+		t.Errorf("in flight when sent: %v, when acknowledged: %v", sent, acked)
 	}
 }
 

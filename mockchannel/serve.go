@@ -315,6 +315,7 @@ func (x *exchange) reached(stage Stage) {
 	}
 	faults.Reached(Moment{
 		Subject: x.current(), Message: string(x.request.Operation), Stage: stage, Attempt: x.attempt,
+		InFlight: int(x.channel.inFlight.Load()),
 	})
 }
 

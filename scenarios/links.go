@@ -112,8 +112,8 @@ func (s System) LinkNames() []string {
 	return names
 }
 
-// LinkGroups are the names that mean several links and are none themselves. Beside those of `link:`, each node's name
-// means all links that begin or end there, and "shop" all of the shop's.
+// LinkGroups are the names that mean several links and are none themselves. Beside those of `link:`, each name of
+// NodeNames means all links that begin or end there, and "shop" all of the shop's.
 func (s System) LinkGroups() map[string][]string {
 	_, groups := s.replicated()
 	for _, link := range s.Network() {
@@ -129,6 +129,9 @@ func (s System) LinkGroups() map[string][]string {
 				groups[endShop] = append(groups[endShop], link.Name)
 			}
 		}
+	}
+	if len(s.Nodes("")) > 1 {
+		groups[s.Launch.Container.ShopService()] = groups[endShop]
 	}
 	return groups
 }
@@ -169,4 +172,17 @@ func (s System) Nodes(name string) []string {
 		return []string{name}
 	}
 	return nil
+}
+
+// Service is what the system says of a node's service, and nothing where it is no container.
+func (s System) Service(node string) Service {
+	if s.Launch.Container == nil {
+		return Service{}
+	}
+	for name, service := range s.Launch.Container.Services {
+		if slices.Contains(s.Launch.Container.Nodes(name), node) {
+			return service
+		}
+	}
+	return Service{}
 }

@@ -71,6 +71,10 @@ func TestBalancersAreOverReplicas(t *testing.T) {
 
 func TestLinkGroups(t *testing.T) {
 	first := []string{"client->shop-1", "shop-1->channel", "channel->shop-1", "web-1->cache", "web-1->db"}
+	both := []string{
+		"client->shop-1", "shop-1->channel", "channel->shop-1", "client->shop-2", "shop-2->channel", "channel->shop-2",
+		"web-1->cache", "web-1->db", "web-2->cache", "web-2->db",
+	}
 	for name, test := range map[string]struct {
 		system scenarios.System
 		want   map[string][]string
@@ -87,10 +91,8 @@ func TestLinkGroups(t *testing.T) {
 			"cache":         {"web-1->cache", "web-2->cache"},
 			"web-1":         first,
 			"web-2":         {"client->shop-2", "shop-2->channel", "channel->shop-2", "web-2->cache", "web-2->db"},
-			"shop": {
-				"client->shop-1", "shop-1->channel", "channel->shop-1", "client->shop-2", "shop-2->channel", "channel->shop-2",
-				"web-1->cache", "web-1->db", "web-2->cache", "web-2->db",
-			},
+			"web":           both,
+			"shop":          both,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,5 +124,16 @@ func TestNodes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestServiceOfANode(t *testing.T) {
+	if port := inContainers(2).Service("web-2").Port; port != 8080 {
+		t.Errorf("the service of web-2 listens on %d, want 8080", port)
+	}
+	for _, system := range []scenarios.System{inContainers(2), inProcess()} {
+		if service := system.Service("webshop"); service.Port != 0 {
+			t.Errorf("there is a service of webshop: %+v", service)
+		}
 	}
 }

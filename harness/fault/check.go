@@ -135,3 +135,19 @@ func ownNode(system scenarios.System, name string) error {
 	}
 	return oneOf("node", name, system.NodeNames()...)
 }
+
+// ownContainer checks that a node is a container that the harness started: a process has no walls that could be moved.
+func ownContainer(system scenarios.System, name string) error {
+	if system.Launch.Container == nil {
+		return errors.New("it needs a shop that is launched in containers: a process shares this machine's disk, clock and memory")
+	}
+	return ownNode(system, name)
+}
+
+// linked checks that a node has links at all.
+func linked(system scenarios.System, node string) error {
+	if groups := system.LinkGroups(); len(groups[node]) == 0 {
+		return fmt.Errorf("node: nothing dials %s and it dials nobody: want a node with links", node)
+	}
+	return nil
+}

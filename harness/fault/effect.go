@@ -49,7 +49,7 @@ func newEffect(r *running, env Env, system scenarios.System) (effect, error) {
 			return nil, errors.New("there are no nodes to strike")
 		}
 		return &nodeEffect{
-			act: act, targets: system.Nodes(act.Target()), nodes: env.Nodes, afterRestart: env.AfterRestart,
+			act: act, targets: system.Nodes(act.Target()), service: system.Service, nodes: env.Nodes, afterRestart: env.AfterRestart,
 		}, nil
 	case Hold:
 		if env.Database == nil {
@@ -72,6 +72,7 @@ func (messageEffect) undo(context.Context) (undone, error)            { return u
 type linkEffect struct {
 	links LinkStriker
 	toxic link.Toxic
+	told  int64 // connections that were recorded already, when it was struck before
 }
 
 func (e *linkEffect) class() class { return classLink }
@@ -84,7 +85,9 @@ func (e *linkEffect) undo(ctx context.Context) (undone, error) {
 	if err := e.links.Heal(ctx, e.toxic.Fault); err != nil {
 		return undone{}, err
 	}
-	connections, _ := e.links.Affected(e.toxic.Fault)
+	all, _ := e.links.Affected(e.toxic.Fault)
+	connections := all - e.told
+	e.told = all
 	if connections == 0 {
 		return undone{}, nil
 	}
@@ -96,6 +99,7 @@ func (e *linkEffect) undo(ctx context.Context) (undone, error) {
 type nodeEffect struct {
 	act          NodeFault
 	targets      []string // names of nodes
+	service      func(node string) scenarios.Service
 	nodes        func() []Node
 	afterRestart func(context.Context)
 	struck       []Node
@@ -112,7 +116,7 @@ func (e *nodeEffect) strike(ctx context.Context) ([]history.Event, error) {
 			continue
 		}
 		e.struck = append(e.struck, node)
-		if err := e.act.Strike(ctx, node); err != nil {
+		if err := e.act.Strike(ctx, node, e.service(node.Name())); err != nil {
 			if !node.Alive() {
 				e.struck = e.struck[:len(e.struck)-1] // it went by itself in this very moment
 				continue
@@ -128,7 +132,7 @@ func (e *nodeEffect) undo(ctx context.Context) (undone, error) {
 	var failed []error
 	var still []Node
 	for _, node := range e.struck {
-		restarted, err := e.act.Heal(ctx, node)
+		restarted, err := e.act.Heal(ctx, node, e.service(node.Name()))
 		e.restarted = e.restarted || restarted
 		if err != nil {
 			still = append(still, node)

@@ -23,7 +23,7 @@ func killNodeKind() scenarios.Kind {
 		Unit:      unitNode,
 		Exercises: []string{"I11"},
 		New: func() any {
-			return &killNode{After: scenarios.Duration(500 * time.Millisecond), On: On{Count: 1, Times: 1}}
+			return &killNode{After: scenarios.Duration(500 * time.Millisecond), On: once()}
 		},
 		Shareless: true,
 	}
@@ -40,14 +40,10 @@ func (f *killNode) Trigger() On          { return f.On }
 func (f *killNode) Target() string       { return f.Node }
 func (f *killNode) Lasts() time.Duration { return time.Duration(f.After) }
 
-func (f *killNode) Strike(_ context.Context, node Node) error { return node.Kill() }
+func (f *killNode) Strike(_ context.Context, node Node, _ scenarios.Service) error {
+	return node.Kill()
+}
 
-func (f *killNode) Heal(ctx context.Context, node Node) (restarted bool, err error) {
-	if node.Alive() {
-		return false, nil // somebody else was quicker
-	}
-	if err := node.Start(ctx); err != nil {
-		return false, err
-	}
-	return true, nil
+func (f *killNode) Heal(ctx context.Context, node Node, _ scenarios.Service) (restarted bool, err error) {
+	return started(ctx, node)
 }

@@ -31,7 +31,8 @@ func All() []scenarios.Kind {
 		slowLinkKind(), cutLinkKind(), resetLinkKind(), timeoutLinkKind(), throttleLinkKind(), sliceLinkKind(),
 		limitLinkKind(),
 		// Nodes.
-		killNodeKind(), pauseNodeKind(), lockDatabaseKind(),
+		killNodeKind(), pauseNodeKind(), stopNodeKind(), cutNodeKind(), squeezeNodeKind(), fillDiskKind(), skewClockKind(),
+		runInNodeKind(), lockDatabaseKind(),
 		// Payers.
 		abandonKind(), declineFirstKind(), payLateKind(), payTwiceKind(), payAfterCancelKind(), cancelRaceKind(),
 		doubleClickKind(), parallelRefundsKind(), retryStormKind(),
@@ -90,11 +91,12 @@ type (
 	Toxic interface {
 		Toxic() link.Toxic
 	}
-	// NodeFault strikes processes or containers, and undoes it.
+	// NodeFault strikes processes or containers, and undoes it. The service is what the system file says of a container,
+	// and nothing for a process.
 	NodeFault interface {
-		Strike(context.Context, Node) error
+		Strike(context.Context, Node, scenarios.Service) error
 		// Heal may be called again after an error. restarted says that the node has begun a new life.
-		Heal(context.Context, Node) (restarted bool, err error)
+		Heal(context.Context, Node, scenarios.Service) (restarted bool, err error)
 		// Target names the node to strike, or a service of several; "" is the shop.
 		Target() string
 	}

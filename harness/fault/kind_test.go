@@ -122,6 +122,9 @@ func disturb(t *testing.T, value reflect.Value) {
 		case *scenarios.Duration:
 			*at = scenarios.Duration(13 * time.Millisecond)
 			continue
+		case *scenarios.Size:
+			*at = 17 << 20
+			continue
 		}
 		switch field.Kind() {
 		case reflect.String:
@@ -144,7 +147,10 @@ func disturb(t *testing.T, value reflect.Value) {
 }
 
 func TestDefaultsAreAllowed(t *testing.T) {
-	required := []string{"slow-link", "cut-link", "reset-link", "timeout-link", "throttle-link", "slice-link", "limit-link"}
+	required := []string{
+		"slow-link", "cut-link", "reset-link", "timeout-link", "throttle-link", "slice-link", "limit-link",
+		"squeeze-node", "fill-disk", "skew-clock", "run-in-node",
+	}
 	for _, kind := range All() {
 		checker, checks := kind.New().(scenarios.Checker)
 		if !checks {
@@ -167,13 +173,17 @@ func ownShop() scenarios.System {
 	}
 }
 
-// inContainers is a shop of two replicas beside a database.
+// inContainers is a shop of two replicas, which dials its database, and a cache that nobody dials.
 func inContainers() scenarios.System {
 	return scenarios.System{
 		Name: "webshop",
 		Launch: scenarios.Launch{Container: &scenarios.Container{Services: map[string]scenarios.Service{
-			"shop": {Port: 8080, Replicas: 2, Dials: map[string]int{"db": 5432}},
-			"db":   {},
+			"shop": {Port: 8080, Replicas: 2, Dials: map[string]int{"db": 5432}, Clock: "/etc/clock"},
+			"db":   {Tmpfs: map[string]scenarios.Size{"/data": 64 << 20}},
+			"cache": {
+				Acts:  map[string][]string{"flush": {"redis-cli", "flushall"}},
+				Tmpfs: map[string]scenarios.Size{"/data": 64 << 20, "/tmp": 64 << 20},
+			},
 		}}},
 	}
 }
@@ -211,6 +221,28 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 		{"kill-node", `{"on":{"message":"lunch","at":"acked","count":1,"times":1}}`, ownShop(), `on.message: "lunch"`},
 		{"kill-node", `{"on":{"at":"acked","count":1,"times":1}}`, ownShop(), "on.message: want"},
 		{"kill-node", `{"node":"shop-2"}`, ownShop(), `node: "shop-2" is not allowed: want one of shop`},
+		{"stop-node", `{}`, external, "launched as a process"},
+		{"stop-node", `{"node":"web"}`, inContainers(), `node: "web" is not allowed: want one of cache, db, shop, shop-1, shop-2`},
+		{"stop-node", `{"on":{"in_flight":-1,"count":1,"times":1}}`, ownShop(), "on.in-flight: -1"},
+		{"stop-node", `{"on":{"in_flight":5,"count":0,"times":1}}`, ownShop(), "on.count: 0"},
+		{"stop-node", `{"on":{"in_flight":5,"at":"sent","count":1,"times":1}}`, ownShop(), "on.message: want"},
+		{"cut-node", `{"node":"web"}`, inContainers(), `node: "web"`},
+		{"cut-node", `{"node":"cache"}`, inContainers(), "node: nothing dials cache"},
+		{"squeeze-node", `{"cpus":0.5}`, ownShop(), "launched in containers"},
+		{"squeeze-node", `{}`, inContainers(), "want cpus, memory or both"},
+		{"squeeze-node", `{"cpus":0.001}`, inContainers(), "cpus: 0.001"},
+		{"squeeze-node", `{"memory":"1m"}`, inContainers(), "memory: 1m is not allowed: want 6m or more"},
+		{"fill-disk", `{"node":"db"}`, ownShop(), "launched in containers"},
+		{"fill-disk", `{}`, inContainers(), "there is no tmpfs, whose size is limited: want one, such as tmpfs: {/var/lib/postgresql/data: 128m}, in the service of shop-1"},
+		{"fill-disk", `{"node":"cache"}`, inContainers(), "several tmpfs: want path"},
+		{"fill-disk", `{"node":"cache","path":"/var"}`, inContainers(), "path: there is no tmpfs /var"},
+		{"skew-clock", `{}`, ownShop(), "launched in containers"},
+		{"skew-clock", `{"node":"db"}`, inContainers(), "the service of db takes no offset"},
+		{"skew-clock", `{"by":"0s"}`, inContainers(), "by: 0s"},
+		{"run-in-node", `{"node":"cache","act":"flush"}`, ownShop(), "launched in containers"},
+		{"run-in-node", `{"node":"cache"}`, inContainers(), "act: want the name"},
+		{"run-in-node", `{"node":"cache","act":"burn"}`, inContainers(), `act: "burn" is not allowed: want one of flush`},
+		{"run-in-node", `{"act":"flush"}`, inContainers(), "act: the service of shop-1 has none"},
 		{"pause-node", `{"on":{"message":"refund","at":"processed","count":0,"times":1}}`, ownShop(), "on.count: 0"},
 		{"lock-database", `{}`, scenarios.System{}, "SQLite file"},
 		{"lock-database", `{"mode":"shared"}`, ownShop(), "mode:"},

@@ -32,7 +32,7 @@ func lockDatabaseKind() scenarios.Kind {
 		Contract:  string(history.Seen),
 		Unit:      unitLock,
 		Exercises: []string{"I11"},
-		New:       func() any { return &lockDatabase{Mode: lockExclusive, On: On{Count: 1, Times: 1}} },
+		New:       func() any { return &lockDatabase{Mode: lockExclusive, On: once()} },
 		Shareless: true,
 	}
 }

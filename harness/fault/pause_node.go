@@ -20,7 +20,7 @@ func pauseNodeKind() scenarios.Kind {
 		Contract:  string(history.Seen),
 		Unit:      unitNode,
 		Exercises: []string{"I13"},
-		New:       func() any { return &pauseNode{On: On{Count: 1, Times: 1}} },
+		New:       func() any { return &pauseNode{On: once()} },
 		Shareless: true,
 	}
 }
@@ -35,9 +35,11 @@ func (f *pauseNode) Check(system scenarios.System) error {
 func (f *pauseNode) Trigger() On    { return f.On }
 func (f *pauseNode) Target() string { return f.Node }
 
-func (f *pauseNode) Strike(_ context.Context, node Node) error { return node.Pause() }
+func (f *pauseNode) Strike(_ context.Context, node Node, _ scenarios.Service) error {
+	return node.Pause()
+}
 
-func (f *pauseNode) Heal(_ context.Context, node Node) (restarted bool, err error) {
+func (f *pauseNode) Heal(_ context.Context, node Node, _ scenarios.Service) (restarted bool, err error) {
 	if !node.Alive() {
 		return false, nil // there is nothing left to resume
 	}

@@ -25,7 +25,9 @@ func timeoutLinkKind() scenarios.Kind {
 	}
 }
 
-func (f *timeoutLink) Check(system scenarios.System) error { return onLink(system, f.Link, f.Direction) }
+func (f *timeoutLink) Check(system scenarios.System) error {
+	return onLink(system, f.Link, f.Direction)
+}
 
 func (f *timeoutLink) Toxic() link.Toxic {
 	return link.Toxic{

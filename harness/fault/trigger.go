@@ -16,20 +16,41 @@ const strikeWithin = 5 * time.Second
 // On is a moment of the history: the count-th time that a message of a storm order reaches a stage. A clock misses the
 // instruction between an effect and its commit; this does not.
 type On struct {
-	Message string            `yaml:"message" json:"message"` // a merchant's operation, or a notification's type
-	At      mockchannel.Stage `yaml:"at" json:"at"`
-	Count   int               `yaml:"count" json:"count"` // default 1
-	Times   int               `yaml:"times" json:"times"` // how often it strikes, each after count more; default 1
+	Message  string            `yaml:"message" json:"message"` // a merchant's operation, or a notification's type
+	At       mockchannel.Stage `yaml:"at" json:"at"`
+	InFlight int               `yaml:"in-flight" json:"in_flight"` // only while at least so many callbacks wait for their answers; alone: as soon as there are
+	Count    int               `yaml:"count" json:"count"`         // default 1
+	Times    int               `yaml:"times" json:"times"`         // how often it strikes, each after count more; default 1
 }
+
+// isSet says whether the fault waits for a moment, and not for the clock.
+func (o On) isSet() bool { return o.Message != "" || o.InFlight > 0 }
+
+// is says whether it is such a moment.
+func (o On) is(moment mockchannel.Moment) bool {
+	if moment.InFlight < o.InFlight {
+		return false
+	}
+	if o.Message == "" {
+		return moment.Stage == mockchannel.StageSent
+	}
+	return moment.Message == o.Message && moment.Stage == o.At
+}
+
+// once is the default of a moment: the first time, and that one only.
+func once() On { return On{Count: 1, Times: 1} }
 
 // check refuses a moment that no message can reach.
 func (o On) check() error {
+	if err := between("on.in-flight", o.InFlight, 0, 1000); err != nil {
+		return err
+	}
 	if o.Message == "" {
 		if o.At != "" {
 			return fmt.Errorf("on.message: want a merchant's operation (%s) or a notification's type (%s)",
 				listed(operations()), listed(notifications()))
 		}
-		return nil
+		return o.checkCounts()
 	}
 	stages := []mockchannel.Stage{mockchannel.StageSent, mockchannel.StageAcked}
 	if slices.Contains(operations(), mockchannel.Operation(o.Message)) {
@@ -40,6 +61,10 @@ func (o On) check() error {
 	if err := oneOf("on.at", o.At, stages...); err != nil {
 		return err
 	}
+	return o.checkCounts()
+}
+
+func (o On) checkCounts() error {
 	if err := between("on.count", o.Count, 1, 1_000_000); err != nil {
 		return err
 	}
@@ -70,7 +95,7 @@ func newTrigger(on On) *trigger {
 
 // pulled counts a moment, and is true for the one that strikes.
 func (t *trigger) pulled(moment mockchannel.Moment) bool {
-	if moment.Message != t.Message || moment.Stage != t.At {
+	if !t.is(moment) {
 		return false
 	}
 	t.mu.Lock()

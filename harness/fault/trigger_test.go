@@ -100,3 +100,45 @@ func TestMomentsCountInTheirWindow(t *testing.T) {
 }
 
 const refundParams = `{"on":{"message":"refund","at":"processed","count":1,"times":1}}`
+
+// A moment may ask for callbacks in flight, alone or beside a message's stage.
+func TestMomentsWithCallbacksInFlight(t *testing.T) {
+	sent := func(inFlight int) mockchannel.Moment {
+		return mockchannel.Moment{Subject: buyer(1), Message: "payment.succeeded", Stage: mockchannel.StageSent, InFlight: inFlight}
+	}
+	acked := func(inFlight int) mockchannel.Moment {
+		moment := sent(inFlight)
+		moment.Stage = mockchannel.StageAcked
+		return moment
+	}
+	refund := func(inFlight int) mockchannel.Moment {
+		moment := refunded(1)
+		moment.InFlight = inFlight
+		return moment
+	}
+	for name, test := range map[string]struct {
+		on     string
+		moment mockchannel.Moment
+		want   bool
+	}{
+		"enough":                    {`{"in_flight":5}`, sent(5), true},
+		"too few":                   {`{"in_flight":5}`, sent(4), false},
+		"enough, but none was sent": {`{"in_flight":5}`, acked(5), false},
+		"beside a stage":            {`{"message":"refund","at":"processed","in_flight":2}`, refund(2), true},
+		"beside a stage, too few":   {`{"message":"refund","at":"processed","in_flight":2}`, refund(1), false},
+		"beside another stage":      {`{"message":"refund","at":"received","in_flight":2}`, refund(2), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, clocked("kill-node", `{"on":`+test.on+`}`, 0, 0))
+				w.begin()
+				w.engine.Channel().Reached(test.moment)
+				if killed := !w.nodes[0].Alive(); killed != test.want {
+					t.Errorf("killed: %v", killed)
+				}
+				w.heal()
+				w.finish()
+			})
+		})
+	}
+}

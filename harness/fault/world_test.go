@@ -198,6 +198,28 @@ func (n *fakeNode) live(alive bool, words string) error {
 	return nil
 }
 
+// Stop, Squeeze, Relax, Exec and WriteFile are what a container can do beside it.
+func (n *fakeNode) Stop(context.Context) error { return n.live(false, "stop") }
+
+func (n *fakeNode) Squeeze(_ context.Context, cpus float64, memory int64) error {
+	return n.w.note(fmt.Sprintf("squeeze %s: %g, %d", n.name, cpus, memory))
+}
+
+func (n *fakeNode) Relax(context.Context) error { return n.w.note("relax " + n.name) }
+
+// Exec says what a command that is refused says.
+func (n *fakeNode) Exec(_ context.Context, argv []string) (string, error) {
+	err := n.w.note(fmt.Sprintf("in %s: %s", n.name, strings.Join(argv, " ")))
+	if err != nil {
+		return err.Error(), errors.New("exit status 1")
+	}
+	return "", nil
+}
+
+func (n *fakeNode) WriteFile(_ context.Context, path string, content []byte) error {
+	return n.w.note(fmt.Sprintf("into %s: %s: %s", n.name, path, content))
+}
+
 func (n *fakeNode) Kill() error   { return n.live(false, "kill") }
 func (n *fakeNode) Pause() error  { return n.live(true, "pause") }
 func (n *fakeNode) Resume() error { return n.live(true, "resume") }

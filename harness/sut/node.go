@@ -284,18 +284,25 @@ func (n *node) Resume() error {
 	return err
 }
 
-// shutdown ends the process with SIGTERM, and with SIGKILL if that takes too long or the context ends.
+// shutdown ends the process for good.
 func (n *node) shutdown(ctx context.Context) error {
 	n.mutex.Lock()
 	n.stopped = true
+	l := n.life
 	n.mutex.Unlock()
-	l, err := n.signal(syscall.SIGTERM, "", func(l *life) { l.asked = history.NodeStopped })
+	err := n.Stop(ctx)
 	if errors.Is(err, os.ErrProcessDone) {
 		if l != nil {
 			<-l.exited
 		}
 		return nil
 	}
+	return err
+}
+
+// Stop ends the process with SIGTERM, and with SIGKILL if that takes too long or the context ends.
+func (n *node) Stop(ctx context.Context) error {
+	l, err := n.signal(syscall.SIGTERM, "", func(l *life) { l.asked = history.NodeStopped })
 	if err != nil {
 		return err
 	}

@@ -157,6 +157,27 @@ func TestKillAndStartAgain(t *testing.T) {
 	}
 }
 
+func TestStopAndStartAgain(t *testing.T) {
+	shop := startReady(t, nil)
+	node := shop.node()
+	if err := node.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if node.Alive() || shop.answers(t) {
+		t.Fatal("something is left of it")
+	}
+	if err := node.Stop(t.Context()); !errors.Is(err, os.ErrProcessDone) {
+		t.Fatalf("stopping what is gone: %v", err)
+	}
+	if err := node.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !node.Alive() || !shop.answers(t) {
+		t.Fatal("it is not there again")
+	}
+	shop.events.want(t, history.NodeStarted, history.NodeReady, history.NodeStopped, history.NodeStarted, history.NodeReady)
+}
+
 func TestLastWordsAreOfTheSameLife(t *testing.T) {
 	shop := startReady(t, nil)
 	if err := shop.node().Kill(); err != nil {
