@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,11 +13,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/testcontainers/testcontainers-go"
-	"github.com/testcontainers/testcontainers-go/log"
 	"golang.org/x/sys/unix"
 
 	"github.com/paystorm/paystorm/harness/ports"
+	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history"
 )
 
@@ -173,43 +171,28 @@ func compiler() finding {
 	return f
 }
 
-// docker asks whether Docker answers, by the rules by which testcontainers finds it.
+// docker asks whether Docker answers, by the rules by which testcontainers finds it, and what killed runs have left there.
 func docker(ctx context.Context) finding {
-	f := finding{about: "Docker", says: "reachable"}
+	f := finding{about: "Docker", says: "reachable: systems in containers can be run"}
 	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
 	defer cancel()
-	log.SetDefault(log.NewNoopLogger())
-	answered := make(chan error, 1)
-	// Making a provider asks Docker already, and takes no context. What does not answer in time is left behind: the
-	// process is about to end.
-	go func() { answered <- dockerHealth(ctx) }()
-	var err error
-	select {
-	case err = <-answered:
-	case <-ctx.Done():
-		err = fmt.Errorf("no answer in %s", dockerWithin)
-	}
+	engine, err := sut.OpenEngine(ctx)
 	if err != nil {
-		f.wrong = fmt.Errorf("not reachable: containers are not needed for embedded and process systems (%s)", firstLine(err))
+		f.wrong = fmt.Errorf("%w; embedded and process systems need none", err)
+		return f
 	}
-	return f
-}
-
-func dockerHealth(ctx context.Context) (err error) {
-	defer func() {
-		// The library panics where Docker stops answering between two of its questions.
-		if broken := recover(); broken != nil {
-			err = fmt.Errorf("%v", broken)
+	defer func() { _ = engine.Close() }() // the process is about to end
+	remains, err := engine.Remains(ctx)
+	if err == nil {
+		_, err = engine.Gateway(ctx)
+	}
+	if err == nil && len(remains) > 0 {
+		var names []string
+		for _, remain := range remains {
+			names = append(names, remain.Kind+" "+remain.Name)
 		}
-	}()
-	provider, err := testcontainers.NewDockerProvider()
-	if err != nil {
-		return err
+		err = fmt.Errorf("killed runs have left %s: paystorm clean", strings.Join(names, ", "))
 	}
-	return errors.Join(provider.Health(ctx), provider.Close())
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	f.wrong = err
+	return f
 }

@@ -43,7 +43,7 @@ Exit status of every command:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		runCommand(), planCommand(), checkCommand(), reportCommand(), validateCommand(), probeCommand(), //nolint:contextcheck // cobra hands a command its context when it runs
-		listCommand(), initCommand(), channelCommand(), historyCommand(), schemaCommand(), doctorCommand(), //nolint:contextcheck // likewise
+		listCommand(), initCommand(), channelCommand(), historyCommand(), schemaCommand(), doctorCommand(), cleanCommand(), //nolint:contextcheck // likewise
 	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -48,7 +48,7 @@ func OpenEngine(ctx context.Context) (*Engine, error) {
 	case found := <-answered:
 		return found.engine, wayOut(found.err)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, wayOut(fmt.Errorf("no answer: %w", ctx.Err()))
 	case <-timer.C:
 		return nil, wayOut(fmt.Errorf("no answer in %s", engineWithin))
 	}

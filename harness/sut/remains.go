@@ -52,17 +52,19 @@ func (o owner) filter() client.Filters {
 	return filter
 }
 
-// startOf is when a process of this machine was started, in the kernel's ticks, or "" if there is none.
+// startOf is when a process of this machine was started, in the kernel's ticks, or "" if there is none. One that has ended
+// and that nobody has reaped is none.
 func startOf(pid string) string {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return ""
 	}
 	// "pid (name) state …", and the name may hold anything. The start is the twentieth after it.
-	if fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])); len(fields) > 19 {
-		return fields[19]
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return ""
 	}
-	return ""
+	return fields[19]
 }
 
 // Remain is something in the engine that a run has made.
