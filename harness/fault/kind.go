@@ -35,7 +35,7 @@ func All() []scenarios.Kind {
 		runInNodeKind(), lockDatabaseKind(),
 		// Payers.
 		abandonKind(), declineFirstKind(), payLateKind(), payTwiceKind(), payAfterCancelKind(), cancelRaceKind(),
-		doubleClickKind(), parallelRefundsKind(), retryStormKind(),
+		doubleClickKind(), parallelOrdersKind(), parallelRefundsKind(), retryStormKind(),
 	}
 }
 

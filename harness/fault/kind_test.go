@@ -71,8 +71,8 @@ func acts(params any) int {
 
 func TestVocabularyPartsPayersFromFaults(t *testing.T) {
 	faults, payers := Vocabulary(nil)
-	if len(faults)+len(payers) != len(All()) || len(payers) != 9 {
-		t.Fatalf("%d faults and %d payers of %d kinds, want 9 payers", len(faults), len(payers), len(All()))
+	if len(faults)+len(payers) != len(All()) || len(payers) != 10 {
+		t.Fatalf("%d faults and %d payers of %d kinds, want 10 payers", len(faults), len(payers), len(All()))
 	}
 	for _, payer := range payers {
 		if err := payer.Fits(scenarios.FaultSpec{When: "created"}); err == nil {
@@ -248,6 +248,7 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 		{"lock-database", `{"mode":"shared"}`, ownShop(), "mode:"},
 		{"pay-late", `{"around":"expiry"}`, scenarios.System{}, "timers.expiry"},
 		{"parallel-refunds", `{"count":1}`, ownShop(), "count: 1"},
+		{"parallel-orders", `{"count":1}`, ownShop(), "count: 1"},
 		{"retry-storm", `{"count":100}`, ownShop(), "count: 100"},
 	}
 	for _, test := range tests {

@@ -35,6 +35,9 @@ func TestBehaviours(t *testing.T) {
 		{payer("double-click", `{"gap":"4ms"}`), load.Payer{
 			DoubleClick: &load.Behaviour{Fault: "double-click", After: 4 * ms, Count: 2},
 		}},
+		{payer("parallel-orders", `{"count":4,"gap":"2ms"}`), load.Payer{
+			ParallelOrders: &load.Behaviour{Fault: "parallel-orders", After: 2 * ms, Count: 4},
+		}},
 		{payer("parallel-refunds", `{"count":4}`), load.Payer{
 			ParallelRefunds: &load.Behaviour{Fault: "parallel-refunds", Count: 4},
 		}},

@@ -39,8 +39,10 @@ type journey struct {
 	values  scenarios.Values
 	state   string // that the shop told last
 
-	thoughts int  // of a script
-	stormed  bool // the retry storm was acted out, and said so
+	tabs     int    // in how many the buyer orders; 0: one
+	fault    string // that made this tab, or ""
+	thoughts int    // of a script
+	stormed  bool   // the retry storm was acted out, and said so
 }
 
 // end is why a journey ends before its last step. It is no error of ours.
@@ -52,16 +54,28 @@ func (e end) Error() string { return e.why }
 // journey that was cut off has no JourneyEnd.
 func (j *journey) run(ctx context.Context) (why string, err error) {
 	ended := j.begin()
-	why = endCompleted
+	if several := j.payer.ParallelOrders; several != nil {
+		why, err = j.inTabs(ctx, several)
+	} else {
+		why, err = j.toEnd(ctx)
+	}
+	if err != nil {
+		return "", err
+	}
+	ended(why)
+	return why, nil
+}
+
+// toEnd takes the journey's steps.
+func (j *journey) toEnd(ctx context.Context) (why string, err error) {
 	if err := j.walk(ctx, j.journeys[j.name]); err != nil {
 		var early end
 		if cut := ctx.Err(); !errors.As(err, &early) || (cut != nil && errors.Is(err, cut)) {
 			return "", err
 		}
-		why = early.why
+		return early.why, nil
 	}
-	ended(why)
-	return why, nil
+	return endCompleted, nil
 }
 
 // begin records that the buyer is here, and returns how to record the end.
@@ -111,7 +125,7 @@ func (j *journey) arrive() {
 // newRef is the buyer's next order, unless the one that it has is still to be placed.
 func (j *journey) newRef() {
 	if j.ref.Nth == 0 || j.ordered {
-		j.ref = history.Ref{Run: j.Runner.run, Buyer: j.buyer, Nth: j.ref.Nth + 1}
+		j.ref = history.Ref{Run: j.Runner.run, Buyer: j.buyer, Nth: j.ref.Nth + max(1, j.tabs)}
 		j.payer, j.stormed, j.ordered = Payer{}, false, false
 		if j.payers != nil {
 			j.payer = j.payers.Payer(j.ref)
@@ -268,7 +282,7 @@ func (j *journey) invoke(kind, payment string, minor int64, intended history.Tim
 	invocation := history.Invocation{
 		Op: j.recorder.NextOp(), Kind: kind, Ref: j.ref.String(), Buyer: j.buyer,
 		Order: j.text(captureOrder), Payment: payment, SKU: j.lines[0].item.SKU, Quantity: j.lines[0].quantity,
-		Minor: minor, Phase: j.phase, Fault: fault, Intended: intended, Called: j.clock.Now(),
+		Minor: minor, Phase: j.phase, Fault: cmp.Or(fault, j.fault), Intended: intended, Called: j.clock.Now(),
 	}
 	for _, more := range j.lines[1:] {
 		invocation.More = append(invocation.More, history.Line{SKU: more.item.SKU, Quantity: more.quantity})

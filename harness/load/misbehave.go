@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	didPayAfterCancel  = "pay-after-cancel"
 	didCancelRace      = "cancel-race"
 	didDoubleClick     = "double-click"
+	didParallelOrders  = "parallel-orders"
 	didParallelRefunds = "parallel-refunds"
 	didRetryStorm      = "retry-storm"
 )
@@ -102,11 +104,44 @@ func (j *journey) askOften(
 	return results[0], nil
 }
 
+// inTabs acts the journey out in several tabs at once. It ends as it does in the first one.
+func (j *journey) inTabs(ctx context.Context, b *Behaviour) (why string, err error) {
+	j.tabs = b.Count
+	tabs := []*journey{j}
+	for nth := 1; nth < b.Count; nth++ {
+		tabs = append(tabs, j.tab(nth, b.Fault))
+	}
+	whys, err := together(ctx, b.Count, b.After, func(nth int) (string, error) { return tabs[nth].toEnd(ctx) })
+	if err != nil {
+		return "", err
+	}
+	ordered := 0
+	for _, tab := range tabs {
+		if tab.ordered {
+			ordered++
+		}
+	}
+	if ordered > 1 {
+		j.affected(b, didParallelOrders, answer{})
+	}
+	return whys[0], nil
+}
+
+// tab is the same buyer in another tab: with the same cookies, and an order of its own.
+func (j *journey) tab(nth int, fault string) *journey {
+	tab := *j
+	tab.values, tab.intended, tab.fault = maps.Clone(j.values), 0, fault
+	tab.ref.Nth += nth
+	tab.payer = j.payers.Payer(tab.ref)
+	tab.values["ref"] = tab.ref.String()
+	return &tab
+}
+
 // together calls act count times, each apart later than the one before, and waits for all of them.
-func together(
-	ctx context.Context, count int, apart time.Duration, act func(nth int) (answer, error),
-) ([]answer, error) {
-	results, failed := make([]answer, count), make([]error, count)
+func together[T any](
+	ctx context.Context, count int, apart time.Duration, act func(nth int) (T, error),
+) ([]T, error) {
+	results, failed := make([]T, count), make([]error, count)
 	var group sync.WaitGroup
 	for nth := range count {
 		group.Go(func() {

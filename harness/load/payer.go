@@ -22,6 +22,7 @@ type Payer struct {
 	PayAfterCancel  *Behaviour // cancels at the shop, and pays all the same
 	CancelRace      *Behaviour // sends cancel and pay at once; After is the head start of the payment
 	DoubleClick     *Behaviour // sends the order twice, After apart, with one client reference
+	ParallelOrders  *Behaviour // acts out the journey Count times at once, After apart, each with orders of its own: so many tabs
 	ParallelRefunds *Behaviour // asks Count times at once for the same refund
 	RetryStorm      *Behaviour // sends every shop request Count times, After apart
 }
