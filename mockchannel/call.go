@@ -20,7 +20,7 @@ type Call struct {
 	caused  []*notification // those that this call caused
 	spoil   *Spoil          // bills are wrong
 	spoilt  bool            // and one really was
-	subject Subject         // of what was created or asked for
+	payment *payment        // that was created or asked for
 }
 
 // Call begins a call of a configured merchant that does not come in over HTTP.
@@ -195,7 +195,7 @@ func (call *Call) alter(id string, change func(*payment) error) (Payment, error)
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	err = change(p)
-	call.subject = p.subject()
+	call.payment = p
 	return p.now, err
 }
 
@@ -203,7 +203,7 @@ func (call *Call) alter(id string, change func(*payment) error) (Payment, error)
 func (call *Call) see(p *payment) Payment {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	call.subject = p.subject()
+	call.payment = p
 	return p.now
 }
 
@@ -252,7 +252,7 @@ func (call *Call) find(id string) (*payment, error) {
 func (call *Call) asOf(p *payment) (Payment, bool) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	call.subject = p.subject()
+	call.payment = p
 	if call.stale == nil {
 		return p.now, true
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -185,10 +186,14 @@ func (c *Channel) FirstUse(number string) bool { return c.once.first(number, c.c
 
 // Handler serves the dialect's merchant and payer endpoints.
 func (c *Channel) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", c.traced(c.config.Dialect.MerchantHandler(c)))
-	mux.Handle("/pay/", c.config.Dialect.PayerHandler(c))
-	return mux
+	merchants, payers := c.traced(c.config.Dialect.MerchantHandler(c)), c.config.Dialect.PayerHandler(c)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.EscapedPath(), "/pay/") {
+			payers.ServeHTTP(w, r)
+			return
+		}
+		merchants.ServeHTTP(w, r)
+	})
 }
 
 // over says that Run's context has ended.

@@ -148,14 +148,16 @@ type Message struct {
 }
 
 // Minor is the amount that the message speaks of: what was refunded, what was captured, or else what was asked for.
-func (m Message) Minor() int64 {
+func (m Message) Minor() int64 { return minorOf(m.Type, m.Payment, m.Refund) }
+
+func minorOf(kind string, p Payment, r *Refund) int64 {
 	switch {
-	case m.Refund != nil:
-		return m.Refund.Minor
-	case m.Type == history.PaymentSucceeded:
-		return m.Payment.Captured
+	case r != nil:
+		return r.Minor
+	case kind == history.PaymentSucceeded:
+		return p.Captured
 	default:
-		return m.Payment.Minor
+		return p.Minor
 	}
 }
 

@@ -10,18 +10,20 @@ import (
 // told is a message as the channel keeps it: without the payment and the refund, which keep their versions themselves. It
 // is never changed.
 type told struct {
-	id, kind, event, change, url string
+	id, kind, event, url string
 	payment                      *payment
 	refund                       *refund
 	at, refundAt                 history.Time // of the versions
 }
 
 // tell keeps a message. The payment's lock is held.
-func (c *Channel) tell(m *Message, p *payment) *told {
-	t := &told{id: m.ID, kind: m.Type, event: m.Event, change: m.Change, url: m.URL, payment: p, at: m.Payment.At}
-	if m.Refund != nil {
-		t.refund, _ = c.refundIDs.get(m.Refund.ID) // it was put there when it was made
-		t.refundAt = m.Refund.At
+func (c *Channel) tell(kind string, announcement Announcement, p *payment, r *refund) *told {
+	t := &told{
+		id: c.identifier(IdentifyNotification), kind: kind, event: announcement.Event, url: announcement.URL,
+		payment: p, refund: r, at: p.now.At,
+	}
+	if r != nil {
+		t.refundAt = r.now.At
 	}
 	c.remember(t)
 	return t
@@ -52,7 +54,7 @@ func (c *Channel) message(t *told) Message {
 	defer t.payment.mutex.Unlock()
 	p, _ := t.payment.at(t.at) // it was there when it was told
 	message := Message{
-		ID: t.id, Type: t.kind, Event: t.event, Change: t.change, At: c.business(t.at), Merchant: c.merchant(p.Merchant),
+		ID: t.id, Type: t.kind, Event: t.event, Change: t.kind, At: c.business(t.at), Merchant: c.merchant(p.Merchant),
 		Payment: p, business: c.business, URL: t.url,
 	}
 	if t.refund != nil {

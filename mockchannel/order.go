@@ -25,11 +25,10 @@ type order struct {
 }
 
 func (c *Channel) order(merchant, number string) *order {
-	key := merchant + "\x00" + number
-	if known, found := c.orders.get(key); found {
+	if known, found := c.orders.get(merchant + "\x00" + number); found { // which makes no string that is kept
 		return known
 	}
-	o, _ := c.orders.getOrPut(key, &order{})
+	o, _ := c.orders.getOrPut(merchant+"\x00"+number, &order{})
 	return o
 }
 

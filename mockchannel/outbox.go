@@ -2,6 +2,7 @@ package mockchannel
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/paystorm/paystorm/history"
@@ -37,24 +38,26 @@ func (c *Channel) notify(p *payment, kind string, r *refund, call *Call) {
 		copied := r.now
 		then = &copied
 	}
-	informed := map[string]bool{} // by address: it has the message of the change
+	notice := Notice{Subject: p.subject()}
+	if r != nil {
+		notice.Refund = r.now.ID
+	}
+	var informed []string // addresses that have the message of the change
 	for _, announcement := range c.announcements(kind, p.now, then) {
-		base := Message{
-			ID: c.identifier(IdentifyNotification), Type: kind, Event: announcement.Event, Change: kind,
-			At: c.business(p.now.At), Merchant: c.merchant(p.now.Merchant), Payment: p.now, Refund: then, business: c.business,
-			URL: announcement.URL,
-		}
-		c.date(&base)
-		told := c.tell(&base, p)
+		told := c.tell(kind, announcement, p, r)
+		notice.ID = told.id
 		for _, endpoint := range c.addressees(p, announcement) {
-			message := base
-			message.Endpoint = endpoint
-			if announcement.Note || informed[message.address()] {
-				message.Type = history.Note
-			} else {
-				informed[message.address()] = true
+			n := &notification{
+				payment: p, place: p.order.number(), tried: make(chan struct{}), told: told, endpoint: endpoint, notice: notice,
 			}
-			c.enqueue(p, told, &message, call)
+			if address := n.address(); announcement.Note || slices.Contains(informed, address) {
+				n.notice.Type = history.Note
+			} else {
+				n.notice.Type = kind
+				informed = append(informed, address)
+			}
+			n.notice.Minor = minorOf(n.notice.Type, p.now, then)
+			c.enqueue(n, call)
 		}
 	}
 }
@@ -95,14 +98,7 @@ func (c *Channel) addressees(p *payment, announcement Announcement) []*Endpoint 
 }
 
 // enqueue puts a notification into the outbox. The payment's lock is held.
-func (c *Channel) enqueue(p *payment, told *told, message *Message, call *Call) {
-	n := &notification{
-		payment: p, place: p.order.number(), tried: make(chan struct{}), told: told, endpoint: message.Endpoint,
-		notice: Notice{Subject: p.subject(), ID: message.ID, Type: message.Type, Minor: message.Minor()},
-	}
-	if message.Refund != nil {
-		n.notice.Refund = message.Refund.ID
-	}
+func (c *Channel) enqueue(n *notification, call *Call) {
 	n.fault = c.faults().Notice(n.notice)
 	for _, duplicate := range n.fault.Duplicates {
 		for range duplicate.Count {
@@ -111,7 +107,7 @@ func (c *Channel) enqueue(p *payment, told *told, message *Message, call *Call) 
 			}
 		}
 	}
-	p.notifications = append(p.notifications, n)
+	n.payment.notifications = append(n.payment.notifications, n)
 	if twin := n.fault.Twin; twin != nil {
 		c.twin(n, twin)
 	}

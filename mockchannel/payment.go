@@ -80,7 +80,6 @@ const (
 
 // Validate says what is wrong with a request, as an *Error, before anything is asked or changed.
 func (r PaymentRequest) Validate() error {
-	address, err := url.Parse(r.NotifyURL)
 	_, known := money.Exponent(r.Currency)
 	switch {
 	case r.Order != "" && !validNumber(r.Order):
@@ -89,11 +88,15 @@ func (r PaymentRequest) Validate() error {
 		return invalid("amount_minor", "want 1 to 1000000000000")
 	case !known:
 		return invalid("currency", "want an ISO 4217 code")
-	case r.NotifyURL == "":
-	case err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https"):
+	case r.NotifyURL != "" && !validAddress(r.NotifyURL):
 		return invalid("notify_url", "want an absolute http or https address")
 	}
 	return nil
+}
+
+func validAddress(text string) bool {
+	address, err := url.Parse(text)
+	return err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https")
 }
 
 func validNumber(number string) bool {
@@ -207,7 +210,7 @@ func (c *Channel) create(call *Call, request PaymentRequest, only bool) (made Pa
 		c.affected(auto.Fault, p.subject(), string(OpCreate), "")
 	}
 	c.expire(p)
-	call.subject = p.subject()
+	call.payment = p
 	return p.now, false
 }
 

@@ -101,7 +101,7 @@ func (call *Call) UpdateRefund(id string, change func(*Refund)) (Refund, error) 
 func (call *Call) refundAsOf(r *refund) (Refund, error) {
 	r.payment.mutex.Lock()
 	defer r.payment.mutex.Unlock()
-	call.subject = r.payment.subject()
+	call.payment = r.payment
 	if call.stale == nil {
 		return r.now, nil
 	}

@@ -3,6 +3,7 @@ package mockchannel
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -48,7 +49,7 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 		return
 	}
 	request.key = request.Merchant.ID + "\x00" + request.IdempotencyKey
-	x := &exchange{channel: c, w: w, r: r, request: request, call: c.Call(request.Merchant)}
+	x := &exchange{channel: c, w: w, r: r, request: request, call: Call{channel: c, merchant: request.Merchant}}
 	if request.Operation == OpCreate { // the most frequent: the order counts for itself
 		o := c.order(request.Merchant.ID, request.Order)
 		x.attempt = int(o.asked.Add(1))
@@ -102,7 +103,7 @@ type exchange struct {
 	subject Subject
 	attempt int
 	fault   RequestFault
-	call    *Call
+	call    Call
 	answer  Answer
 	refusal *Error
 	struck  string // the fault that interfered last
@@ -166,10 +167,8 @@ func (x *exchange) process() {
 }
 
 func (x *exchange) do() {
-	answer, err := x.request.Do(x.call)
-	if x.call.subject.Payment != "" {
-		x.subject = x.call.subject
-	}
+	answer, err := x.request.Do(&x.call)
+	x.subject = x.current()
 	if err == nil {
 		x.answer = answer
 		return
@@ -298,7 +297,13 @@ func (x *exchange) affected(fault string) {
 	x.channel.affected(fault, x.current(), string(x.request.Operation), "")
 }
 
-func (x *exchange) current() Subject { return x.channel.current(x.subject) }
+// current is whose request it is, as it is now.
+func (x *exchange) current() Subject {
+	if p := x.call.payment; p != nil {
+		return p.peek()
+	}
+	return x.channel.current(x.subject)
+}
 
 // current is a subject as it is now: the payment's state may have changed, and its buyer may have become known.
 func (c *Channel) current(subject Subject) Subject {
@@ -395,10 +400,9 @@ func (c *Channel) hold(client context.Context) {
 
 // write answers and flushes, so that the answer has left when it returns.
 func write(w http.ResponseWriter, answer Answer) error {
-	for name, values := range answer.Header {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
+	header := w.Header()
+	maps.Copy(header, answer.Header)
+	header["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
 	w.WriteHeader(answer.Status)
 	if _, err := w.Write(answer.Body); err != nil {
 		return err

@@ -21,8 +21,8 @@ type writer struct {
 	expand   []string          // the members to expand, as paths from the object that is being written
 }
 
-// buffers are writers' texts that are in use no longer. An answer is kept for as long as its idempotency key is, so it
-// gets a text of just its own length.
+// buffers are writers' texts, and bodies of requests, that are in use no longer. An answer is kept for as long as its
+// idempotency key is, so it gets a text of just its own length.
 var buffers = sync.Pool{New: func() any { return new([4096]byte) }}
 
 // written is what is written of an object, with what is to be expanded in it.
