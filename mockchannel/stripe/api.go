@@ -321,7 +321,8 @@ func (r *request) fingerprint() string {
 
 // answer is an object, with what was asked to be expanded in it.
 func (r *request) answer(call *mockchannel.Call, object func(*writer)) mockchannel.Answer {
-	return mockchannel.Answer{Status: http.StatusOK, Header: r.header(), Body: written(call, r.list("expand"), object)}
+	w := writer{business: call.Business, call: call, expand: r.list("expand")}
+	return mockchannel.Answer{Status: http.StatusOK, Header: r.header(), Body: written(w, object)}
 }
 
 func (r *request) refuse(refusal *mockchannel.Error) mockchannel.Answer {

@@ -153,8 +153,7 @@ func (dialect) Encode(m mockchannel.Message, now time.Time) (mockchannel.Envelop
 	if m.Endpoint != nil && m.Endpoint.Version != "" {
 		version = m.Endpoint.Version
 	}
-	w := &writer{text: make([]byte, 0, 3072), business: m.Business}
-	writeEvent(w, m, version)
+	body := written(writer{business: m.Business}, func(w *writer) { writeEvent(w, m, version) })
 	header := http.Header{
 		"Content-Type": {"application/json; charset=utf-8"},
 		"User-Agent":   {"Stripe/1.0 (+https://stripe.com/docs/webhooks)"},
@@ -165,9 +164,9 @@ func (dialect) Encode(m mockchannel.Message, now time.Time) (mockchannel.Envelop
 		if m.Forgery == history.ForgeryWrongKey {
 			secrets = []string{secrets[0] + "of somebody else"}
 		}
-		header["Stripe-Signature"] = []string{signature(secrets, now, w.text)}
+		header["Stripe-Signature"] = []string{signature(secrets, now, body)}
 	}
-	return mockchannel.Envelope{Method: http.MethodPost, Header: header, Body: w.text}, nil
+	return mockchannel.Envelope{Method: http.MethodPost, Header: header, Body: body}, nil
 }
 
 // signature is the header Stripe-Signature: a time, and for each secret the HMAC-SHA256 of "time.body" under the whole

@@ -231,7 +231,5 @@ func writeNextAction(w *writer, p mockchannel.Payment, state string) {
 
 // intentText is a PaymentIntent without expansions, as errors and events have it.
 func intentText(business func(history.Time) time.Time, p mockchannel.Payment) string {
-	w := &writer{text: make([]byte, 0, 2048), business: business}
-	writeIntent(w, p)
-	return string(w.text)
+	return string(written(writer{business: business}, func(w *writer) { writeIntent(w, p) }))
 }

@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,18 +22,17 @@ type writer struct {
 	expand   []string          // the members to expand, as paths from the object that is being written
 }
 
-// buffers are writers' texts, and bodies of requests, that are in use no longer. An answer is kept for as long as its
-// idempotency key is, so it gets a text of just its own length.
+// buffers are bytes that are in use no longer: writers' texts, and requests' bodies. What is kept, as an answer is for as
+// long as its idempotency key, gets a text of just its own length.
 var buffers = sync.Pool{New: func() any { return new([4096]byte) }}
 
-// written is what is written of an object, with what is to be expanded in it.
-func written(call *mockchannel.Call, expand []string, object func(*writer)) []byte {
+// written is what a writer has written of an object.
+func written(w writer, object func(*writer)) []byte {
 	buffer, _ := buffers.Get().(*[4096]byte)
-	w := &writer{text: buffer[:0], business: call.Business, call: call, expand: expand}
-	object(w)
-	text := slices.Clone(w.text)
-	buffers.Put(buffer)
-	return text
+	defer buffers.Put(buffer)
+	w.text = buffer[:0]
+	object(&w)
+	return bytes.Clone(w.text)
 }
 
 // name begins a member, or a member of a list if it is "".
