@@ -29,6 +29,9 @@ const (
 
 func servers() []string { return []string{serverChannel, serverStripeMock, serverBare} }
 
+// gcPercent is that of `paystorm channel`: what is measured is the channel as its users run it.
+const gcPercent = 400
+
 // apiKey is any that stripe-mock takes too.
 const apiKey = "sk_test_123"
 
@@ -56,7 +59,7 @@ func serve(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		debug.SetGCPercent(400) // as `paystorm channel` does
+		debug.SetGCPercent(gcPercent)
 		channel, _, err := newChannel(clock, recorder.Event, nil, nil)
 		if err != nil {
 			return err

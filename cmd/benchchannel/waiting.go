@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -60,6 +61,7 @@ const before = 20 * time.Second
 // waitingNotifications lets payments be paid whose notifications wait, weighs them, and times the posts to a real server.
 // How late one was is told by the record that the channel makes just before it posts.
 func waitingNotifications(ctx context.Context) (waiting, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	dir, err := tempDir()
 	if err != nil {
 		return waiting{}, err
