@@ -3,6 +3,7 @@ package mockchannel
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -208,13 +209,39 @@ type Envelope struct {
 // Answer is an encoded answer to a merchant's request.
 type Answer struct {
 	Status int
-	Header http.Header // Content-Type at least; may be nil
+	Header Fields // Content-Type at least; may be nil
 	Body   []byte
 	// Sign, if the provider signs its answers, puts the signature into Header or Body. It is called at most once, when the
 	// answer is about to leave, and not for one that is lost.
 	Sign func(*Answer, Signature) error
 	// Rotated is set by Sign: the next key has signed it. Not every answer is signed with a key that rotates.
 	Rotated bool
+}
+
+// Field is a line of an answer's header. Its name is in http.Header's form.
+type Field struct{ Name, Value string }
+
+// Fields are the header of an answer. They are a list, because an answer is kept for as long as its idempotency key is, and
+// a map would be half as large as all the rest of it.
+type Fields []Field
+
+// Set adds a field, or replaces the one of its name.
+func (f *Fields) Set(name, value string) {
+	at := slices.IndexFunc(*f, func(known Field) bool { return known.Name == name })
+	if at < 0 {
+		*f = append(*f, Field{name, value})
+		return
+	}
+	(*f)[at].Value = value
+}
+
+func (f Fields) get(name string) string {
+	for _, field := range f {
+		if field.Name == name {
+			return field.Value
+		}
+	}
+	return ""
 }
 
 // Signature is how an answer is to be signed.

@@ -2,6 +2,7 @@ package mockchannel
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -34,10 +35,7 @@ func (c *Channel) claim(request MerchantRequest, subject Subject) (mine *keyed, 
 		return nil, Answer{}, refuse(CodeIdempotencyInUse, "a request with this key is in work")
 	}
 	replay = known.answer
-	replay.Header = known.answer.Header.Clone()
-	if replay.Header == nil {
-		replay.Header = http.Header{}
-	}
+	replay.Header = slices.Clone(known.answer.Header)
 	replay.Header.Set("Idempotent-Replayed", "true")
 	if request.Replayed != nil {
 		request.Replayed(&replay)

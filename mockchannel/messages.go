@@ -11,9 +11,9 @@ import (
 // is never changed.
 type told struct {
 	id, kind, event, url string
-	payment                      *payment
-	refund                       *refund
-	at, refundAt                 history.Time // of the versions
+	payment              *payment
+	refund               *refund
+	at, refundAt         history.Time // of the versions
 }
 
 // tell keeps a message. The payment's lock is held.

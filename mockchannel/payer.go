@@ -134,6 +134,6 @@ func answerPayer(w http.ResponseWriter, status int, body any) {
 		status = http.StatusInternalServerError
 	}
 	_ = write(w, Answer{ // a payer who has gone is told nothing
-		Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: append(text, '\n'),
+		Status: status, Header: Fields{{"Content-Type", "application/json"}}, Body: append(text, '\n'),
 	})
 }

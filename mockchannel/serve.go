@@ -3,7 +3,6 @@ package mockchannel
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -355,7 +354,7 @@ func (x *exchange) destroy(how LoseHow) bool {
 	switch how {
 	case LoseByTruncate:
 		_, _ = buffered.WriteString("HTTP/1.1 " + strconv.Itoa(x.answer.Status) + " " + http.StatusText(x.answer.Status) +
-			"\r\nContent-Type: " + x.answer.Header.Get("Content-Type") +
+			"\r\nContent-Type: " + x.answer.Header.get("Content-Type") +
 			"\r\nContent-Length: " + strconv.Itoa(len(x.answer.Body)) + "\r\n\r\n")
 		_, _ = buffered.Write(x.answer.Body[:len(x.answer.Body)/2])
 		_ = buffered.Flush() // what is lost on the way was to be lost
@@ -401,7 +400,9 @@ func (c *Channel) hold(client context.Context) {
 // write answers and flushes, so that the answer has left when it returns.
 func write(w http.ResponseWriter, answer Answer) error {
 	header := w.Header()
-	maps.Copy(header, answer.Header)
+	for _, field := range answer.Header {
+		header[field.Name] = []string{field.Value}
+	}
 	header["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
 	w.WriteHeader(answer.Status)
 	if _, err := w.Write(answer.Body); err != nil {

@@ -71,7 +71,7 @@ func unsigned(root string, inner []byte) mockchannel.Answer {
 	body := make([]byte, 0, len(inner)+len(root)+512)
 	body = append(append(append(append(body, `{"`...), root...), `":`...), inner...)
 	return mockchannel.Answer{
-		Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/html;charset=utf-8"}}, Body: append(body, '}'),
+		Status: http.StatusOK, Header: mockchannel.Fields{{Name: "Content-Type", Value: "text/html;charset=utf-8"}}, Body: append(body, '}'),
 	}
 }
 

@@ -59,7 +59,7 @@ func page(name string, content any) mockchannel.Answer {
 	}
 	return mockchannel.Answer{
 		Status: http.StatusOK, Body: text.Bytes(),
-		Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}, "Cache-Control": {"no-store"}},
+		Header: mockchannel.Fields{{Name: "Content-Type", Value: "text/html; charset=utf-8"}, {Name: "Cache-Control", Value: "no-store"}},
 	}
 }
 
@@ -144,8 +144,8 @@ func (d *dialect) returned(channel *mockchannel.Channel, p mockchannel.Payment) 
 }
 
 func show(w http.ResponseWriter, answer mockchannel.Answer) {
-	for name, values := range answer.Header {
-		w.Header()[name] = values
+	for _, field := range answer.Header {
+		w.Header().Set(field.Name, field.Value)
 	}
 	w.WriteHeader(answer.Status)
 	_, _ = w.Write(answer.Body) // a buyer who has gone is shown nothing

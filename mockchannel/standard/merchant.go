@@ -224,6 +224,6 @@ func answerBill(lines []mockchannel.BillLine) (mockchannel.Answer, error) {
 		return mockchannel.Answer{}, err
 	}
 	return mockchannel.Answer{
-		Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/csv; charset=utf-8"}}, Body: text.Bytes(),
+		Status: http.StatusOK, Header: mockchannel.Fields{{Name: "Content-Type", Value: "text/csv; charset=utf-8"}}, Body: text.Bytes(),
 	}, nil
 }

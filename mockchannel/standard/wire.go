@@ -83,7 +83,7 @@ func answer(status int, content any) mockchannel.Answer {
 		status, text = http.StatusInternalServerError, nil
 	}
 	return mockchannel.Answer{
-		Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: append(text, '\n'),
+		Status: status, Header: mockchannel.Fields{{Name: "Content-Type", Value: "application/json"}}, Body: append(text, '\n'),
 	}
 }
 

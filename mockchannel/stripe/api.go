@@ -337,12 +337,13 @@ func (r *request) refuse(refusal *mockchannel.Error) mockchannel.Answer {
 	return mockchannel.Answer{Status: status, Header: r.header(), Body: text}
 }
 
-func (r *request) header() http.Header {
-	values := [...]string{"application/json", r.number, r.version, r.key, r.number}
-	header := make(http.Header, len(values))
-	header["Content-Type"], header["Request-Id"], header["Stripe-Version"] = values[0:1:1], values[1:2:2], values[2:3:3]
-	if r.key != "" {
-		header["Idempotency-Key"], header[originalRequest] = values[3:4:4], values[4:5:5]
+func (r *request) header() mockchannel.Fields {
+	header := mockchannel.Fields{
+		{Name: "Content-Type", Value: "application/json"}, {Name: "Request-Id", Value: r.number},
+		{Name: "Stripe-Version", Value: r.version}, {Name: "Idempotency-Key", Value: r.key}, {Name: originalRequest, Value: r.number},
+	}
+	if r.key == "" {
+		header = header[:3]
 	}
 	return header
 }
@@ -352,8 +353,8 @@ const originalRequest = "Original-Request"
 // replayed marks an answer that is given again: Original-Request stays what it was, and to repeat an error of Stripe's
 // own would bring the same again (https://docs.stripe.com/error-low-level#stripe-should-retry).
 func (r *request) replayed(answer *mockchannel.Answer) {
-	answer.Header["Request-Id"] = []string{r.number}
+	answer.Header.Set("Request-Id", r.number)
 	if answer.Status >= http.StatusInternalServerError {
-		answer.Header["Stripe-Should-Retry"] = []string{"false"}
+		answer.Header.Set("Stripe-Should-Retry", "false")
 	}
 }

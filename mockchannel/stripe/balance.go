@@ -225,8 +225,8 @@ func getFile(r *request) (mockchannel.MerchantRequest, error) {
 			return mockchannel.Answer{}, err
 		}
 		header := r.header()
-		header["Content-Type"] = []string{"text/csv; charset=utf-8"}
-		header["Content-Disposition"] = []string{"attachment; filename=" + strconv.Quote(made.id+".csv")}
+		header.Set("Content-Type", "text/csv; charset=utf-8")
+		header.Set("Content-Disposition", "attachment; filename="+strconv.Quote(made.id+".csv"))
 		return mockchannel.Answer{Status: http.StatusOK, Header: header, Body: text.Bytes()}, nil
 	})
 }

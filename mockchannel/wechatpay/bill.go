@@ -109,7 +109,7 @@ func downloadBill(r *request) (mockchannel.MerchantRequest, error) {
 			if file.gzip {
 				body, contentType = compressed(file.text), "application/x-gzip"
 			}
-			answer := r.carry(http.StatusOK, http.Header{"Content-Type": {contentType}}, body)
+			answer := r.carry(http.StatusOK, contentType, body)
 			answer.Sign = nil
 			return answer, nil
 		},

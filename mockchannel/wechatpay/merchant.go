@@ -158,24 +158,25 @@ func (asked *request) ownMerchant(field, mchid string) error {
 // answer encodes an answer. It is signed with the key that the request has asked for.
 func (asked *request) answer(status int, content any) mockchannel.Answer {
 	var body []byte
-	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	if content != nil {
 		var err error
 		if body, err = json.Marshal(content); err != nil { // strings and numbers always encode
 			status, body = http.StatusInternalServerError, nil
 		}
 	}
-	return asked.carry(status, header, body)
+	return asked.carry(status, "application/json; charset=utf-8", body)
 }
 
 // carry makes an answer of a body as it is.
-func (asked *request) carry(status int, header http.Header, body []byte) mockchannel.Answer {
-	header["Request-Id"] = []string{strings.ToUpper(hex.EncodeToString(fresh(16))) + "-0"}
-	answer := mockchannel.Answer{Status: status, Header: header, Body: body}
+func (asked *request) carry(status int, contentType string, body []byte) mockchannel.Answer {
+	answer := mockchannel.Answer{Status: status, Body: body, Header: mockchannel.Fields{
+		{Name: "Content-Type", Value: contentType},
+		{Name: "Request-Id", Value: strings.ToUpper(hex.EncodeToString(fresh(16))) + "-0"},
+	}}
 	if asked.keys != nil {
 		answer.Sign = func(a *mockchannel.Answer, s mockchannel.Signature) (err error) {
 			how := signing{publicKey: asked.publicKey, next: s.NextKey, at: s.At, forgery: s.Forgery}
-			a.Rotated, err = asked.keys.signed(a.Header, a.Body, how)
+			a.Rotated, err = asked.keys.signed(a.Header.Set, a.Body, how)
 			return err
 		}
 	}

@@ -93,7 +93,7 @@ func (dialect) Encode(message mockchannel.Message, now time.Time) (mockchannel.E
 		return envelope, nil
 	}
 	how := signing{publicKey: publicKey, next: message.NextKey, at: now, forgery: message.Forgery}
-	if envelope.Rotated, err = k.signed(envelope.Header, body, how); err != nil {
+	if envelope.Rotated, err = k.signed(envelope.Header.Set, body, how); err != nil {
 		return mockchannel.Envelope{}, fmt.Errorf("sign a notification: %w", err)
 	}
 	return envelope, nil

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -120,8 +119,8 @@ type signing struct {
 	forgery   string    // a signature of another key than it names, or a probe
 }
 
-// signed puts the signature's headers onto a body, and says whether the next certificate has signed.
-func (k *keys) signed(header http.Header, body []byte, how signing) (rotated bool, err error) {
+// signed sets the headers of a body's signature, and says whether the next certificate has signed.
+func (k *keys) signed(set func(name, value string), body []byte, how signing) (rotated bool, err error) {
 	signer, rotated := k.signer(how.publicKey, how.next)
 	timestamp, nonce := strconv.FormatInt(how.at.Unix(), 10), hex.EncodeToString(fresh(16))
 	key := signer.key
@@ -136,9 +135,11 @@ func (k *keys) signed(header http.Header, body []byte, how signing) (rotated boo
 	if how.forgery == history.ForgeryProbe {
 		signature = probe + signature[len(probe):]
 	}
-	header[headerTimestamp], header[headerNonce] = []string{timestamp}, []string{nonce}
-	header[headerSignature], header[headerSerial] = []string{signature}, []string{signer.serial}
-	header[headerType] = []string{scheme}
+	set(headerTimestamp, timestamp)
+	set(headerNonce, nonce)
+	set(headerSignature, signature)
+	set(headerSerial, signer.serial)
+	set(headerType, scheme)
 	return rotated, nil
 }
 
