@@ -127,7 +127,10 @@ func (c *Channel) send(ctx context.Context, d delivery, envelope Envelope) deliv
 	written.run() // the answer may be faster than the transport's hook
 
 	defer func() { _ = response.Body.Close() }() // what matters has been read
-	body, err := io.ReadAll(io.LimitReader(response.Body, largestReply))
+	var body []byte
+	if response.ContentLength != 0 { // most shops acknowledge by their status alone
+		body, err = io.ReadAll(io.LimitReader(response.Body, largestReply))
+	}
 	if err != nil {
 		answer := broken(err)
 		answer.status, answer.header, answer.body = response.StatusCode, response.Header, body

@@ -162,12 +162,14 @@ func minorOf(kind string, p Payment, r *Refund) int64 {
 	}
 }
 
-// Business is business time at a moment of the run, as on Call. A message that no channel made knows only its own time.
-func (m Message) Business(t history.Time) time.Time {
+// Business is what tells business time at a moment of the run, as Call.Business does. A message that no channel made
+// knows only its own time.
+func (m Message) Business() func(history.Time) time.Time {
 	if m.business == nil {
-		return m.At
+		at := m.At
+		return func(history.Time) time.Time { return at }
 	}
-	return m.business(t)
+	return m.business
 }
 
 // address is where the message goes.

@@ -1,6 +1,7 @@
 package mockchannel
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,7 +21,7 @@ type order struct {
 	delivered int64 // the latest of them that the shop has answered
 	held      *notification
 	release   func(inverted bool) // lets the held one go
-	acked     map[string]bool     // by type
+	acked     []string            // types
 	waiting   map[string][]func() // what happens once a type is acknowledged
 }
 
@@ -135,10 +136,9 @@ func (o *order) answered(n *notification) {
 // acknowledged notes that a notification of the type was acknowledged.
 func (o *order) acknowledged(kind string) {
 	o.mutex.Lock()
-	if o.acked == nil {
-		o.acked = map[string]bool{}
+	if !slices.Contains(o.acked, kind) {
+		o.acked = append(o.acked, kind)
 	}
-	o.acked[kind] = true
 	waiting := o.waiting[kind]
 	delete(o.waiting, kind)
 	o.mutex.Unlock()
@@ -150,7 +150,7 @@ func (o *order) acknowledged(kind string) {
 // onceAcknowledged runs a short task when a notification of the type has been acknowledged, which may never be.
 func (o *order) onceAcknowledged(kind string, do func()) {
 	o.mutex.Lock()
-	if o.acked[kind] {
+	if slices.Contains(o.acked, kind) {
 		o.mutex.Unlock()
 		do()
 		return

@@ -45,7 +45,9 @@ func showPage(w http.ResponseWriter, name string, content any) {
 	_ = write(w, Answer{ // a reader who has gone needs nothing
 		Status: http.StatusOK, Body: page.Bytes(),
 		Header: Fields{
-			{"Content-Type", "text/html; charset=utf-8"}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"},
+			{"Content-Type", "text/html; charset=utf-8"},
+			{"Cache-Control", "no-store"},
+			{"X-Content-Type-Options", "nosniff"},
 			{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"},
 		},
 	})

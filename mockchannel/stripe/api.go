@@ -339,8 +339,11 @@ func (r *request) refuse(refusal *mockchannel.Error) mockchannel.Answer {
 
 func (r *request) header() mockchannel.Fields {
 	header := mockchannel.Fields{
-		{Name: "Content-Type", Value: "application/json"}, {Name: "Request-Id", Value: r.number},
-		{Name: "Stripe-Version", Value: r.version}, {Name: "Idempotency-Key", Value: r.key}, {Name: originalRequest, Value: r.number},
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "Request-Id", Value: r.number},
+		{Name: "Stripe-Version", Value: r.version},
+		{Name: "Idempotency-Key", Value: r.key},
+		{Name: originalRequest, Value: r.number},
 	}
 	if r.key == "" {
 		header = header[:3]

@@ -153,7 +153,7 @@ func (dialect) Encode(m mockchannel.Message, now time.Time) (mockchannel.Envelop
 	if m.Endpoint != nil && m.Endpoint.Version != "" {
 		version = m.Endpoint.Version
 	}
-	body := written(writer{business: m.Business}, func(w *writer) { writeEvent(w, m, version) })
+	body := written(writer{business: m.Business()}, func(w *writer) { writeEvent(w, m, version) })
 	header := http.Header{
 		"Content-Type": {"application/json; charset=utf-8"},
 		"User-Agent":   {"Stripe/1.0 (+https://stripe.com/docs/webhooks)"},
