@@ -40,6 +40,18 @@ type containers struct {
 // startContainers makes the images, the network and the containers, each after those that it depends on. What goes wrong
 // leaves nothing behind.
 func startContainers(ctx context.Context, config Config) (Shop, error) {
+	c, err := newContainers(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+	}
+	return c, nil
+}
+
+// newContainers is the shop before anything is started: everybody's addresses are known, and links lead to them.
+func newContainers(ctx context.Context, config Config) (*containers, error) {
 	launch := *config.System.Launch.Container
 	c := &containers{
 		config: config, launch: launch, engine: config.Engine, owner: ownerOf(config.RunID),
@@ -50,13 +62,7 @@ func startContainers(ctx context.Context, config Config) (Shop, error) {
 	}
 	c.door = newDoor(config, c.nodes[c.shop][0].base(launch.Services[c.shop].Port), config.SystemDir)
 	c.facts, c.reach = c.values(c.shop, 0), c.address
-	if err := c.connect(); err != nil {
-		return nil, err
-	}
-	if err := c.start(ctx); err != nil {
-		return nil, errors.Join(err, c.engine.clean(context.WithoutCancel(ctx), c.owner.filter()))
-	}
-	return c, nil
+	return c, c.connect()
 }
 
 // allot gives each container the ports of this machine by which it is reached. The engine would choose others at each start.
