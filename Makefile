@@ -45,6 +45,10 @@ endif
 	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) $$($(GO) list ./... | grep -vE '$(subst $() $(),|,$(TIMED))')
 	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) -p 1 $(addprefix ./,$(TIMED))
 
+.PHONY: test-docker
+test-docker: ## what needs Docker and the images of the examples (make images); with PAYSTORM_REQUIRE=docker a skip is a failure
+	$(GO) test -tags docker -p 1 -count 1 -v -run '^TestDocker' ./harness/... ./cmd/paystorm
+
 .PHONY: test-sdk
 test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 20
 	npm ci --prefix mockchannel/sdktest/node --no-audit --no-fund

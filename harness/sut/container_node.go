@@ -275,6 +275,10 @@ func (n *containerNode) Pause() error {
 func (n *containerNode) Resume() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killWithin)
 	defer cancel()
+	return n.resume(ctx)
+}
+
+func (n *containerNode) resume(ctx context.Context) error {
 	paused := false
 	if _, err := n.living(func(l *containerLife) { paused, l.paused = l.paused, false }); err != nil || !paused {
 		return nil
@@ -291,7 +295,7 @@ func (n *containerNode) shutdown(ctx context.Context) error {
 	n.mutex.Lock()
 	n.stopped = true
 	n.mutex.Unlock()
-	if err := n.Resume(); err != nil {
+	if err := n.resume(ctx); err != nil {
 		return err // a paused container would not get its signal
 	}
 	l, err := n.living(func(l *containerLife) { l.asked = history.NodeStopped })

@@ -160,7 +160,7 @@ func nodeNamed(t *testing.T, shop Shop, name string) *containerNode {
 	return nil
 }
 
-func TestContainers(t *testing.T) {
+func TestDockerContainers(t *testing.T) {
 	b := box(t, nil)
 	shop := b.start(t)
 	if err := shop.Ready(t.Context()); err != nil {
@@ -235,7 +235,7 @@ func killAndStart(t *testing.T, shop Shop, node *containerNode) {
 	if err := node.Kill(); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("killed twice: %v", err)
 	}
-	if connection, err := net.Dial("tcp", node.base(8080).Host); err == nil { //nolint:noctx // it is refused at once
+	if connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", node.base(8080).Host); err == nil {
 		_ = connection.Close()
 		t.Error("somebody answers at its port")
 	}
@@ -316,8 +316,8 @@ func squeezeAndRelax(t *testing.T, db *containerNode) {
 	}
 }
 
-// TestContainersThatCannotStart: each is one line with the way out, and leaves nothing behind.
-func TestContainersThatCannotStart(t *testing.T) {
+// TestDockerContainersThatCannotStart: each is one line with the way out, and leaves nothing behind.
+func TestDockerContainersThatCannotStart(t *testing.T) {
 	dockerfile := func(t *testing.T, b *boxed, text string) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(b.config.SystemDir, "Dockerfile"), []byte(text), 0o644); err != nil {
@@ -396,7 +396,7 @@ func TestContainersThatCannotStart(t *testing.T) {
 	}
 }
 
-func TestContainerPortTaken(t *testing.T) {
+func TestDockerPortTaken(t *testing.T) {
 	b := box(t, nil)
 	c, err := newContainers(t.Context(), b.config)
 	if err != nil {
@@ -416,7 +416,7 @@ func TestContainerPortTaken(t *testing.T) {
 	b.nothingLeft(t)
 }
 
-func TestInterruptedStartLeavesNothing(t *testing.T) {
+func TestDockerInterruptedStart(t *testing.T) {
 	for _, after := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond} {
 		t.Run(after.String(), func(t *testing.T) {
 			b := box(t, nil)

@@ -30,6 +30,8 @@ type Engine struct {
 
 // OpenEngine finds the engine by the rules of testcontainers, and asks whether it answers.
 func OpenEngine(ctx context.Context) (*Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, engineWithin)
+	defer cancel()
 	log.SetDefault(log.NewNoopLogger()) // what it has to say stands in errors and logs
 	leaveReaperOut(ctx)
 	type opened struct {
@@ -42,15 +44,11 @@ func OpenEngine(ctx context.Context) (*Engine, error) {
 		engine, err := dial(ctx)
 		answered <- opened{engine, err}
 	}()
-	timer := time.NewTimer(engineWithin)
-	defer timer.Stop()
 	select {
 	case found := <-answered:
 		return found.engine, wayOut(found.err)
 	case <-ctx.Done():
 		return nil, wayOut(fmt.Errorf("no answer: %w", ctx.Err()))
-	case <-timer.C:
-		return nil, wayOut(fmt.Errorf("no answer in %s", engineWithin))
 	}
 }
 
@@ -94,9 +92,7 @@ func leaveReaperOut(ctx context.Context) {
 		return
 	}
 	if plain, err := client.New(client.FromEnv); err == nil {
-		ctx, cancel := context.WithTimeout(ctx, engineWithin)
-		defer cancel()
-		_, err = plain.ImageInspect(ctx, testcontainers.ReaperDefaultImage)
+		_, err = plain.ImageInspect(ctx, testcontainers.ReaperDefaultImage) //nolint:staticcheck // nothing else tells which image the library wants
 		if errors.Join(err, plain.Close()) == nil {
 			return
 		}

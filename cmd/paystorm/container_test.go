@@ -1,0 +1,138 @@
+//go:build docker
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/paystorm/paystorm/dice"
+)
+
+// The tests here need a Docker engine, and the images of the examples: make images. PAYSTORM_REQUIRE=docker makes a machine
+// without them a failure.
+
+// inContainers asks the engine itself, so that what paystorm says of it is held against something.
+func inContainers(t *testing.T) *client.Client {
+	t.Helper()
+	engine, err := client.New(client.FromEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	for _, image := range []string{"paystorm/postgres:15", "paystorm/redis:7", "paystorm/flashshop"} {
+		_, err := engine.ImageInspect(t.Context(), image)
+		switch required := slices.Contains(strings.Split(os.Getenv("PAYSTORM_REQUIRE"), ","), "docker"); {
+		case err != nil && required:
+			t.Fatalf("%s: %v: and PAYSTORM_REQUIRE demands docker", image, err)
+		case err != nil:
+			t.Skipf("SKIPPED: %s: %v: start Docker, and make images", image, err)
+		}
+	}
+	t.Setenv("PAYSTORM_POSTGRES", "paystorm/postgres:15")
+	t.Setenv("PAYSTORM_REDIS", "paystorm/redis:7")
+	return engine
+}
+
+// madeBy lists what a process has made in the engine, by its label.
+func madeBy(t *testing.T, engine *client.Client, pid int) (made []string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	filter := client.Filters{}.Add("label", "io.paystorm.pid="+strconv.Itoa(pid))
+	containers, err := engine.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks, err := engine.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes, err := engine.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, container := range containers.Items {
+		made = append(made, "container "+container.Names[0])
+	}
+	for _, network := range networks.Items {
+		made = append(made, "network "+network.Name)
+	}
+	for _, volume := range volumes.Items {
+		made = append(made, "volume "+volume.Name)
+	}
+	return made
+}
+
+// TestDockerCleanAfterSIGKILL kills the harness at ten moments between its start and the middle of the storm, and counts what is
+// in the engine before and after `paystorm clean`. Nobody has a chance to clean up after SIGKILL but whoever comes next.
+func TestDockerCleanAfterSIGKILL(t *testing.T) {
+	engine := inContainers(t)
+	moments := dice.New(5)
+	left := 0
+	for nth := range 10 {
+		t.Run(fmt.Sprint(nth), func(t *testing.T) {
+			p := paystorm(t, "run", "flash-sale", "--system", "flashshop-containers", "--out", t.TempDir())
+			moment := moments.Between(200*time.Millisecond, 9*time.Second, "kill", strconv.Itoa(nth))
+			timer := time.NewTimer(moment)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-p.ended:
+				t.Fatalf("it ended within %s", moment)
+			}
+			if err := syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			<-p.ended
+			before := madeBy(t, engine, p.cmd.Process.Pid)
+			t.Logf("killed after %s, with %d things in the engine", moment, len(before))
+			left += len(before)
+			if status := paystorm(t, "clean").exit(t, patience); status != exitPass {
+				t.Errorf("clean: exit status %d", status)
+			}
+			if after := madeBy(t, engine, p.cmd.Process.Pid); len(after) > 0 {
+				t.Errorf("left behind: %q", after)
+			}
+		})
+	}
+	if left < 10 {
+		t.Errorf("only %d things were ever left: nothing was tried", left)
+	}
+}
+
+// TestDockerCleanLeavesALivingRun: what belongs to a run under way stays, and is gone after its interrupt.
+func TestDockerCleanLeavesALivingRun(t *testing.T) {
+	engine := inContainers(t)
+	p := paystorm(t, "run", "flash-sale", "--system", "flashshop-containers", "--out", t.TempDir())
+	p.awaitPhase(t, "storm")
+	before := madeBy(t, engine, p.cmd.Process.Pid)
+	if len(before) != 5 {
+		t.Errorf("made %q, want four containers and a network", before)
+	}
+	if status := paystorm(t, "clean").exit(t, patience); status != exitPass {
+		t.Errorf("clean: exit status %d", status)
+	}
+	if after := madeBy(t, engine, p.cmd.Process.Pid); len(after) != len(before) {
+		t.Errorf("of %q there is %q", before, after)
+	}
+	begun := time.Now()
+	if err := controlC(p); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.exit(t, interruptedWithin); status != exitInconclusive {
+		t.Errorf("exit status %d, want %d", status, exitInconclusive)
+	}
+	t.Logf("interrupted, judged and gone in %s", time.Since(begun).Round(time.Millisecond))
+	if after := madeBy(t, engine, p.cmd.Process.Pid); len(after) > 0 {
+		t.Errorf("left behind: %q", after)
+	}
+}
