@@ -10,17 +10,22 @@ import (
 	"sync"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/paystorm/paystorm/history"
 )
 
 // containerStop is how long a container may take to end after SIGTERM before it gets SIGKILL.
 const containerStop = 1 * time.Second
+
+// killedStatus is the exit status of a container that got SIGKILL.
+const killedStatus = 128 + int64(unix.SIGKILL)
 
 // containerNode is one container, through any number of lives. It implements Node.
 type containerNode struct {
@@ -150,7 +155,7 @@ func (n *containerNode) end(ctx context.Context, l *containerLife, status contai
 		l.words += "; its last words:\n" + last
 	}
 	_ = l.log.Close() // nothing is written through it any more
-	if l.asked == "" {
+	if l.asked == "" || (l.asked == history.NodeKilled && status.StatusCode != killedStatus) {
 		n.tell(history.NodeExited, l.words)
 	}
 }
@@ -191,28 +196,36 @@ func (n *containerNode) living(mark func(*containerLife)) (*containerLife, error
 func (n *containerNode) Kill() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killWithin)
 	defer cancel()
-	l, err := n.living(func(l *containerLife) { l.asked = history.NodeKilled })
-	if err != nil {
+	return n.ending(ctx, history.NodeKilled, func() error {
+		_, err := n.engine.client.ContainerKill(ctx, n.id(), client.ContainerKillOptions{Signal: "KILL"})
 		return err
-	}
-	n.tell(history.NodeKilled, n.name)
-	if _, err := n.engine.client.ContainerKill(ctx, n.id(), client.ContainerKillOptions{Signal: "KILL"}); err != nil {
-		return fmt.Errorf("kill %s: %w", n.name, err)
-	}
-	return n.awaitExit(ctx, l)
+	})
 }
 
 // Stop ends the container as its owner would: with the image's own signal, and SIGKILL where that is ignored.
-func (n *containerNode) Stop(ctx context.Context) error {
-	l, err := n.living(func(l *containerLife) { l.asked = history.NodeStopped })
+func (n *containerNode) Stop(ctx context.Context) error { return n.stop(ctx, killWithin) }
+
+func (n *containerNode) stop(ctx context.Context, within time.Duration) error {
+	grace := int(within / time.Second)
+	return n.ending(ctx, history.NodeStopped, func() error {
+		_, err := n.engine.client.ContainerStop(ctx, n.id(), client.ContainerStopOptions{Timeout: &grace})
+		return err
+	})
+}
+
+// ending ends the life under way, which then does not count as an end that nobody asked for, and waits until it is over.
+func (n *containerNode) ending(ctx context.Context, asked string, end func() error) error {
+	l, err := n.living(func(l *containerLife) { l.asked = asked })
 	if err != nil {
 		return err
 	}
-	n.tell(history.NodeStopped, n.name)
-	grace := int(killWithin / time.Second)
-	if _, err := n.engine.client.ContainerStop(ctx, n.id(), client.ContainerStopOptions{Timeout: &grace}); err != nil {
-		return fmt.Errorf("stop %s: %w", n.name, err)
+	switch err := end(); {
+	case cerrdefs.IsConflict(err):
+		return fmt.Errorf("%s: %w", n.name, os.ErrProcessDone) // it has just ended by itself
+	case err != nil:
+		return fmt.Errorf("end %s: %w", n.name, err)
 	}
+	n.tell(asked, n.name)
 	return n.awaitExit(ctx, l)
 }
 
@@ -298,18 +311,9 @@ func (n *containerNode) shutdown(ctx context.Context) error {
 	if err := n.resume(ctx); err != nil {
 		return err // a paused container would not get its signal
 	}
-	l, err := n.living(func(l *containerLife) { l.asked = history.NodeStopped })
-	if err != nil {
-		return nil // it has ended, or was never started
-	}
-	grace := int(containerStop / time.Second)
-	if _, err := n.engine.client.ContainerStop(ctx, n.id(), client.ContainerStopOptions{Timeout: &grace}); err != nil {
-		return fmt.Errorf("stop %s: %w", n.name, err)
-	}
-	if err := n.awaitExit(ctx, l); err != nil {
+	if err := n.stop(ctx, containerStop); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	n.tell(history.NodeStopped, n.name)
 	return nil
 }
 
