@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -40,6 +41,7 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 		ReviewCap:  plan.ReviewCap,
 		GateBeyond: plan.GateBeyond,
 		Settle:     plan.Settle,
+		Cores:      runtime.NumCPU(),
 	}
 	for _, item := range plan.Items {
 		h.Sale = append(h.Sale, history.Item(item))

@@ -54,7 +54,9 @@ func (r *run) storm(ctx context.Context) error {
 	side, sideCtx := errgroup.WithContext(bounded)
 	side.Go(func() error { return r.engine.Run(sideCtx) })
 	side.Go(func() error { return r.checkpoints(sideCtx, begin) })
+	r.work(r.recordCPU)
 	waited := r.waitForLoad(bounded)
+	r.work(r.recordCPU)
 	cancel()
 	return errors.Join(waited, ctx.Err(), ignoreEnd(side.Wait()))
 }

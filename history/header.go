@@ -45,6 +45,7 @@ type Header struct {
 	Service    []ServiceGoal `json:"service,omitempty"`
 	GateBeyond bool          `json:"gate_beyond,omitempty"` // a red that needs a Beyond fault gates too
 	Settle     time.Duration `json:"settle_ns"`
+	Cores      int           `json:"cores,omitempty"` // processors of the machine that ran it
 }
 
 // SystemFacts is what the system file declares about the shop.

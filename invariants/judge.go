@@ -34,7 +34,7 @@ func judge(h *history.History, asked []Invariant) Verdict {
 			Name: header.System.Name, Version: header.System.Version, Commit: header.System.Commit,
 			Images: images(run),
 		},
-		Faults: faultResults(run), Coverage: coverage(run), Load: loadResult(run), Timings: timings(run),
+		Faults: faultResults(run), Coverage: coverage(run), Load: loadResult(run), Timings: timings(run), CPU: cpuResult(run),
 		Channel: channelResult(run),
 		Sale:    saleResults(run), Money: moneyResults(run), Orders: ordersResult(run),
 	}

@@ -48,6 +48,7 @@ type Verdict struct {
 	Service    []ServiceResult   `json:"service"`
 	Coverage   []CoverageCell    `json:"coverage"`
 	Timings    Timings           `json:"timings"`
+	CPU        CPUResult         `json:"cpu"`
 	Sale       []SaleResult      `json:"sale"`
 	Money      []MoneyResult     `json:"money"`
 	Known      []KnownResult     `json:"known"`
@@ -178,6 +179,20 @@ type Timings struct {
 	StormMS          int64 `json:"storm_ms"`
 	SettleMS         int64 `json:"settle_ms"`
 	TeardownMS       int64 `json:"teardown_ms"` // of the system, to the last of what was started for it
+}
+
+// CPUResult is what the storm cost the machine, so that it can be seen whether the shop was the bottleneck.
+type CPUResult struct {
+	Cores int       `json:"cores"` // processors of the machine; 0: not known
+	Used  []CPUUsed `json:"used"`  // the most first
+}
+
+// CPUUsed is one part of the run in the storm: the load generator, the harness (links, channel, probes), or a node of the
+// system. Cores is how many processors it kept busy. A container that was started again counts from then on.
+type CPUUsed struct {
+	By    string  `json:"by"`
+	MS    int64   `json:"ms"`
+	Cores float64 `json:"cores"`
 }
 
 // SaleResult is one SKU at the end. Fields from the shop's stock table are 0 when it was not read.

@@ -71,7 +71,7 @@ type stateCount struct {
 func HTML(out io.Writer, verdict invariants.Verdict, recorded *history.History) error {
 	parsed, err := template.New("report").Funcs(template.FuncMap{
 		"at": at, "count": count[int], "figure": figure, "lasting": lastingMS, "percent": percent,
-		"levelName": levelName, "levelValue": levelValue, "levelBound": levelBound, "sold": sold, "statusWords": statusWords, "share": filled, "amount": amount, "capital": capital,
+		"levelName": levelName, "levelValue": levelValue, "levelBound": levelBound, "sold": sold, "busy": busy, "statusWords": statusWords, "share": filled, "amount": amount, "capital": capital,
 	}).Parse(page)
 	if err != nil {
 		return err

@@ -50,6 +50,9 @@ func markdownSale(b *strings.Builder, verdict invariants.Verdict) {
 	for _, money := range verdict.Money {
 		fmt.Fprintf(b, "| money | %s |\n", markdown(paid(money)))
 	}
+	if cpu := busy(verdict.CPU); cpu != "" {
+		fmt.Fprintf(b, "| busy | %s |\n", markdown(cpu))
+	}
 }
 
 func markdownViolations(b *strings.Builder, verdict invariants.Verdict, recorded *history.History) {

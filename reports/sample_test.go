@@ -72,6 +72,15 @@ func newSample(called names, broken bool) *history.History {
 	s.struck("kill-node", sec(4.5), history.Event{Key: "flashshop"})
 	s.event("harness", sec(4.5), history.Event{Source: history.SourceNode, Kind: history.NodeKilled, Detail: "flashshop"})
 	s.event("harness", sec(4.9), history.Event{Source: history.SourceNode, Kind: history.NodeReady, Detail: "flashshop"})
+	for _, used := range []struct {
+		by         string
+		from, till int64 // microseconds
+	}{
+		{"load generator", 400_000, 1_200_000}, {"harness", 300_000, 1_100_000}, {"flashshop", 100_000, 6_100_000},
+	} {
+		s.event("harness", sec(1), history.Event{Source: history.SourcePhase, Kind: history.CPUTime, Key: used.by, Count: used.from})
+		s.event("harness", sec(9), history.Event{Source: history.SourcePhase, Kind: history.CPUTime, Key: used.by, Count: used.till})
+	}
 	for i := range 6 {
 		s.read(history.ReadingCheckpoint, sec(1.5+0.9*float64(i)))
 	}
@@ -90,7 +99,7 @@ func sampleHeader(called names) history.Header {
 	return history.Header{
 		Schema: history.Schema, Scenario: "stormy-sale" + called.fault, Run: "r1", Seed: 1, PlanDigest: "4be1c0ffee4be1c0ffee",
 		Why:     "A sale in all the weather that a provider may send." + called.fault,
-		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Writers: []string{"channel", "harness", "load"},
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Writers: []string{"channel", "harness", "load"}, Cores: 2,
 		Sale: []history.Item{{SKU: called.sku, Stock: sampleStock, Price: money.Amount{Minor: samplePrice, Currency: "CNY"}, PerBuyer: 1}},
 		Faults: []history.FaultFacts{
 			fault("duplicate-callbacks", "notification", "30% of notifications come twice", history.Documented, 20),

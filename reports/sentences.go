@@ -189,6 +189,23 @@ func came(load invariants.LoadResult) string {
 	return text
 }
 
+// busy is who kept the processors busy in the storm, "" if nobody took the time.
+func busy(cpu invariants.CPUResult) string {
+	sum, parts := 0.0, []string{}
+	for _, used := range cpu.Used {
+		sum += used.Cores
+		parts = append(parts, fmt.Sprintf("%s %.2f", used.By, used.Cores))
+	}
+	switch {
+	case len(parts) == 0:
+		return ""
+	case cpu.Cores == 0:
+		return fmt.Sprintf("%.2f processors: %s", sum, strings.Join(parts, ", "))
+	default:
+		return fmt.Sprintf("%.2f of %s: %s", sum, count(cpu.Cores, "processor"), strings.Join(parts, ", "))
+	}
+}
+
 // levelName is a service level's name as people say it.
 func levelName(level invariants.ServiceResult) string {
 	return plain(strings.ReplaceAll(strings.TrimSuffix(level.ID, "_ms"), "_", " "))

@@ -82,6 +82,9 @@ func textSale(b *strings.Builder, verdict invariants.Verdict) {
 		fmt.Fprintf(table, "signing\t%d by the channel, 99%% within %s ms: none of it is the shop's time\n",
 			signing.Signatures, figure(signing.SigningMS.P99))
 	}
+	if cpu := busy(verdict.CPU); cpu != "" {
+		fmt.Fprintf(table, "busy\t%s\n", fit(plain(cpu), textColumns-8))
+	}
 	lost := loss(verdict)
 	for _, line := range lost {
 		fmt.Fprintf(table, "\t%s\n", color.RedString(line))

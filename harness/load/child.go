@@ -146,6 +146,16 @@ func (c *Child) read(progress *os.File) {
 	}
 }
 
+// Process is the child's number, and what it has used once it has ended; nil before.
+func (c *Child) Process() (pid int, ended *os.ProcessState) {
+	select {
+	case <-c.ended:
+		return c.command.Process.Pid, c.command.ProcessState
+	default:
+		return c.command.Process.Pid, nil
+	}
+}
+
 // verdict is how the child ended. k6 ends with status 0 whatever became of our history, so that the child must have
 // said that it is closed.
 func (c *Child) verdict(waited error) error {

@@ -34,9 +34,10 @@ type node struct {
 	record func(history.Event)
 	up     func(ctx context.Context, gone func() error) error // waits until the shop answers
 
-	mutex   sync.Mutex // guards the next fields, and that the process is not reaped while it is signalled
-	life    *life      // the latest; nil before the first
-	stopped bool       // no life comes after the latest
+	mutex   sync.Mutex    // guards the next fields, and that the process is not reaped while it is signalled
+	life    *life         // the latest; nil before the first
+	spent   time.Duration // of processors, in earlier lives
+	stopped bool          // no life comes after the latest
 }
 
 // life is one process from start to exit.
@@ -131,13 +132,16 @@ func awaitGroup(group int) {
 // groupRuns says whether the group has a process that has not ended. One that has, and that nobody reaps, still counts
 // for the kernel, so that /proc has the last word.
 func groupRuns(group int) bool {
-	if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
-		return false
-	}
+	return !errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) && len(running(group)) > 0
+}
+
+// running are the processes of a group that have not ended.
+func running(group int) []int {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		return false
+		return nil
 	}
+	var pids []int
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -146,15 +150,18 @@ func groupRuns(group int) bool {
 		// "pid (name) state parent group …", and the name may hold anything.
 		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		if len(fields) > 2 && fields[2] == strconv.Itoa(group) && fields[0] != "Z" && fields[0] != "X" {
-			return true
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				pids = append(pids, pid)
+			}
 		}
 	}
-	return false
+	return pids
 }
 
 // end records how a life ended, unless that was asked for. The mutex is held.
 func (n *node) end(l *life, state *os.ProcessState) {
 	l.over = true
+	n.spent += state.UserTime() + state.SystemTime()
 	l.words = fmt.Sprintf("%s, process %d: %s", n.name, l.pid, state)
 	if last := tail(l.log, l.begin); last != "" {
 		l.words += "; its last words:\n" + last

@@ -1,0 +1,58 @@
+package harness
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/paystorm/paystorm/harness/sut"
+	"github.com/paystorm/paystorm/history"
+)
+
+// Whose processor time is told apart, beside the shop's nodes. The links, the channel and the probes are this process.
+const (
+	cpuLoad    = "load generator"
+	cpuHarness = "harness"
+)
+
+// cpuWithin bounds the questions to the shop's nodes.
+const cpuWithin = 5 * time.Second
+
+// meter is a node that knows how much processor time it has used.
+type meter interface {
+	CPUTime(context.Context) (time.Duration, error)
+}
+
+// recordCPU records what each part of the run has used so far, so that a user sees which of them was the bottleneck. Of one
+// that is gone, or cannot tell, there is no figure. An engine tells only once a second: all nodes are asked at once, and
+// nothing waits for the answers.
+func (r *run) recordCPU(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, cpuWithin)
+	defer cancel()
+	record := func(whose string, used time.Duration, err error) {
+		if err == nil {
+			r.record(history.Event{Source: history.SourcePhase, Kind: history.CPUTime, Key: whose, Count: used.Microseconds()})
+		}
+	}
+	pid, ended := r.child.Process()
+	if ended != nil {
+		record(cpuLoad, ended.UserTime()+ended.SystemTime(), nil)
+	} else {
+		used, err := sut.ProcessTime(pid)
+		record(cpuLoad, used, err)
+	}
+	used, err := sut.ProcessTime(os.Getpid())
+	record(cpuHarness, used, err)
+	var nodes sync.WaitGroup
+	for _, node := range r.shop.Nodes() {
+		if meter, tells := node.(meter); tells {
+			nodes.Go(func() {
+				used, err := meter.CPUTime(ctx)
+				record(node.Name(), used, err)
+			})
+		}
+	}
+	nodes.Wait()
+	return nil
+}
