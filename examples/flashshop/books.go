@@ -57,7 +57,7 @@ func (s *shop) learn(ctx context.Context, t tx, id string, p payment) error {
 		return err
 	case paymentUnbegun:
 		_, err := t.exec(ctx, `UPDATE payments SET state = 'closed' WHERE id = ? AND state <> 'succeeded'
-			AND expires_at > 0 AND expires_at <= ?`, p.ID, s.now().Add(-expiryMargin).UnixMilli())
+			AND expires_at > 0 AND expires_at <= ?`, p.ID, t.now().Add(-expiryMargin).UnixMilli())
 		return err
 	default:
 		_, err := t.exec(ctx, `UPDATE payments SET state = ? WHERE id = ? AND state NOT IN ('succeeded', 'closed')`, p.State, p.ID)
@@ -138,7 +138,7 @@ func (s *shop) confirm(ctx context.Context, t tx, o order) error {
 		return err
 	}
 	_, err = t.exec(ctx, `INSERT INTO outbox(key, order_id, body, next_at) VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		"order-confirmation:"+o.ID, o.ID, string(body), s.now().UnixMilli())
+		"order-confirmation:"+o.ID, o.ID, string(body), t.now().UnixMilli())
 	return err
 }
 
@@ -153,7 +153,7 @@ func grantPoints(ctx context.Context, t tx, o order) error {
 // amount than was asked for. An order that got the wrong amount is closed, unless it is paid before it is.
 func (s *shop) giveBack(ctx context.Context, t tx, o order, p payment) error {
 	reason := reasonExtra
-	now := s.now().UnixMilli()
+	now := t.now().UnixMilli()
 	switch o.State {
 	case closed:
 		reason = reasonLate
@@ -173,13 +173,17 @@ func (s *shop) giveBack(ctx context.Context, t tx, o order, p payment) error {
 
 // release closes the order and puts its units back on sale. Who calls it has made sure that nobody can pay it any more.
 func (s *shop) release(ctx context.Context, t tx, o order, reason string) error {
-	now := s.now()
+	now := t.now()
 	changed, err := t.exec(ctx, `UPDATE orders SET state = 'CLOSED', reason = CASE reason WHEN '' THEN ? ELSE reason END,
 		closed_at = ?, check_at = ? WHERE id = ? AND state = 'PENDING'`,
 		reason, now.UnixMilli(), now.Add(s.watch()).UnixMilli(), o.ID)
 	if err != nil || changed == 0 {
 		return err
 	}
+	if s.defects.has("D23") {
+		return nil
+	}
+	t.after(func(ctx context.Context) { s.cache.give(ctx, o.SKU, o.Quantity) })
 	_, err = t.exec(ctx, `UPDATE skus SET reserved = reserved - ?, available = available + ? WHERE sku = ?`,
 		o.Quantity, o.Quantity, o.SKU)
 	return err

@@ -106,7 +106,7 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 		}
 	}
 	if outcome == "mismatch" {
-		_, err := t.exec(ctx, `UPDATE orders SET check_at = ? WHERE id = ?`, s.now().UnixMilli(), o.ID)
+		_, err := t.exec(ctx, `UPDATE orders SET check_at = ? WHERE id = ?`, t.now().UnixMilli(), o.ID)
 		return err
 	}
 	switch {
@@ -153,7 +153,7 @@ func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error
 func (s *shop) record(ctx context.Context, t tx, n notification, outcome string) (first bool, err error) {
 	changed, err := t.exec(ctx, `INSERT INTO events(id, order_id, type, outcome, at) VALUES(?, ?, ?, ?, ?)
 		ON CONFLICT(id) DO UPDATE SET outcome = excluded.outcome WHERE events.outcome <> 'applied'`,
-		n.ID, n.Order, n.Type, outcome, s.now().UnixMilli())
+		n.ID, n.Order, n.Type, outcome, t.now().UnixMilli())
 	return changed > 0, err
 }
 

@@ -74,7 +74,7 @@ func (s *shop) created(ctx context.Context, a attempt, p payment) error {
 // notCreated leaves the attempt open for the worker, unless the provider goes on to say a definite no.
 func (s *shop) notCreated(ctx context.Context, a attempt, why error) error {
 	if !errors.Is(why, errFinal) && !s.defects.has("D16") {
-		return s.checkAgainAt(ctx, a.Order, s.now().Add(s.soon()).UnixMilli())
+		return s.checkAgain(ctx, a.Order)
 	}
 	return s.store.write(ctx, theOrder(a.Order), func(ctx context.Context, t tx) error {
 		if !errors.Is(why, errFinal) { // D16: what was not answered has failed
@@ -96,16 +96,17 @@ func (s *shop) check(ctx context.Context, id string) error {
 	_, err, _ := s.flights.Do("order "+id, func() (any, error) {
 		err := s.converse(ctx, id)
 		if err != nil {
-			err = errors.Join(err, s.checkAgainAt(ctx, id, s.now().Add(s.soon()).UnixMilli()))
+			err = errors.Join(err, s.checkAgain(ctx, id))
 		}
 		return nil, err
 	})
 	return err
 }
 
-func (s *shop) checkAgainAt(ctx context.Context, id string, ms int64) error {
+// checkAgain has the order checked soon.
+func (s *shop) checkAgain(ctx context.Context, id string) error {
 	return s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
-		_, err := t.exec(ctx, `UPDATE orders SET check_at = ? WHERE id = ?`, ms, id)
+		_, err := t.exec(ctx, `UPDATE orders SET check_at = ? WHERE id = ?`, t.now().Add(s.soon()).UnixMilli(), id)
 		return err
 	})
 }
@@ -169,7 +170,7 @@ func (s *shop) book(ctx context.Context, t tx, id string, facts []payment) (unwa
 	if err != nil || !found {
 		return nil, err
 	}
-	now := s.now()
+	now := t.now()
 	next, watched := int64(0), o.ClosedAt+s.watch().Milliseconds()
 	switch {
 	case o.payable(now.UnixMilli()):
@@ -198,7 +199,7 @@ func (s *shop) expireUnasked(ctx context.Context, id string) (done bool, err err
 		if err != nil {
 			return err
 		}
-		expired := o.State == pending && s.now().UnixMilli() >= o.ExpiresAt
+		expired := o.State == pending && t.now().UnixMilli() >= o.ExpiresAt
 		if done = o.Reason != reasonCancelled && (expired || s.defects.has("D29")); !done {
 			return nil
 		}
@@ -224,7 +225,7 @@ func (s *shop) reconcile(ctx context.Context) (orders, refunds, failed int, err 
 		OR (created_at > ? AND (
 			EXISTS (SELECT 1 FROM payments WHERE order_id = o.id AND state <> 'succeeded')
 			OR EXISTS (SELECT 1 FROM attempts WHERE order_id = o.id AND state <> 'DONE')))`,
-		s.now().AddDate(0, 0, -1).UnixMilli())
+		s.store.now().AddDate(0, 0, -1).UnixMilli())
 	if err != nil {
 		return 0, 0, 0, err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // config is what the shop is configured with, whoever its provider is. It comes from the environment and from nowhere
@@ -15,6 +17,7 @@ import (
 type config struct {
 	addr           string         // ADDR, default 127.0.0.1:8080
 	db             string         // DATABASE_URL, a PostgreSQL database, or DB, a SQLite file, default shop.db
+	redis          *redis.Options // REDIS_URL, a cache of the stock; none if it is not set
 	provider       string         // PROVIDER, default standard
 	callbackURL    string         // CALLBACK_URL; a payment's notify_url is this, "/" and the order's id
 	channelTimeout time.Duration  // CHANNEL_TIMEOUT, of one call, default 800ms
@@ -23,6 +26,7 @@ type config struct {
 	expiry         time.Duration  // ORDER_EXPIRY, how long an order may stay unpaid, default 15m
 	queryAfter     time.Duration  // QUERY_AFTER, silence after which the provider is asked, default 10s
 	refundRetry    time.Duration  // REFUND_RETRY, pause before a refund is pursued again, default 10s
+	clockOffset    string         // CLOCK_OFFSET_FILE, by how much this machine's clock is said to be off
 	defects        defects        // DEFECTS, a comma-separated list
 }
 
@@ -78,6 +82,18 @@ func (v *variables) certificates(name string) *x509.CertPool {
 	return pool
 }
 
+// redis is how to reach a cache; nil if the variable is not set.
+func (v *variables) redis(name string) *redis.Options {
+	if v.env(name) == "" {
+		return nil
+	}
+	options, err := redis.ParseURL(v.env(name))
+	if err != nil {
+		v.wrong(name, err)
+	}
+	return options
+}
+
 // readConfig reads the environment. What is wrong with it is collected there.
 func readConfig(v *variables) config {
 	broken, err := parseDefects(v.env("DEFECTS"))
@@ -87,6 +103,7 @@ func readConfig(v *variables) config {
 	return config{
 		addr:           cmp.Or(v.env("ADDR"), "127.0.0.1:8080"),
 		db:             cmp.Or(v.env("DATABASE_URL"), v.env("DB"), "shop.db"),
+		redis:          v.redis("REDIS_URL"),
 		provider:       cmp.Or(v.env("PROVIDER"), "standard"),
 		callbackURL:    v.url("CALLBACK_URL"),
 		channelTimeout: v.duration("CHANNEL_TIMEOUT", 800*time.Millisecond),
@@ -95,6 +112,7 @@ func readConfig(v *variables) config {
 		expiry:         v.duration("ORDER_EXPIRY", 15*time.Minute),
 		queryAfter:     v.duration("QUERY_AFTER", 10*time.Second),
 		refundRetry:    v.duration("REFUND_RETRY", 10*time.Second),
+		clockOffset:    v.env("CLOCK_OFFSET_FILE"),
 		defects:        broken,
 	}
 }

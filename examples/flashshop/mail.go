@@ -19,7 +19,7 @@ func (s *shop) post(ctx context.Context, key string) error {
 	sent := s.send(ctx, body)
 	err = s.store.write(ctx, nothing, func(ctx context.Context, t tx) error {
 		if sent != nil {
-			_, err := t.exec(ctx, `UPDATE outbox SET next_at = ? WHERE key = ?`, s.now().Add(mailRetry).UnixMilli(), key)
+			_, err := t.exec(ctx, `UPDATE outbox SET next_at = ? WHERE key = ?`, t.now().Add(mailRetry).UnixMilli(), key)
 			return err
 		}
 		_, err := t.exec(ctx, `UPDATE outbox SET state = 'SENT', next_at = 0 WHERE key = ?`, key)

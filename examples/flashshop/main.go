@@ -18,9 +18,9 @@ import (
 type shop struct {
 	config
 	store    store
+	cache    *cache
 	provider provider
 	mail     *http.Client
-	now      func() time.Time
 	log      *slog.Logger
 	flights  singleflight.Group // one conversation with the provider per attempt, order and refund at a time
 	inbox    chan notification  // D04 only
@@ -35,19 +35,20 @@ func Main(ctx context.Context, env func(string) string, stdout, stderr io.Writer
 	if err := v.err(); err != nil {
 		return fmt.Errorf("flashshop: configuration: %w", err)
 	}
-	st, err := openStore(ctx, cfg.db, cfg.defects)
+	st, err := openStore(ctx, cfg.db, &clock{file: cfg.clockOffset}, cfg.defects)
 	if err != nil {
 		return fmt.Errorf("flashshop: %w", err)
 	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
 	s := &shop{
-		config: cfg, store: st, provider: partner,
+		config: cfg, store: st, cache: openCache(cfg.redis, cfg.defects, log), provider: partner,
 		mail: &http.Client{Timeout: cfg.channelTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: parallel}},
-		now:  time.Now, log: slog.New(slog.NewTextHandler(stderr, nil)), inbox: make(chan notification, 1<<14),
+		log:  log, inbox: make(chan notification, 1<<14),
 	}
 	err = s.run(ctx, stdout)
 	client.CloseIdleConnections()
 	s.mail.CloseIdleConnections()
-	return errors.Join(err, st.close())
+	return errors.Join(err, s.cache.close(), st.close())
 }
 
 // run serves and works until ctx ends; then requests in work are finished and the workers waited for.
@@ -82,6 +83,7 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 	for _, q := range s.queues() {
 		group.Go(func() error { return q.run(ctx, s.log) })
 	}
+	group.Go(func() error { return s.cache.keep(ctx, s.store) })
 	if s.defects.has("D04") {
 		group.Go(func() error { return s.workInbox(ctx) })
 	}

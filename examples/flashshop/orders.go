@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -25,8 +26,25 @@ type wish struct {
 	Quantity        int64
 }
 
-// place reserves the units and writes down the order with its first attempt. The same ref again gets the same order.
+// place takes the units from the cache, then from the database. The same ref again gets the same order.
 func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err error) {
+	held, enough := s.cache.take(ctx, w.SKU, w.Quantity)
+	if !enough {
+		o, found, err := one(ctx, s.store, scanOrder, orderByRef, w.Ref)
+		if err == nil && !found {
+			err = no(http.StatusConflict, "SOLD_OUT")
+		}
+		return o, false, err
+	}
+	o, fresh, err = s.enter(ctx, w)
+	if (err != nil || !fresh) && !(errors.Is(err, errBusy) && s.defects.has("D25")) {
+		s.cache.putBack(ctx, held)
+	}
+	return o, fresh, err
+}
+
+// enter reserves the units and writes down the order with its first attempt.
+func (s *shop) enter(ctx context.Context, w wish) (o order, fresh bool, err error) {
 	early, err := s.glance(ctx, w)
 	if err != nil {
 		return o, false, err
@@ -44,7 +62,7 @@ func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err erro
 		if o, err = s.price(ctx, t, w, early); err != nil {
 			return err
 		}
-		now := s.now()
+		now := t.now()
 		o.ExpiresAt = now.Add(s.expiry).UnixMilli()
 		if _, err := t.exec(ctx, `INSERT INTO orders(id, ref, buyer, sku, quantity, amount_minor, currency, state, created_at,
 			expires_at, check_at) VALUES(?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?)`,
@@ -162,7 +180,7 @@ func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) 
 			return no(http.StatusNotFound, "UNKNOWN_ORDER")
 		case o.State != pending:
 			return no(http.StatusConflict, o.State)
-		case !o.payable(s.now().UnixMilli()):
+		case !o.payable(t.now().UnixMilli()):
 			return no(http.StatusConflict, "CLOSING")
 		}
 		planned, _, err := one(ctx, t, value[int64], `SELECT count(*) FROM attempts WHERE order_id = ?`, id)
@@ -180,7 +198,7 @@ func (s *shop) payAgain(ctx context.Context, id string) (key string, err error) 
 func (s *shop) cancel(ctx context.Context, id string) (state string, err error) {
 	err = s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, `UPDATE orders SET reason = ?, check_at = ? WHERE id = ? AND state = 'PENDING' AND reason = ''`,
-			reasonCancelled, s.now().UnixMilli(), id)
+			reasonCancelled, t.now().UnixMilli(), id)
 		return err
 	})
 	if err != nil {

@@ -235,7 +235,7 @@ func holdLock(t *testing.T, path string) (release func()) {
 func TestStartWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/shop.db"
-	st, err := openStore(t.Context(), path, nil)
+	st, err := openStore(t.Context(), path, &clock{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestStartWaitsForTheDatabase(t *testing.T) {
 	release := holdLock(t, path)
 	timer := time.AfterFunc(400*time.Millisecond, release)
 	defer timer.Stop()
-	if st, err = openStore(t.Context(), path, defects{"D01": true}); err != nil { // it drops an index, so it must write
+	if st, err = openStore(t.Context(), path, &clock{}, defects{"D01": true}); err != nil { // it drops an index, so it must write
 		t.Fatal(err)
 	}
 	if err := st.close(); err != nil {

@@ -66,11 +66,11 @@ func (s *shop) claims(table, key, column string) func(context.Context, int) ([]s
 	claim := fmt.Sprintf(`WITH due AS MATERIALIZED (%s%s) UPDATE %s SET %s = ? WHERE %s IN (SELECT %s FROM due) RETURNING %s`,
 		look, skipLocked, table, column, key, key, key)
 	return func(ctx context.Context, limit int) (ids []string, err error) {
-		now := s.now()
-		if ids, err = all(ctx, s.store, value[string], look, now.UnixMilli(), 1); err != nil || len(ids) == 0 {
+		if ids, err = all(ctx, s.store, value[string], look, s.store.now().UnixMilli(), 1); err != nil || len(ids) == 0 {
 			return nil, err
 		}
 		err = s.store.write(ctx, nothing, func(ctx context.Context, t tx) error {
+			now := t.now()
 			ids, err = all(ctx, t, value[string], claim, now.UnixMilli(), limit, now.Add(s.claimed()).UnixMilli())
 			return err
 		})

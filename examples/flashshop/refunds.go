@@ -77,7 +77,7 @@ func (s *shop) refundOrder(ctx context.Context, id string) (c claim, err error) 
 		}
 		c = claim{Order: id, Payment: o.Payment, Minor: o.Amount, Currency: o.Currency, Reason: reasonBuyer, Nth: 1}
 		c.Number, c.State = refundNumber(id, o.Payment, 1), pending
-		return s.owe(ctx, t, c, s.now().UnixMilli())
+		return s.owe(ctx, t, c, t.now().UnixMilli())
 	})
 	return c, err
 }
@@ -133,7 +133,7 @@ func (s *shop) postponeRefund(ctx context.Context, c claim) error {
 
 func (s *shop) postpone(ctx context.Context, t tx, number string) error {
 	_, err := t.exec(ctx, `UPDATE refunds SET next_at = ? WHERE refund_no = ? AND state = 'PENDING'`,
-		s.now().Add(s.refundRetry).UnixMilli(), number)
+		t.now().Add(s.refundRetry).UnixMilli(), number)
 	return err
 }
 
@@ -144,7 +144,7 @@ func (s *shop) learnRefund(ctx context.Context, t tx, number string, told refund
 	if err != nil || !found || c.State != pending {
 		return err
 	}
-	retryAt := s.now().Add(s.refundRetry).UnixMilli()
+	retryAt := t.now().Add(s.refundRetry).UnixMilli()
 	switch told.State {
 	case refundSucceeded:
 		if _, err := t.exec(ctx, `UPDATE refunds SET state = 'DONE', accepted = 1, next_at = 0,
@@ -184,7 +184,7 @@ func (s *shop) hearOfRefund(ctx context.Context, t tx, o order, p payment, told 
 		}
 		if _, err := t.exec(ctx, `INSERT INTO refunds(refund_no, order_id, payment_id, amount_minor, currency, reason, accepted,
 			next_at) VALUES(?, ?, ?, ?, ?, ?, 1, ?)`,
-			told.Number, o.ID, p.ID, told.AmountMinor, o.Currency, reasonProvider, s.now().UnixMilli()); err != nil {
+			told.Number, o.ID, p.ID, told.AmountMinor, o.Currency, reasonProvider, t.now().UnixMilli()); err != nil {
 			return err
 		}
 		c = claim{Order: o.ID, Minor: told.AmountMinor}
@@ -194,7 +194,7 @@ func (s *shop) hearOfRefund(ctx context.Context, t tx, o order, p payment, told 
 	}
 	if told.State == "" {
 		_, err := t.exec(ctx, `UPDATE refunds SET accepted = 1, next_at = ? WHERE refund_no = ? AND state = 'PENDING'`,
-			s.now().UnixMilli(), told.Number)
+			t.now().UnixMilli(), told.Number)
 		return err
 	}
 	return s.learnRefund(ctx, t, told.Number, told)
@@ -244,6 +244,7 @@ func (s *shop) settle(ctx context.Context, t tx, c claim) error {
 	if err != nil || o.Payment == "" {
 		return err
 	}
+	t.after(func(ctx context.Context) { s.cache.give(ctx, o.SKU, o.Quantity) })
 	_, err = t.exec(ctx, `UPDATE skus SET sold = sold - ?, available = available + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
 	return err
 }

@@ -21,12 +21,16 @@ type store interface {
 	// stays true until it commits. do may be run again, from its beginning. The transaction is not cut short by ctx: it is
 	// brief, and its end must be known. An error is errBusy only if nothing was done.
 	write(ctx context.Context, about lock, do func(context.Context, tx) error) error
+	// now is the time that all replicas agree on.
+	now() time.Time
 	close() error
 }
 
 // tx is a running write transaction.
 type tx interface {
 	asker
+	// now is the time of the transaction, by the clock that all replicas share.
+	now() time.Time
 	// exec runs a statement and returns how many rows it changed.
 	exec(ctx context.Context, query string, args ...any) (int64, error)
 	// after has done run when the transaction is committed, and only then.
@@ -51,7 +55,7 @@ func theBuyer(buyer, sku string) lock { return lock("buyer " + buyer + " of " + 
 const skipLocked = " FOR UPDATE SKIP LOCKED"
 
 // openStore opens the books, or makes them, and waits while they cannot be had.
-func openStore(ctx context.Context, address string, broken defects) (store, error) {
+func openStore(ctx context.Context, address string, wall *clock, broken defects) (store, error) {
 	open := openSQLite
 	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
 		open = openPostgres
@@ -59,7 +63,7 @@ func openStore(ctx context.Context, address string, broken defects) (store, erro
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
 	for {
-		st, err := open(ctx, address, broken)
+		st, err := open(ctx, address, wall, broken)
 		if err == nil {
 			return st, nil
 		}

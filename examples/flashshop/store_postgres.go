@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,11 +25,16 @@ const (
 // postgresStore is a PostgreSQL database. It commits at read committed: what makes a transaction right is its lock, which
 // is the database's and so holds for every replica, and that what no lock covers is changed conditionally.
 type postgresStore struct {
-	writes, reads *sql.DB  // of their own, so that looking goes on while writers wait for one another
-	numbered      sync.Map // a query → the same with $1 for "?"
+	wall          *clock
+	ahead         atomic.Int64 // by how much the database's clock was ahead of ours when it was last heard, ns
+	writes, reads *sql.DB      // of their own, so that looking goes on while writers wait for one another
+	numbered      sync.Map     // a query → the same with $1 for "?"
 }
 
-func openPostgres(ctx context.Context, address string, broken defects) (store, error) {
+// now is the database's time: replicas may not agree on theirs, and an order's timers are everybody's.
+func (s *postgresStore) now() time.Time { return s.wall.now().Add(time.Duration(s.ahead.Load())) }
+
+func openPostgres(ctx context.Context, address string, wall *clock, broken defects) (store, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -43,7 +49,7 @@ func openPostgres(ctx context.Context, address string, broken defects) (store, e
 		db.SetMaxIdleConns(size)
 		return db
 	}
-	s := &postgresStore{writes: pool(24), reads: pool(8)}
+	s := &postgresStore{wall: wall, writes: pool(24), reads: pool(8)}
 	err = s.write(ctx, "schema", func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, postgresSchema.Replace(schema)+grantsIndex(broken))
 		return err
@@ -65,7 +71,7 @@ func (s *postgresStore) write(ctx context.Context, about lock, do func(context.C
 	ctx, cancel := context.WithTimeout(whole, postgresPatience)
 	defer cancel()
 	for try := 1; ; try++ {
-		t := postgresTx{store: s, hooks: &hooks{}}
+		t := &postgresTx{store: s, hooks: &hooks{}}
 		err := t.run(ctx, about, do)
 		if err == nil {
 			t.hooks.run(whole)
@@ -82,9 +88,12 @@ type postgresTx struct {
 	store *postgresStore
 	*sql.Tx
 	*hooks
+	at time.Time
 }
 
-func (t postgresTx) run(ctx context.Context, about lock, do func(context.Context, tx) error) (err error) {
+func (t *postgresTx) now() time.Time { return t.at }
+
+func (t *postgresTx) run(ctx context.Context, about lock, do func(context.Context, tx) error) (err error) {
 	if t.Tx, err = t.store.writes.BeginTx(ctx, nil); err != nil {
 		return fmt.Errorf("begin: %w", postgresBusy(err))
 	}
@@ -93,10 +102,8 @@ func (t postgresTx) run(ctx context.Context, about lock, do func(context.Context
 			_ = t.Rollback() // fails only where it is rolled back already, or the connection is gone and with it the transaction
 		}
 	}()
-	if about != nothing {
-		if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, string(about)); err != nil {
-			return err
-		}
+	if err := t.begun(ctx, about); err != nil {
+		return err
 	}
 	if err := do(ctx, t); err != nil {
 		return err
@@ -111,7 +118,20 @@ func (t postgresTx) run(ctx context.Context, about lock, do func(context.Context
 	return nil
 }
 
-func (t postgresTx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+// begun waits for the lock, and looks what time it is then.
+func (t *postgresTx) begun(ctx context.Context, about lock) error {
+	clock, args := `SELECT clock_timestamp()`, []any{}
+	if about != nothing {
+		clock, args = `SELECT clock_timestamp() FROM pg_advisory_xact_lock(hashtextextended(?, 0))`, []any{string(about)}
+	}
+	err := t.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&t.at) }, clock, args...)
+	if err == nil {
+		t.store.ahead.Store(int64(t.at.Sub(t.store.wall.now())))
+	}
+	return err
+}
+
+func (t *postgresTx) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	result, err := t.ExecContext(ctx, t.store.number(query), args...)
 	if err != nil {
 		return 0, postgresBusy(err)
@@ -119,7 +139,7 @@ func (t postgresTx) exec(ctx context.Context, query string, args ...any) (int64,
 	return result.RowsAffected()
 }
 
-func (t postgresTx) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+func (t *postgresTx) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
 	return postgresEach(ctx, t.Tx, row, t.store.number(query), args)
 }
 

@@ -21,6 +21,7 @@ const (
 // sqliteStore is the SQLite file: one connection that writes, taken in turns, and a few that read committed data
 // meanwhile.
 type sqliteStore struct {
+	*clock // of the one machine that there is
 	turn   chan struct{}
 	writes *sql.DB
 	conn   *sql.Conn
@@ -29,9 +30,9 @@ type sqliteStore struct {
 	asks   sync.Map // query → *sql.Stmt of reads
 }
 
-func openSQLite(ctx context.Context, path string, broken defects) (store, error) {
+func openSQLite(ctx context.Context, path string, wall *clock, broken defects) (store, error) {
 	dsn := fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=synchronous(NORMAL)", path, busyTimeout.Milliseconds())
-	st := &sqliteStore{turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
+	st := &sqliteStore{clock: wall, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
 	fail := func(doing string, err error) (store, error) {
 		return nil, errors.Join(fmt.Errorf("%s %s: %w", doing, path, sqliteBusy(err)), st.close())
 	}
