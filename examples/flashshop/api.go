@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"net/http"
 )
 
@@ -23,8 +22,8 @@ type view struct {
 
 // look reads an order as committed: its payment is the one that paid it, or the latest that is known.
 func (s *shop) look(ctx context.Context, id string) (view, bool, error) {
-	return one(ctx, s.store, func(rows *sql.Rows, v *view) error {
-		return rows.Scan(&v.ID, &v.State, &v.Reason, &v.AmountMinor, &v.Currency, &v.PaymentID, &v.PayURL)
+	return one(ctx, s.store, func(row row, v *view) error {
+		return row.Scan(&v.ID, &v.State, &v.Reason, &v.AmountMinor, &v.Currency, &v.PaymentID, &v.PayURL)
 	}, `SELECT o.id, o.state, o.reason, o.amount_minor, o.currency, COALESCE(p.id, ''), COALESCE(p.pay_url, '')
 		FROM orders o LEFT JOIN payments p ON p.id = CASE WHEN o.payment_id <> '' THEN o.payment_id ELSE
 			(SELECT payment_id FROM attempts WHERE order_id = o.id AND payment_id <> '' ORDER BY length(idempotency_key) DESC,

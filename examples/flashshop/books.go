@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -27,8 +26,8 @@ const (
 	orderByRef = selectOrder + `WHERE ref = ?`
 )
 
-func scanOrder(rows *sql.Rows, o *order) error {
-	return rows.Scan(&o.ID, &o.Ref, &o.Buyer, &o.SKU, &o.Quantity, &o.Amount, &o.Currency, &o.State, &o.Reason, &o.Payment,
+func scanOrder(row row, o *order) error {
+	return row.Scan(&o.ID, &o.Ref, &o.Buyer, &o.SKU, &o.Quantity, &o.Amount, &o.Currency, &o.State, &o.Reason, &o.Payment,
 		&o.ExpiresAt, &o.ClosedAt, &o.openAttempts, &o.openPs)
 }
 
@@ -107,23 +106,15 @@ func (s *shop) captured(ctx context.Context, t tx, id string, p payment) (news b
 	return true, s.giveBack(ctx, t, o, p)
 }
 
-// pay makes the order PAID, with all that follows from it, once. The stock comes last, as in every transaction: its row is
-// the one that all orders wait for.
+// pay makes the order PAID, with all that follows from it, once.
 func (s *shop) pay(ctx context.Context, t tx, o order, p payment) error {
-	if _, err := t.exec(ctx, `UPDATE orders SET state = 'PAID', reason = '', payment_id = ? WHERE id = ? AND state = ?`,
-		p.ID, o.ID, o.State); err != nil {
+	watched := o.openAttempts+o.openPs > 0 // the next check closes what could be paid a second time
+	if _, err := t.exec(ctx, `UPDATE orders SET state = 'PAID', reason = '', payment_id = ?,
+		check_at = CASE WHEN ? THEN check_at ELSE 0 END WHERE id = ? AND state = ?`, p.ID, watched, o.ID, o.State); err != nil {
 		return err
 	}
-	if o.openAttempts == 0 && o.openPs == 0 { // otherwise the next check closes what could be paid a second time
-		if _, err := t.exec(ctx, `UPDATE orders SET check_at = 0 WHERE id = ?`, o.ID); err != nil {
-			return err
-		}
-	}
-	if err := s.confirm(ctx, t, o); err != nil {
-		return err
-	}
-	_, err := t.exec(ctx, `UPDATE skus SET reserved = reserved - ?, sold = sold + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
-	return err
+	t.finally(`UPDATE skus SET reserved = reserved - ?, sold = sold + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
+	return s.confirm(ctx, t, o)
 }
 
 // confirm gives the points for a paid order and writes down the mail about it.
@@ -184,7 +175,6 @@ func (s *shop) release(ctx context.Context, t tx, o order, reason string) error 
 		return nil
 	}
 	t.after(func(ctx context.Context) { s.cache.give(ctx, o.SKU, o.Quantity) })
-	_, err = t.exec(ctx, `UPDATE skus SET reserved = reserved - ?, available = available + ? WHERE sku = ?`,
-		o.Quantity, o.Quantity, o.SKU)
-	return err
+	t.finally(`UPDATE skus SET reserved = reserved - ?, available = available + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
+	return nil
 }

@@ -3,7 +3,6 @@ package flashshop
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -169,7 +168,7 @@ func (c *cache) repair(ctx context.Context, from store) error {
 	for i, sku := range skus {
 		before[sku] = had[2*i : 2*i+2]
 	}
-	rows, err := all(ctx, from, func(rows *sql.Rows, l *left) error { return rows.Scan(&l.sku, &l.units) }, `SELECT sku, available FROM skus`)
+	rows, err := all(ctx, from, func(row row, l *left) error { return row.Scan(&l.sku, &l.units) }, `SELECT sku, available FROM skus`)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Messages that nothing in the ledger justifies: what is answered, and that nothing happens. With the defect the same
@@ -113,17 +114,19 @@ func TestMessageOfAnotherOrder(t *testing.T) {
 
 func TestDuplicates(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
-		const orders, copies = 5, 6
+		const orders, copies = 3, 6
 		for _, row := range []struct {
 			name, defect string
 			burst        bool
 			grants       func(int64) bool
+			sold         int64
 		}{
-			{"in sequence", "", false, func(n int64) bool { return n == orders }},
-			{"in a burst", "", true, func(n int64) bool { return n == orders }},
-			{"in sequence with D01", "D01", false, func(n int64) bool { return n == orders*copies }},
-			{"in sequence with D02", "D02", false, func(n int64) bool { return n == orders }},
-			{"in a burst with D02", "D02", true, func(n int64) bool { return n > orders }},
+			{"in sequence", "", false, func(n int64) bool { return n == orders }, orders},
+			{"in a burst", "", true, func(n int64) bool { return n == orders }, orders},
+			{"in sequence with D01", "D01", false, func(n int64) bool { return n == orders*copies }, orders},
+			{"in sequence with D02", "D02", false, func(n int64) bool { return n == orders }, orders},
+			{"in a burst with D02", "D02", true, func(n int64) bool { return n > orders }, orders},
+			{"in sequence with D22", "D22", false, func(n int64) bool { return n == orders }, orders * copies},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
@@ -152,10 +155,62 @@ func TestDuplicates(t *testing.T) {
 				if !row.grants(n) {
 					t.Error("not as it should be")
 				}
-				o.wantStock(stock-orders, 0, orders)
+				o.wantStock(stock-row.sold, 0, row.sold)
 			})
 		}
 	})
+}
+
+// A provider that waits for no handler sends the message again while the first one waits for the database.
+func TestSentAgainWhileTheFirstIsInWork(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect string
+		grants       int64
+	}{
+		{"done once", "", 1},
+		{"done twice with D34", "D34", 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, settings{"DEFECTS": row.defect})
+			_, pay := o.order()
+			good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))
+			release := holdLock(t, o.db)
+			var sent sync.WaitGroup
+			for range 2 {
+				sent.Go(func() { o.channel.deliver(good) })
+			}
+			sleep(t.Context(), time.Second)
+			release()
+			sent.Wait()
+			if status := o.channel.deliver(good); status != http.StatusNoContent {
+				t.Errorf("callback after the lock: %d", status)
+			}
+			if got := o.number(`SELECT count(*) FROM grants`); got != row.grants {
+				t.Errorf("%d grants, want %d", got, row.grants)
+			}
+		})
+	}
+}
+
+func TestUnitsOfAClosedOrder(t *testing.T) {
+	for _, row := range []struct {
+		name, defect string
+		held         int64
+	}{
+		{"are on sale again", "", 0},
+		{"are held for ever with D23", "D23", 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, open opener) {
+				o := open(t, quick, brief, settings{"DEFECTS": row.defect})
+				id, _ := o.order()
+				o.becomes(id, closed)
+				o.wantStock(stock-row.held, row.held, 0)
+			})
+		})
+	}
 }
 
 func TestDecline(t *testing.T) {

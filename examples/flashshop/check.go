@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,12 +20,12 @@ const (
 	FROM payments WHERE `
 )
 
-func scanAttempt(rows *sql.Rows, a *attempt) error {
-	return rows.Scan(&a.Key, &a.Order, &a.Draft, &a.State, &a.Payment, &a.PayURL)
+func scanAttempt(row row, a *attempt) error {
+	return row.Scan(&a.Key, &a.Order, &a.Draft, &a.State, &a.Payment, &a.PayURL)
 }
 
-func scanPayment(rows *sql.Rows, p *payment) error {
-	return rows.Scan(&p.ID, &p.TradeNo, &p.Order, &p.AmountMinor, &p.CapturedMinor, &p.Currency, &p.State, &p.PayURL, &p.ExpiresAt)
+func scanPayment(row row, p *payment) error {
+	return row.Scan(&p.ID, &p.TradeNo, &p.Order, &p.AmountMinor, &p.CapturedMinor, &p.Currency, &p.State, &p.PayURL, &p.ExpiresAt)
 }
 
 // resolve asks the provider to create the attempt's payment until it is known which one that is. The same key is the

@@ -20,11 +20,13 @@ var known = map[string]string{
 	"D16": "takes a timeout for a failure",
 	"D20": "does not refund the second payment of an order",
 	"D21": "reads the stock, then writes it",
+	"D22": "reduces the stock by the order, and again by each success callback after the first",
 	"D23": "does not put the units of a closed order back on sale",
 	"D25": "does not undo the cache's pre-deduction when the database fails",
 	"D26": "counts what a buyer has, then lets the buyer order",
 	"D29": "never asks the provider",
 	"D33": "accepts the messages by which WeChat Pay tests whether the signature is verified",
+	"D34": "waits in the callback until the database answers, and then acts on what it saw before",
 }
 
 type defects map[string]bool

@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/graph-gophers/graphql-go"
@@ -96,9 +95,9 @@ func read[T any](ctx context.Context, a *graphQLAPI, args pageArgs, key, query s
 	if args.After != nil {
 		after = *args.After
 	}
-	rows, err := all(ctx, a.shop.store, func(rows *sql.Rows, row *T) error {
+	rows, err := all(ctx, a.shop.store, func(found row, into *T) error {
 		keys = append(keys, "")
-		return rows.Scan(append([]any{&keys[len(keys)-1]}, fields(row)...)...)
+		return found.Scan(append([]any{&keys[len(keys)-1]}, fields(into)...)...)
 	}, strings.Join([]string{query, "WHERE", key, "> ? ORDER BY 1 LIMIT ?"}, " "), after, args.First+1)
 	if err != nil {
 		return nil, a.failed(ctx, err)

@@ -3,7 +3,6 @@ package flashshop
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,11 +69,13 @@ func (s *shop) enter(ctx context.Context, w wish) (o order, fresh bool, err erro
 			min(now.Add(s.queryAfter).UnixMilli(), o.ExpiresAt)); err != nil {
 			return err
 		}
-		if _, err := s.plan(ctx, t, o, 1); err != nil {
-			return err
-		}
-		return s.reserve(ctx, t, o, early)
+		s.reserve(t, o, early)
+		_, err := s.plan(ctx, t, o, 1)
+		return err
 	})
+	if errors.Is(err, errUnchanged) {
+		err = no(http.StatusConflict, "SOLD_OUT")
+	}
 	return o, fresh, err
 }
 
@@ -106,8 +107,8 @@ func (s *shop) price(ctx context.Context, t tx, w wish, early glimpse) (order, e
 		o.Ref = o.ID
 	}
 	var available, perBuyer int64
-	_, found, err := one(ctx, t, func(rows *sql.Rows, _ *struct{}) error {
-		return rows.Scan(&o.Amount, &o.Currency, &perBuyer, &available)
+	_, found, err := one(ctx, t, func(row row, _ *struct{}) error {
+		return row.Scan(&o.Amount, &o.Currency, &perBuyer, &available)
 	}, `SELECT price_minor, currency, per_buyer, available FROM skus WHERE sku = ?`, w.SKU)
 	if err != nil {
 		return o, err
@@ -137,19 +138,14 @@ func (s *shop) price(ctx context.Context, t tx, w wish, early glimpse) (order, e
 	return o, nil
 }
 
-// reserve takes the units, if there still are so many.
-func (s *shop) reserve(ctx context.Context, t tx, o order, early glimpse) error {
+// reserve takes the units, if there still are so many when everything else is done.
+func (s *shop) reserve(t tx, o order, early glimpse) {
 	if s.defects.has("D21") {
-		_, err := t.exec(ctx, `UPDATE skus SET available = ?, reserved = reserved + ? WHERE sku = ?`,
-			early.available-o.Quantity, o.Quantity, o.SKU)
-		return err
+		t.finally(`UPDATE skus SET available = ?, reserved = reserved + ? WHERE sku = ?`, early.available-o.Quantity, o.Quantity, o.SKU)
+		return
 	}
-	taken, err := t.exec(ctx, `UPDATE skus SET available = available - ?, reserved = reserved + ? WHERE sku = ? AND available >= ?`,
+	t.finally(`UPDATE skus SET available = available - ?, reserved = reserved + ? WHERE sku = ? AND available >= ?`,
 		o.Quantity, o.Quantity, o.SKU, o.Quantity)
-	if err == nil && taken == 0 {
-		err = no(http.StatusConflict, "SOLD_OUT")
-	}
-	return err
 }
 
 // plan writes down that an nth payment of the order is to be created: the key, and the draft that the key is bound to.

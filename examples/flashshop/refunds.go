@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,7 +22,7 @@ type claim struct {
 const (
 	maxRefunds = 3 // a refund that fails, or is refused, so often is a matter for a person
 
-	selectClaim = `SELECT refund_no, order_id, payment_id, amount_minor, currency, state, reason, nth, accepted, refusals
+	selectClaim = `SELECT refund_no, order_id, payment_id, amount_minor, currency, state, reason, nth, accepted <> 0, refusals
 	FROM refunds `
 	claimByNo    = selectClaim + `WHERE refund_no = ?`
 	claimOfOrder = selectClaim + `WHERE order_id = ? AND payment_id = ? AND reason NOT IN ('` + reasonProvider + `', '` + reasonDispute + `') ORDER BY nth DESC LIMIT 1`
@@ -33,8 +32,8 @@ const (
 		(SELECT SUM(amount_minor) FROM refunds WHERE payment_id = p.id AND state = 'DONE'), 0) FROM payments p WHERE id = ?)`
 )
 
-func scanClaim(rows *sql.Rows, c *claim) error {
-	return rows.Scan(&c.Number, &c.Order, &c.Payment, &c.Minor, &c.Currency, &c.State, &c.Reason, &c.Nth, &c.Accepted, &c.Refusals)
+func scanClaim(row row, c *claim) error {
+	return row.Scan(&c.Number, &c.Order, &c.Payment, &c.Minor, &c.Currency, &c.State, &c.Reason, &c.Nth, &c.Accepted, &c.Refusals)
 }
 
 // refundNumber is the same whoever asks, so that a payment is refunded once however often that is asked for.
@@ -245,8 +244,8 @@ func (s *shop) settle(ctx context.Context, t tx, c claim) error {
 		return err
 	}
 	t.after(func(ctx context.Context) { s.cache.give(ctx, o.SKU, o.Quantity) })
-	_, err = t.exec(ctx, `UPDATE skus SET sold = sold - ?, available = available + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
-	return err
+	t.finally(`UPDATE skus SET sold = sold - ?, available = available + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
+	return nil
 }
 
 // refused is what a definite no to a refund means. The provider may have given the money back by itself, and its message is

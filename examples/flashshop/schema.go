@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS events(
 
 // grantsIndex is what keeps the points of an order from being given twice.
 func grantsIndex(broken defects) string {
-	if broken.has("D01") || broken.has("D02") { // what these shops never had
+	if broken.has("D01") || broken.has("D02") || broken.has("D34") { // what these shops never had
 		return "DROP INDEX IF EXISTS grants_once;"
 	}
 	return "CREATE UNIQUE INDEX IF NOT EXISTS grants_once ON grants(order_id, kind);"

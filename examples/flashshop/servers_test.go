@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 )
 
 // The tests here start a PostgreSQL of their own, where the machine has its programs, and share it: each shop gets a

@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 	"time"
@@ -10,6 +9,9 @@ import (
 
 // errBusy says that the database could not be had in time, and that nothing was done.
 var errBusy = errors.New("database is busy")
+
+// errUnchanged says that the last statement of a transaction found nothing to change, and that nothing was done.
+var errUnchanged = errors.New("nothing to change")
 
 const openPatience = 60 * time.Second // how long a start waits for a database that is not up yet, or is held by another
 
@@ -33,14 +35,20 @@ type tx interface {
 	now() time.Time
 	// exec runs a statement and returns how many rows it changed.
 	exec(ctx context.Context, query string, args ...any) (int64, error)
+	// finally has a statement run at the very end, one that changes a row which many wait for. If it finds none to change,
+	// nothing is done, and that is write's error: errUnchanged.
+	finally(query string, args ...any)
 	// after has done run when the transaction is committed, and only then.
 	after(done func(context.Context))
 }
 
-// asker reads. The rows are each's alone: it closes them.
+// asker reads, and has each row of a query scanned.
 type asker interface {
-	each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error
+	each(ctx context.Context, scan func(row) error, query string, args ...any) error
 }
+
+// row is one of a query's.
+type row interface{ Scan(fields ...any) error }
 
 // lock names what a transaction is about. Two that are about the same thing come one after the other, whichever replica
 // they are of; what they share with others, such as a SKU's stock, each changes in one conditional statement.
@@ -74,10 +82,10 @@ func openStore(ctx context.Context, address string, wall *clock, broken defects)
 }
 
 // all scans every row of a query.
-func all[T any](ctx context.Context, from asker, scan func(*sql.Rows, *T) error, query string, args ...any) (list []T, err error) {
-	err = from.each(ctx, func(rows *sql.Rows) error {
+func all[T any](ctx context.Context, from asker, scan func(row, *T) error, query string, args ...any) (list []T, err error) {
+	err = from.each(ctx, func(row row) error {
 		var item T
-		if err := scan(rows, &item); err != nil {
+		if err := scan(row, &item); err != nil {
 			return err
 		}
 		list = append(list, item)
@@ -87,7 +95,7 @@ func all[T any](ctx context.Context, from asker, scan func(*sql.Rows, *T) error,
 }
 
 // one scans the first row of a query; found is false if there is none.
-func one[T any](ctx context.Context, from asker, scan func(*sql.Rows, *T) error, query string, args ...any) (item T, found bool, err error) {
+func one[T any](ctx context.Context, from asker, scan func(row, *T) error, query string, args ...any) (item T, found bool, err error) {
 	list, err := all(ctx, from, scan, query, args...)
 	if err != nil || len(list) == 0 {
 		return item, false, err
@@ -96,26 +104,27 @@ func one[T any](ctx context.Context, from asker, scan func(*sql.Rows, *T) error,
 }
 
 // value scans a single column.
-func value[T any](rows *sql.Rows, item *T) error { return rows.Scan(item) }
+func value[T any](row row, item *T) error { return row.Scan(item) }
 
-// drain hands every row on, and closes them.
-func drain(rows *sql.Rows, row func(*sql.Rows) error) (err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+// ending is what a transaction has put off: its last statements, and what is done when it is committed.
+type ending struct {
+	last []statement
+	done hooks
 }
 
-// hooks are what a transaction has put off until it is committed.
+type statement struct {
+	query string
+	args  []any
+}
+
+func (e *ending) finally(query string, args ...any) { e.last = append(e.last, statement{query, args}) }
+
+func (e *ending) after(done func(context.Context)) { e.done = append(e.done, done) }
+
 type hooks []func(context.Context)
 
-func (h *hooks) after(done func(context.Context)) { *h = append(*h, done) }
-
-func (h *hooks) run(ctx context.Context) {
-	for _, done := range *h {
+func (h hooks) run(ctx context.Context) {
+	for _, done := range h {
 		done(ctx)
 	}
 }

@@ -2,7 +2,6 @@ package flashshop
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -13,49 +12,52 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
 	postgresPatience = 3 * time.Second // for a transaction with all its tries, or for one reading
 	postgresTries    = 5
 	dialPatience     = time.Second
+
+	// All orders of a SKU wait for one row. A crowd that waits here costs the database nothing; there it would hold up those
+	// who have the row.
+	postgresConnections = 8
 )
 
 // postgresStore is a PostgreSQL database. It commits at read committed: what makes a transaction right is its lock, which
 // is the database's and so holds for every replica, and that what no lock covers is changed conditionally.
 type postgresStore struct {
 	wall          *clock
-	ahead         atomic.Int64 // by how much the database's clock was ahead of ours when it was last heard, ns
-	writes, reads *sql.DB      // of their own, so that looking goes on while writers wait for one another
-	numbered      sync.Map     // a query → the same with $1 for "?"
+	ahead         atomic.Int64  // by how much the database's clock was ahead of ours when it was last heard, ns
+	writes, reads *pgxpool.Pool // of their own, so that looking goes on while writers wait for one another
+	numbered      sync.Map      // a query → the same with $1 for "?"
 }
 
 // now is the database's time: replicas may not agree on theirs, and an order's timers are everybody's.
 func (s *postgresStore) now() time.Time { return s.wall.now().Add(time.Duration(s.ahead.Load())) }
 
 func openPostgres(ctx context.Context, address string, wall *clock, broken defects) (store, error) {
-	config, err := pgx.ParseConfig(address)
+	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	config.ConnectTimeout = dialPatience
+	config.MaxConns, config.ConnConfig.ConnectTimeout = postgresConnections, dialPatience
 	// What a replica holds that is frozen, or cut off in mid-transaction, the others get back.
-	config.RuntimeParams["idle_in_transaction_session_timeout"] = "1500"
-	config.RuntimeParams["statement_timeout"] = strconv.FormatInt(postgresPatience.Milliseconds(), 10)
-	pool := func(size int) *sql.DB {
-		db := stdlib.OpenDB(*config)
-		db.SetMaxOpenConns(size)
-		db.SetMaxIdleConns(size)
-		return db
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "1500"
+	config.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(postgresPatience.Milliseconds(), 10)
+	s := &postgresStore{wall: wall}
+	for _, pool := range []**pgxpool.Pool{&s.writes, &s.reads} {
+		if *pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config.Copy()); err != nil {
+			return nil, errors.Join(fmt.Errorf("DATABASE_URL: %w", err), s.close())
+		}
 	}
-	s := &postgresStore{wall: wall, writes: pool(24), reads: pool(8)}
 	err = s.write(ctx, "schema", func(ctx context.Context, t tx) error {
 		_, err := t.exec(ctx, postgresSchema.Replace(schema)+grantsIndex(broken))
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create tables in %s: %w", config.Database, err), s.close())
+		return nil, errors.Join(fmt.Errorf("create tables in %s: %w", config.ConnConfig.Database, err), s.close())
 	}
 	return s, nil
 }
@@ -64,17 +66,24 @@ func openPostgres(ctx context.Context, address string, wall *clock, broken defec
 var postgresSchema = strings.NewReplacer(
 	"INTEGER PRIMARY KEY", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "INTEGER", "BIGINT", " WITHOUT ROWID", "")
 
-func (s *postgresStore) close() error { return errors.Join(s.writes.Close(), s.reads.Close()) }
+func (s *postgresStore) close() error {
+	for _, pool := range []*pgxpool.Pool{s.writes, s.reads} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+	return nil
+}
 
 func (s *postgresStore) write(ctx context.Context, about lock, do func(context.Context, tx) error) error {
 	whole := context.WithoutCancel(ctx)
 	ctx, cancel := context.WithTimeout(whole, postgresPatience)
 	defer cancel()
 	for try := 1; ; try++ {
-		t := &postgresTx{store: s, hooks: &hooks{}}
+		t := &postgresTx{store: s}
 		err := t.run(ctx, about, do)
 		if err == nil {
-			t.hooks.run(whole)
+			t.done.run(whole)
 			return nil
 		}
 		if try == postgresTries || !mayTryAgain(err) || !sleep(ctx, time.Duration(try)*5*time.Millisecond) {
@@ -83,86 +92,106 @@ func (s *postgresStore) write(ctx context.Context, about lock, do func(context.C
 	}
 }
 
+func (s *postgresStore) each(ctx context.Context, scan func(row) error, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, postgresPatience)
+	defer cancel()
+	return postgresEach(ctx, s.reads, scan, s.number(query), args)
+}
+
 // postgresTx is a running transaction.
 type postgresTx struct {
+	ending
 	store *postgresStore
-	*sql.Tx
-	*hooks
-	at time.Time
+	conn  *pgxpool.Conn
+	at    time.Time
 }
 
 func (t *postgresTx) now() time.Time { return t.at }
 
 func (t *postgresTx) run(ctx context.Context, about lock, do func(context.Context, tx) error) (err error) {
-	if t.Tx, err = t.store.writes.BeginTx(ctx, nil); err != nil {
+	if t.conn, err = t.store.writes.Acquire(ctx); err != nil {
+		return fmt.Errorf("connect: %w", postgresBusy(err))
+	}
+	defer t.conn.Release() // which closes it if it is still in a transaction
+	if err = t.begin(ctx, about); err != nil {
 		return fmt.Errorf("begin: %w", postgresBusy(err))
 	}
-	defer func() {
-		if err != nil {
-			_ = t.Rollback() // fails only where it is rolled back already, or the connection is gone and with it the transaction
-		}
-	}()
-	if err := t.begun(ctx, about); err != nil {
+	if err = do(ctx, t); err == nil {
+		err = t.commit(ctx)
+	}
+	if err != nil {
+		_, _ = t.conn.Exec(ctx, "ROLLBACK")
+	}
+	return err
+}
+
+// begin waits for the lock, and looks what time it is then. It is one journey to the database, as is commit.
+func (t *postgresTx) begin(ctx context.Context, about lock) error {
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN")
+	if about != nothing {
+		batch.Queue("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", string(about))
+	}
+	batch.Queue("SELECT clock_timestamp()").QueryRow(func(row pgx.Row) error { return row.Scan(&t.at) })
+	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	if err := do(ctx, t); err != nil {
-		return err
-	}
-	if err := t.Commit(); err != nil {
-		var told *pgconn.PgError
-		if errors.As(err, &told) { // the database has said that it did not
-			return fmt.Errorf("commit: %w", postgresBusy(err))
-		}
-		return fmt.Errorf("commit: %w", err)
-	}
+	t.store.ahead.Store(int64(t.at.Sub(t.store.wall.now())))
 	return nil
 }
 
-// begun waits for the lock, and looks what time it is then.
-func (t *postgresTx) begun(ctx context.Context, about lock) error {
-	clock, args := `SELECT clock_timestamp()`, []any{}
-	if about != nothing {
-		clock, args = `SELECT clock_timestamp() FROM pg_advisory_xact_lock(hashtextextended(?, 0))`, []any{string(about)}
+// commit runs the last statements and commits in one message, so that nobody waits for a row while this replica is waited
+// for. A statement that changes nothing is made to fail, and the transaction with it.
+func (t *postgresTx) commit(ctx context.Context) error {
+	batch := &pgx.Batch{}
+	for _, last := range t.last {
+		batch.Queue(t.store.number("WITH changed AS ("+last.query+" RETURNING 1) SELECT 1 / count(*) FROM changed"), last.args...)
 	}
-	err := t.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&t.at) }, clock, args...)
-	if err == nil {
-		t.store.ahead.Store(int64(t.at.Sub(t.store.wall.now())))
+	batch.Queue("COMMIT")
+	err := t.conn.SendBatch(ctx, batch).Close()
+	var told *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &told) && told.Code == divisionByZero:
+		return errUnchanged
+	case errors.As(err, &told): // the database has said that it did not
+		return fmt.Errorf("commit: %w", postgresBusy(err))
 	}
-	return err
+	return fmt.Errorf("commit: %w", err)
 }
 
 func (t *postgresTx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := t.ExecContext(ctx, t.store.number(query), args...)
+	tag, err := t.conn.Exec(ctx, t.store.number(query), args...)
 	if err != nil {
 		return 0, postgresBusy(err)
 	}
-	return result.RowsAffected()
+	return tag.RowsAffected(), nil
 }
 
-func (t *postgresTx) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
-	return postgresEach(ctx, t.Tx, row, t.store.number(query), args)
-}
-
-func (s *postgresStore) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, postgresPatience)
-	defer cancel()
-	return postgresEach(ctx, s.reads, row, s.number(query), args)
+func (t *postgresTx) each(ctx context.Context, scan func(row) error, query string, args ...any) error {
+	return postgresEach(ctx, t.conn, scan, t.store.number(query), args)
 }
 
 type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
 }
 
-func postgresEach(ctx context.Context, from querier, row func(*sql.Rows) error, query string, args []any) error {
-	rows, err := from.QueryContext(ctx, query, args...)
+func postgresEach(ctx context.Context, from querier, scan func(row) error, query string, args []any) error {
+	rows, err := from.Query(ctx, query, args...)
 	if err != nil {
 		return postgresBusy(err)
 	}
-	err = drain(rows, row)
-	if cut := rows.Err(); cut != nil {
-		return postgresBusy(cut)
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
 	}
-	return err
+	if err := rows.Err(); err != nil {
+		return postgresBusy(err)
+	}
+	return nil
 }
 
 // number is what PostgreSQL calls a query's arguments, remembered.
@@ -193,6 +222,7 @@ const (
 	deadlockDetected     = "40P01"
 	uniqueViolation      = "23505"
 	idleTimeout          = "25P03"
+	divisionByZero       = "22012"
 )
 
 // mayTryAgain says that the transaction ran into another one, and was undone: it finds on a second try what that one left.

@@ -70,11 +70,11 @@ func (s *sqliteStore) close() error {
 
 // write holds the write lock of the whole file from its beginning, whatever the transaction is about.
 func (s *sqliteStore) write(ctx context.Context, _ lock, do func(context.Context, tx) error) error {
-	t := sqliteTx{s, &hooks{}}
+	t := sqliteTx{s, &ending{}}
 	if err := s.inTurn(ctx, func(ctx context.Context) error { return t.run(ctx, do) }); err != nil {
 		return err
 	}
-	t.hooks.run(context.WithoutCancel(ctx))
+	t.done.run(context.WithoutCancel(ctx))
 	return nil
 }
 
@@ -95,7 +95,7 @@ func (s *sqliteStore) inTurn(ctx context.Context, do func(context.Context) error
 // sqliteTx is a running write transaction.
 type sqliteTx struct {
 	*sqliteStore
-	*hooks
+	*ending
 }
 
 func (t sqliteTx) run(ctx context.Context, do func(context.Context, tx) error) error {
@@ -110,6 +110,15 @@ func (t sqliteTx) run(ctx context.Context, do func(context.Context, tx) error) e
 	}()
 	if err := do(ctx, t); err != nil {
 		return err
+	}
+	for _, last := range t.last {
+		changed, err := t.exec(ctx, last.query, last.args...)
+		if err == nil && changed == 0 {
+			err = errUnchanged
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if _, err := t.exec(ctx, "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -153,7 +162,7 @@ func (t sqliteTx) exec(ctx context.Context, query string, args ...any) (int64, e
 	return result.RowsAffected()
 }
 
-func (t sqliteTx) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+func (t sqliteTx) each(ctx context.Context, scan func(row) error, query string, args ...any) error {
 	stmt, err := t.stmt(ctx, query)
 	if err != nil {
 		return err
@@ -162,10 +171,10 @@ func (t sqliteTx) each(ctx context.Context, row func(*sql.Rows) error, query str
 	if err != nil {
 		return err
 	}
-	return drain(rows, row)
+	return drain(rows, scan)
 }
 
-func (s *sqliteStore) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+func (s *sqliteStore) each(ctx context.Context, scan func(row) error, query string, args ...any) error {
 	stmt, ok := s.asks.Load(query)
 	if !ok {
 		fresh, err := s.reads.PrepareContext(ctx, query)
@@ -182,5 +191,16 @@ func (s *sqliteStore) each(ctx context.Context, row func(*sql.Rows) error, query
 	if err != nil {
 		return err
 	}
-	return drain(rows, row)
+	return drain(rows, scan)
+}
+
+// drain has every row scanned, and closes them.
+func drain(rows *sql.Rows, scan func(row) error) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
