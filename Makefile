@@ -58,6 +58,11 @@ test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 
 prove: build ## the correct shop under every scenario, and every known defect under its own
 	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
 
+.PHONY: prove-docker
+prove-docker: images ## the same of two replicas on PostgreSQL and Redis in containers, and what goes wrong with those; needs Docker
+	PAYSTORM_POSTGRES=paystorm/postgres:15 PAYSTORM_REDIS=paystorm/redis:7 \
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-docker -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -matrix examples/flashshop/proofs-docker.yaml
+
 .PHONY: prove-graphql
 prove-graphql: build ## whether the reference shop has the same verdicts over GraphQL as over REST (SEEDS=5)
 	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql

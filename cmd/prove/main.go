@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,7 @@ const mostAgain = 2
 // matrix is the file of proofs. Systems are shipped system files; the first is meant where a line names none.
 type matrix struct {
 	Systems []string  `yaml:"systems"`
+	Switch  string    `yaml:"switch"` // the setting that gives the shop a defect; default that of a shop that is a process
 	Correct []correct `yaml:"correct"`
 	Defects []defect  `yaml:"defects"`
 }
@@ -52,6 +54,7 @@ type defect struct {
 // prover runs one cell of the matrix after another.
 type prover struct {
 	binary, out string
+	defects     string // the setting that gives the shop one
 	log         io.Writer
 	runs, again int
 	failures    []string
@@ -112,6 +115,7 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 	if len(proofs.Systems) == 0 {
 		return fmt.Errorf("%s: names no systems", file)
 	}
+	p.defects = proofs.Switch
 	begun := time.Now()
 	switch len(chosen.compare) {
 	case 0:
@@ -176,6 +180,9 @@ func (p *prover) proveDefects(ctx context.Context, out io.Writer, proofs matrix,
 // proof is one run of a shop, correct or with one defect, under one scenario.
 type proof struct{ system, scenario, defect string }
 
+// processSwitch is where a shop that is a process of its own is told its defects.
+const processSwitch = "system.launch.process.env.DEFECTS"
+
 func (p proof) String() string {
 	name := p.system + " under " + p.scenario
 	if p.defect != "" {
@@ -227,7 +234,7 @@ func (p *prover) run(ctx context.Context, of proof, seed int) (verdict, error) {
 	}
 	args := []string{"run", of.scenario, "--system", of.system, "--seed", fmt.Sprint(seed), "--out", out}
 	if of.defect != "" {
-		args = append(args, "--set", "system.launch.process.env.DEFECTS="+of.defect)
+		args = append(args, "--set", cmp.Or(p.defects, processSwitch)+"="+of.defect)
 	}
 	command := exec.CommandContext(ctx, p.binary, args...)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }

@@ -104,7 +104,10 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 	}
 	if dedupe {
 		first, err := s.record(ctx, t, n, outcome)
-		if err != nil || !first && !s.defects.has("D01") && !s.defects.has("D22") {
+		if err == nil && !first && n.Payment.State == paymentSucceeded && s.defects.has("D22") { // by the order, and by each copy
+			t.finally(`UPDATE skus SET available = available - ?, sold = sold + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
+		}
+		if err != nil || !first && !s.defects.has("D01") {
 			return err
 		}
 	}
@@ -139,8 +142,8 @@ func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error
 			return err
 		}
 		news, err := s.captured(ctx, t, o.ID, p)
-		if err == nil && !news && o.Payment == p.ID {
-			err = s.onceMore(ctx, t, o)
+		if err == nil && !news && o.Payment == p.ID && (s.defects.has("D01") || s.defects.has("D02") || s.defects.has("D34")) {
+			err = grantPoints(ctx, t, o)
 		}
 		return err
 	case paymentFailed, paymentClosed:
@@ -148,17 +151,6 @@ func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error
 			return s.overwrite(ctx, t, o, p)
 		}
 		return s.learn(ctx, t, o.ID, p)
-	}
-	return nil
-}
-
-// onceMore is what a success that the order is paid by already does: nothing, in a correct shop.
-func (s *shop) onceMore(ctx context.Context, t tx, o order) error {
-	switch {
-	case s.defects.has("D01"), s.defects.has("D02"), s.defects.has("D34"):
-		return grantPoints(ctx, t, o)
-	case s.defects.has("D22"): // reduced by the order, and by each message that it is paid
-		t.finally(`UPDATE skus SET available = available - ?, sold = sold + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestExpiryOfAnOrderWithoutKnownPayment(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
 		o := open(t, quick, curt, brief)
 		o.channel.goesWrong(func(op string, nth int) fault {
-			return fault{hang: op == opCreate && nth < 6, stale: op == opList && nth < 3}
+			return fault{hang: op == opCreate && nth < 3+3*o.replicas, stale: op == opList && nth < 3}
 		})
 		status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1})
 		if status != http.StatusAccepted {

@@ -20,7 +20,7 @@ var known = map[string]string{
 	"D16": "takes a timeout for a failure",
 	"D20": "does not refund the second payment of an order",
 	"D21": "reads the stock, then writes it",
-	"D22": "reduces the stock by the order, and again by each success callback after the first",
+	"D22": "reduces the stock by the order, and again by each copy of the success callback",
 	"D23": "does not put the units of a closed order back on sale",
 	"D25": "does not undo the cache's pre-deduction when the database fails",
 	"D26": "counts what a buyer has, then lets the buyer order",

@@ -48,7 +48,7 @@ func newDatabase(t testing.TB) (address string) {
 		t.Fatal(err)
 	}
 	name := fmt.Sprint("shop", server.made.Add(1))
-	db, err := sql.Open("pgx", server.address+"/postgres")
+	db, err := sql.Open("pgx", server.address+"/postgres?sslmode=disable")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func newDatabase(t testing.TB) (address string) {
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
-	return server.address + "/" + name
+	return server.address + "/" + name + "?sslmode=disable"
 }
 
 // without skips a test for want of a program, or fails it where the run demands it.

@@ -18,7 +18,7 @@ import (
 const (
 	postgresPatience = 3 * time.Second // for a transaction with all its tries, or for one reading
 	postgresTries    = 5
-	dialPatience     = time.Second
+	dialPatience     = 2 * time.Second
 
 	// All orders of a SKU wait for one row. A crowd that waits here costs the database nothing; there it would hold up those
 	// who have the row.
@@ -45,6 +45,7 @@ func openPostgres(ctx context.Context, address string, wall *clock, broken defec
 	config.MaxConns, config.ConnConfig.ConnectTimeout = postgresConnections, dialPatience
 	// What a replica holds that is frozen, or cut off in mid-transaction, the others get back.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "1500"
+	config.ConnConfig.RuntimeParams["lock_timeout"] = "1500"
 	config.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(postgresPatience.Milliseconds(), 10)
 	s := &postgresStore{wall: wall}
 	for _, pool := range []**pgxpool.Pool{&s.writes, &s.reads} {
@@ -141,8 +142,11 @@ func (t *postgresTx) begin(ctx context.Context, about lock) error {
 }
 
 // commit runs the last statements and commits in one message, so that nobody waits for a row while this replica is waited
-// for. A statement that changes nothing is made to fail, and the transaction with it.
+// for. A statement that changes nothing is made to fail, and the transaction with it. It has time of its own, longer than
+// the database waits for a row: whoever gives up on a commit does not know how it ended.
 func (t *postgresTx) commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresPatience)
+	defer cancel()
 	batch := &pgx.Batch{}
 	for _, last := range t.last {
 		batch.Queue(t.store.number("WITH changed AS ("+last.query+" RETURNING 1) SELECT 1 / count(*) FROM changed"), last.args...)
