@@ -84,12 +84,17 @@ func TestFaultWindows(t *testing.T) {
 			at(2, history.FaultBegin, "twice"), at(3, history.FaultEnd, "twice"), at(4, history.FaultBegin, "twice"),
 			at(5, history.FaultBegin, "unplanned"), at(5, history.FaultEnd, "twice"), at(5, history.FaultEnd, "never"),
 			{At: sec(6), Source: history.SourceNode, Kind: history.NodeExited},
+			{At: sec(2), Source: history.SourceNode, Kind: history.NodeStopped, Key: "db"},
+			{At: sec(3), Source: history.SourceNode, Kind: history.NodePaused, Key: "shop-1"},
+			{At: sec(4), Source: history.SourceNode, Kind: history.NodeResumed, Key: "shop-1"},
+			{At: sec(5), Source: history.SourceNode, Kind: history.NodeReady, Key: "db"},
 			phase(9, history.PhaseEnd, history.PhaseStorm),
 		},
 	}
 	want := map[string][]span{
 		"twice": {{From: sec(2), To: sec(3)}, {From: sec(4), To: sec(5)}}, "open": {{From: sec(1), To: sec(9)}}, "never": nil,
 		"the shop is down": {{From: sec(6), To: sec(9)}},
+		"db is down":       {{From: sec(2), To: sec(5)}}, "shop-1 is down": {{From: sec(3), To: sec(4)}},
 	}
 	lanes := newSeries(recorded).faults
 	if len(lanes) != len(want) {

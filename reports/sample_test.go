@@ -70,8 +70,8 @@ func newSample(called names, broken bool) *history.History {
 		s.struck("slow-link", sec(3+0.05*float64(i)), history.Event{Key: "shop->channel", Count: 2})
 	}
 	s.struck("kill-node", sec(4.5), history.Event{Key: "flashshop"})
-	s.event("harness", sec(4.5), history.Event{Source: history.SourceNode, Kind: history.NodeKilled, Detail: "flashshop"})
-	s.event("harness", sec(4.9), history.Event{Source: history.SourceNode, Kind: history.NodeReady, Detail: "flashshop"})
+	s.event("harness", sec(4.5), history.Event{Source: history.SourceNode, Kind: history.NodeKilled, Key: "flashshop"})
+	s.event("harness", sec(4.9), history.Event{Source: history.SourceNode, Kind: history.NodeReady, Key: "flashshop"})
 	for _, used := range []struct {
 		by         string
 		from, till int64 // microseconds

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -273,13 +274,22 @@ func (s *series) spans(recorded *history.History, end history.Time) {
 	}
 }
 
-// strikes are the faults: when they were at work, and when they struck. When the shop itself was away is one more lane.
+// strikes are the faults: when they were at work, and when they struck. Each node that was away has one more lane.
 func (s *series) strikes(recorded *history.History, end history.Time) {
 	lanes := map[string]*lane{}
 	for _, fault := range recorded.Header.Faults {
 		lanes[fault.ID] = &lane{Name: fault.ID, Hits: s.zeros()}
 	}
-	away := &lane{Name: "the shop is down", Hits: s.zeros()}
+	var down []*lane
+	away := func(node string) *lane {
+		name := cmp.Or(node, "the shop") + " is down"
+		at := slices.IndexFunc(down, func(l *lane) bool { return l.Name == name })
+		if at < 0 {
+			at = len(down)
+			down = append(down, &lane{Name: name, Hits: s.zeros()})
+		}
+		return down[at]
+	}
 	for _, event := range recorded.Events {
 		fault := lanes[event.Fault]
 		switch event.Kind {
@@ -291,19 +301,21 @@ func (s *series) strikes(recorded *history.History, end history.Time) {
 			if fault != nil {
 				s.add(fault.Hits, event.At, float64(max(1, event.Count)))
 			}
-		case history.NodeKilled, history.NodeExited, history.NodePaused:
+		case history.NodeKilled, history.NodeExited, history.NodePaused, history.NodeStopped:
 			if event.At >= s.from {
-				away.open(event.At)
+				away(event.Key).open(event.At)
 			}
 		case history.NodeReady, history.NodeResumed:
-			away.shut(event.At)
+			away(event.Key).shut(event.At)
 		}
 	}
 	for _, fault := range recorded.Header.Faults {
 		s.faults = append(s.faults, lanes[fault.ID].clipped(s.from, end))
 	}
-	if len(away.Windows) > 0 {
-		s.faults = append(s.faults, away.clipped(s.from, end))
+	for _, node := range down {
+		if len(node.Windows) > 0 {
+			s.faults = append(s.faults, node.clipped(s.from, end))
+		}
 	}
 }
 

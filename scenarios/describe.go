@@ -84,7 +84,7 @@ func parametersInWords(params reflect.Value) []string {
 	var parts []string
 	for _, field := range fieldsOf(params.Type()) {
 		value := params.FieldByIndex(field.index)
-		if value.IsZero() {
+		if isZero(value) {
 			continue
 		}
 		if value.Kind() == reflect.Pointer {
@@ -95,6 +95,15 @@ func parametersInWords(params reflect.Value) []string {
 		}
 	}
 	return parts
+}
+
+// isZero asks a value itself, if it knows when it says nothing.
+func isZero(value reflect.Value) bool {
+	if value.IsZero() {
+		return true
+	}
+	knows, ok := value.Interface().(interface{ IsZero() bool })
+	return ok && knows.IsZero()
 }
 
 func valueInWords(value reflect.Value) string {

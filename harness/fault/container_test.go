@@ -189,6 +189,39 @@ func TestHealOfAContainerThatEnded(t *testing.T) {
 	}
 }
 
+// A node that takes its time to end is not waited for by the channel, and is started when it has ended.
+func TestStopIsNotWaitedForAtAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, clocked("stop-node", `{"after":"1s","on":{"message":"refund","at":"processed"}}`, 0, 0))
+		w.nodes[0].ends = 3 * time.Second
+		w.begin()
+		before := time.Now()
+		w.engine.Channel().Reached(refunded(1))
+		if took := time.Since(before); took > 0 {
+			t.Errorf("the channel waited for %s", took)
+		}
+		time.Sleep(5 * time.Second)
+		w.heal()
+		w.finish()
+		w.wantDone("stop shop", "start shop", "books read after restart")
+		w.wantEvents("0s stop-node fault.begin", "0s stop-node fault.affected shop:1", "3s stop-node fault.end")
+	})
+}
+
+// A node that does not end is not healed, and that is said.
+func TestStopThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, clocked("stop-node", `{}`, 0, 0))
+		w.refusing("stop shop", errors.New("it will not"))
+		w.begin()
+		time.Sleep(100 * time.Millisecond)
+		if err := w.engine.Heal(t.Context()); err == nil || !strings.Contains(err.Error(), "node shop: it will not") {
+			t.Errorf("got %v", err)
+		}
+		w.finish()
+	})
+}
+
 // A fault that strikes a link again and again says each time what that time has touched.
 func TestCutAgainAtAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

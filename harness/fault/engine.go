@@ -106,7 +106,7 @@ func NewEngine(p scenarios.Plan, env Env) (*Engine, error) {
 		if r.effect, err = newEffect(r, env, p.System); err != nil {
 			return nil, fmt.Errorf("fault %q: %w", fault.ID, err)
 		}
-		if triggered, ok := act.(Triggered); ok && triggered.Trigger().isSet() {
+		if triggered, ok := act.(Triggered); ok && !triggered.Trigger().IsZero() {
 			r.trigger = newTrigger(triggered.Trigger())
 			e.triggers = append(e.triggers, r)
 		}

@@ -11,9 +11,11 @@ import (
 
 // stopNode ends a node as its owner does, and starts it again: a deployment, a move to another machine.
 type stopNode struct {
-	After scenarios.Duration `yaml:"after" json:"after"` // from its end to the start
+	After scenarios.Duration `yaml:"after" json:"after"` // from the signal to the start, at least: the node may take its time to end
 	Node  string             `yaml:"node" json:"node"`   // one, or a service; "" is all replicas of the shop
 	On    On                 `yaml:"on" json:"on"`
+
+	ending map[string]chan error // by node
 }
 
 // stopper is a node that can be asked to end.
@@ -47,15 +49,39 @@ func (f *stopNode) Trigger() On          { return f.On }
 func (f *stopNode) Target() string       { return f.Node }
 func (f *stopNode) Lasts() time.Duration { return time.Duration(f.After) }
 
+// Strike does not wait for the end. A shop that ends in order finishes what it is at, such as the very request whose answer
+// the channel holds back until Strike returns.
 func (f *stopNode) Strike(ctx context.Context, node Node, _ scenarios.Service) error {
 	stops, can := node.(stopper)
 	if !can {
 		return fmt.Errorf("%s cannot be asked to end", node.Name())
 	}
-	return stops.Stop(ctx)
+	ended := make(chan error, 1)
+	if f.ending == nil {
+		f.ending = map[string]chan error{}
+	}
+	f.ending[node.Name()] = ended
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+		defer cancel()
+		ended <- stops.Stop(ctx)
+	}()
+	return nil
 }
 
+// Heal waits for the end. How it came does not matter, if only the node is gone.
 func (f *stopNode) Heal(ctx context.Context, node Node, _ scenarios.Service) (restarted bool, err error) {
+	if ended := f.ending[node.Name()]; ended != nil {
+		select {
+		case err = <-ended:
+			delete(f.ending, node.Name())
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+	if err != nil && node.Alive() {
+		return false, err
+	}
 	return started(ctx, node)
 }
 

@@ -23,8 +23,8 @@ type On struct {
 	Times    int               `yaml:"times" json:"times"`         // how often it strikes, each after count more; default 1
 }
 
-// isSet says whether the fault waits for a moment, and not for the clock.
-func (o On) isSet() bool { return o.Message != "" || o.InFlight > 0 }
+// IsZero says that the fault waits for the clock, and for no moment.
+func (o On) IsZero() bool { return o.Message == "" && o.InFlight == 0 }
 
 // is says whether it is such a moment.
 func (o On) is(moment mockchannel.Moment) bool {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/paystorm/paystorm/dice"
 	"github.com/paystorm/paystorm/harness/link"
@@ -178,6 +179,7 @@ type fakeNode struct {
 	w     *world
 	name  string
 	alive bool
+	ends  time.Duration // after it was asked to
 }
 
 func (n *fakeNode) Name() string { return n.name }
@@ -199,7 +201,10 @@ func (n *fakeNode) live(alive bool, words string) error {
 }
 
 // Stop, Squeeze, Relax, Exec and WriteFile are what a container can do beside it.
-func (n *fakeNode) Stop(context.Context) error { return n.live(false, "stop") }
+func (n *fakeNode) Stop(context.Context) error {
+	time.Sleep(n.ends)
+	return n.live(false, "stop")
+}
 
 func (n *fakeNode) Squeeze(_ context.Context, cpus float64, memory int64) error {
 	return n.w.note(fmt.Sprintf("squeeze %s: %g, %d", n.name, cpus, memory))
