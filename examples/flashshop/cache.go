@@ -3,7 +3,6 @@ package flashshop
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync/atomic"
@@ -132,7 +131,7 @@ func (c *cache) keep(ctx context.Context, from store) error {
 	defer tick.Stop()
 	for {
 		if err := c.repair(ctx, from); err != nil && ctx.Err() == nil {
-			c.fail(err)
+			c.log.Warn("compare the cache with the database", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -162,7 +161,8 @@ func (c *cache) repair(ctx context.Context, from store) error {
 	}
 	had, err := c.client.MGet(ctx, keys...).Result()
 	if err != nil {
-		return fmt.Errorf("look at the counters: %w", err)
+		c.fail(err)
+		return nil
 	}
 	before := map[string][]any{}
 	for i, sku := range skus {
@@ -181,7 +181,8 @@ func (c *cache) repair(ctx context.Context, from store) error {
 		version, _ := seen[1].(string) // "" if it has none
 		set, err := setUnits.Run(ctx, c.client, stockKeys(row.sku), version, row.units).Bool()
 		if err != nil {
-			return fmt.Errorf("set a counter: %w", err)
+			c.fail(err)
+			return nil
 		}
 		right = right && set
 	}

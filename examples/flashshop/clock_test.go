@@ -24,13 +24,13 @@ func TestClockOffset(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := clock{file: file}
-			if off := c.now().Sub(time.Now()).Round(time.Second); off != row.want {
+			if off := time.Until(c.now()).Round(time.Second); off != row.want {
 				t.Errorf("off by %v, want %v", off, row.want)
 			}
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "right again", func() bool { return c.now().Sub(time.Now()).Abs() < time.Second })
+			eventually(t, "right again", func() bool { return time.Until(c.now()).Abs() < time.Second })
 		})
 	}
 }

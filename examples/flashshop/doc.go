@@ -6,6 +6,10 @@
 // comes, the workers ask: orders.check_at, refunds.next_at and outbox.next_at say what is due, so a killed process
 // continues where it was. No state is ever moved back: each transition names the state that it leaves.
 //
+// The books are behind one seam, store.go: a SQLite file, or a PostgreSQL that several replicas share, with a cache of the
+// stock in front of it (cache.go). Nothing rests on a lock in a replica's memory: a transaction locks what it is about in
+// the database, workers claim what is due there, and timers follow its clock.
+//
 // Its payment provider is behind one seam, provider.go, in the shop's own words; provider_*.go speak to each through the
 // library that its shops use. Nothing else in the shop knows which it is.
 //

@@ -36,7 +36,8 @@ func (s *shop) place(ctx context.Context, w wish) (o order, fresh bool, err erro
 		return o, false, err
 	}
 	o, fresh, err = s.enter(ctx, w)
-	if (err != nil || !fresh) && !(errors.Is(err, errBusy) && s.defects.has("D25")) {
+	forgotten := errors.Is(err, errBusy) && s.defects.has("D25")
+	if (err != nil || !fresh) && !forgotten {
 		s.cache.putBack(ctx, held)
 	}
 	return o, fresh, err

@@ -91,13 +91,13 @@ func startPostgres() (*postgresServer, error) {
 		return s, err
 	}
 	data := filepath.Join(dir, "data")
-	make := exec.Command(postgresProgram("initdb"), "-D", data, "-U", "shop", "-A", "trust", "--no-sync", "-E", "UTF8") //nolint:noctx // it outlives the test that needs it first
-	make.SysProcAttr, make.Dir = &syscall.SysProcAttr{Credential: as}, dir
-	if output, err := make.CombinedOutput(); err != nil {
+	initdb := exec.Command(postgresProgram("initdb"), "-D", data, "-U", "shop", "-A", "trust", "--no-sync", "-E", "UTF8")
+	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: as}, dir
+	if output, err := initdb.CombinedOutput(); err != nil {
 		return s, fmt.Errorf("initdb: %w\n%s", err, output)
 	}
 	s.serve = func() *exec.Cmd {
-		daemon := exec.Command(postgresProgram("postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F", "-c", "max_connections=500") //nolint:noctx // it outlives the test that needs it first
+		daemon := exec.Command(postgresProgram("postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F", "-c", "max_connections=500")
 		daemon.SysProcAttr, daemon.Dir = &syscall.SysProcAttr{Credential: as, Setpgid: true}, dir
 		return daemon
 	}
@@ -162,7 +162,7 @@ func nobody(dir string) (*syscall.Credential, error) {
 }
 
 func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
