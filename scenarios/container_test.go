@@ -91,3 +91,33 @@ func TestDefaultsOfVariablesAreNoSecrets(t *testing.T) {
 		t.Errorf("got %+v", secrets)
 	}
 }
+
+func TestComposeFile(t *testing.T) {
+	t.Parallel()
+	system, err := scenarios.LoadSystem("testdata/valid/compose-system.yaml", vocabulary())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]scenarios.Service{
+		"web": {
+			Build: &scenarios.Build{Context: "compose/web", Dockerfile: "Dockerfile", Args: map[string]string{"BASE": "debian:12"}}, Port: 3000, Replicas: 2,
+			Environment: map[string]string{"PGHOST": `{{ tcp "web->db" }}`, "MODE": `{{ env "MODE" "sale" }}`, "COST": "$5"},
+			Dials:       map[string]int{"db": 5432, "cache": 6379}, DependsOn: []string{"cache", "db"},
+			Files: map[string]scenarios.File{"/etc/web.conf": {Text: "listen 3000\n"}},
+		},
+		"db": {
+			Image: `{{ env "PAYSTORM_POSTGRES" "postgres:17-alpine" }}`, Command: []string{"postgres", "-c", "max_connections=200"},
+			Environment: map[string]string{"POSTGRES_PASSWORD": `{{ env "DB_PASSWORD" }}`}, CPUs: 0.5, Memory: 256 << 20,
+			Ready: &scenarios.Readiness{Exec: []string{"/bin/sh", "-c", "pg_isready -U shop"}, Within: scenarios.Duration(25 * time.Second)},
+		},
+		"cache": {Image: "redis:7-alpine", Ready: &scenarios.Readiness{Exec: []string{"redis-cli", "ping"}}},
+	}
+	for name, service := range want {
+		if got := system.Launch.Container.Services[name]; !reflect.DeepEqual(got, service) {
+			t.Errorf("%s: got %+v\nwant %+v", name, got, service)
+		}
+	}
+	if got := len(system.Launch.Container.Services); got != len(want) {
+		t.Errorf("%d services", got)
+	}
+}

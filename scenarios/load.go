@@ -124,7 +124,8 @@ func decodeSystem(from *source, v Vocabulary) (*System, error) {
 	system := &System{source: from}
 	d := newDecoder(v)
 	d.structure(from.tree, "system", reflect.ValueOf(system).Elem(), nil)
-	errs := append(d.errs, system.readTemplates()...)
+	errs := append(d.errs, system.readCompose()...)
+	errs = append(errs, system.readTemplates()...)
 	errs = append(errs, system.readScript(v)...)
 	errs = append(errs, checkSystem(system, v)...)
 	if len(errs) > 0 {

@@ -39,7 +39,7 @@ func TestSchemasAcceptWhatTheDecoderAccepts(t *testing.T) {
 	if err := scenario.Validate(document(t, os.DirFS("testdata"), "valid/everything.yaml")); err != nil {
 		t.Errorf("everything.yaml: %v", err)
 	}
-	for _, file := range []string{"everything-system.yaml", "containers-system.yaml"} {
+	for _, file := range []string{"everything-system.yaml", "containers-system.yaml", "compose-system.yaml"} {
 		if err := system.Validate(document(t, os.DirFS("testdata"), "valid/"+file)); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
