@@ -119,7 +119,7 @@ func (c *containers) node(name string) *containerNode {
 	return nil
 }
 
-// start makes the images all at once, and starts each container as soon as those that it depends on are ready.
+// start makes the images all at once, then the containers, and starts each as soon as those that it depends on are ready.
 func (c *containers) start(ctx context.Context) error {
 	images := map[string]string{}
 	names := make([]string, len(c.launch.Services))
@@ -146,6 +146,9 @@ func (c *containers) start(ctx context.Context) error {
 	starting, within := errgroup.WithContext(ctx)
 	for _, service := range c.services() {
 		starting.Go(func() error {
+			if err := c.createService(within, service, images[service]); err != nil {
+				return fmt.Errorf("service %s: %w", service, err)
+			}
 			for _, peer := range c.launch.Services[service].DependsOn {
 				select {
 				case <-up[peer]:
@@ -153,7 +156,7 @@ func (c *containers) start(ctx context.Context) error {
 					return within.Err()
 				}
 			}
-			if err := c.startService(within, service, images[service]); err != nil {
+			if err := c.startService(within, service); err != nil {
 				return fmt.Errorf("service %s: %w", service, err)
 			}
 			close(up[service])
@@ -174,8 +177,8 @@ func (c *containers) makeNetwork(ctx context.Context) error {
 	return nil
 }
 
-// startService starts all containers of a service and waits until they are ready.
-func (c *containers) startService(ctx context.Context, service, image string) error {
+// createService makes all containers of a service, while those that it depends on are still on their way.
+func (c *containers) createService(ctx context.Context, service, image string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for index, node := range c.nodes[service] {
 		group.Go(func() error {
@@ -183,11 +186,17 @@ func (c *containers) startService(ctx context.Context, service, image string) er
 			if err != nil {
 				return err
 			}
-			if err := node.create(ctx, request); err != nil {
-				return err
-			}
-			return node.Start(ctx)
+			return node.create(ctx, request)
 		})
+	}
+	return group.Wait()
+}
+
+// startService starts all containers of a service and waits until they are ready.
+func (c *containers) startService(ctx context.Context, service string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, node := range c.nodes[service] {
+		group.Go(func() error { return node.Start(ctx) })
 	}
 	return group.Wait()
 }
