@@ -99,13 +99,15 @@ func TestFaultsThatCannotStrike(t *testing.T) {
 		want         string
 	}{
 		"no dd there": {
-			"fill-disk", `{"node":"db"}`, map[string]error{"in db: " + fill: errors.New("not found")}, false,
-			"node db: the disk did not get full",
+			"fill-disk", `{"node":"db"}`,
+			map[string]error{"in db: " + fill: errors.New("not found")},
+			false, "node db: the disk did not get full",
 		},
 		"a disk without an end": {"fill-disk", `{"node":"db"}`, nil, false, "node db: the disk did not get full"},
 		"the command fails": {
-			"run-in-node", `{"node":"cache","act":"flush"}`, map[string]error{"in cache: redis-cli flushall": errors.New("no")}, false,
-			"node cache: act flush: exit status 1",
+			"run-in-node", `{"node":"cache","act":"flush"}`,
+			map[string]error{"in cache: redis-cli flushall": errors.New("no")},
+			false, "node cache: act flush: exit status 1",
 		},
 		"stop":    {"stop-node", `{}`, nil, true, "shop cannot be asked to end"},
 		"squeeze": {"squeeze-node", `{"cpus":0.1}`, nil, true, "shop cannot be limited"},
@@ -161,12 +163,14 @@ func TestHealOfAContainerThatEnded(t *testing.T) {
 		want   []string
 	}{
 		"a full disk": {
-			clocked("fill-disk", `{"node":"db"}`, 0, 0), map[string]error{"in db: " + fill: errors.New("No space left on device")},
+			clocked("fill-disk", `{"node":"db"}`, 0, 0),
+			map[string]error{"in db: " + fill: errors.New("No space left on device")},
 			[]string{"in db: " + fill},
 		},
 		"limits": {clocked("squeeze-node", `{"node":"db","cpus":0.1}`, 0, 0), nil, []string{"squeeze db: 0.1, 0", "relax db"}},
 		"a clock": {
-			clocked("skew-clock", `{"node":"shop-1"}`, 0, 0), nil,
+			clocked("skew-clock", `{"node":"shop-1"}`, 0, 0),
+			nil,
 			[]string{"into shop-1: /etc/clock: +90s", "into shop-1: /etc/clock: +0s"},
 		},
 	} {
