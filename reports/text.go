@@ -83,7 +83,7 @@ func textSale(b *strings.Builder, verdict invariants.Verdict) {
 			signing.Signatures, figure(signing.SigningMS.P99))
 	}
 	if cpu := busy(verdict.CPU); cpu != "" {
-		fmt.Fprintf(table, "busy\t%s\n", fit(plain(cpu), textColumns-8))
+		fmt.Fprintf(table, "busy\t%s\n", fit(plain(cpu), 2*textColumns))
 	}
 	lost := loss(verdict)
 	for _, line := range lost {
