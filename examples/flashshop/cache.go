@@ -24,7 +24,7 @@ type cache struct {
 }
 
 const (
-	cachePatience = 200 * time.Millisecond // for one answer
+	cachePatience = 300 * time.Millisecond // for one answer
 	cacheRepair   = 250 * time.Millisecond // between two looks whether it is right
 )
 
@@ -117,6 +117,9 @@ func (c *cache) give(ctx context.Context, sku string, units int64) {
 }
 
 func (c *cache) fail(err error) {
+	if c.broken.has("D25") { // it will never be set right, so there is nothing to wait for
+		return
+	}
 	if c.trusted.Swap(false) {
 		c.log.Warn("cache", "error", err)
 	}

@@ -142,7 +142,7 @@ func (s *shop) actOnPayment(ctx context.Context, t tx, o order, p payment) error
 			return err
 		}
 		news, err := s.captured(ctx, t, o.ID, p)
-		if err == nil && !news && o.Payment == p.ID && (s.defects.has("D01") || s.defects.has("D02") || s.defects.has("D34")) {
+		if err == nil && !news && o.Payment == p.ID && (s.defects.has("D01") || s.defects.has("D02")) {
 			err = grantPoints(ctx, t, o)
 		}
 		return err
@@ -196,8 +196,12 @@ func (s *shop) waitThenAct(ctx context.Context, n notification) error {
 			if err := s.act(ctx, t, n, false); err != nil {
 				return err
 			}
-			_, err := s.record(ctx, t, n, "applied")
-			return err
+			first, err := s.record(ctx, t, n, "applied")
+			if err != nil || first || n.Payment.State != paymentSucceeded {
+				return err
+			}
+			o, _, err := one(ctx, t, scanOrder, orderByID, n.Order)
+			return errors.Join(err, grantPoints(ctx, t, o))
 		})
 		if !errors.Is(err, errBusy) || !sleep(ctx, pollEvery) {
 			return err

@@ -206,7 +206,7 @@ func (s *shop) cancel(ctx context.Context, id string) (state string, err error) 
 		var found bool
 		state, found, err = one(ctx, s.store, value[string], `SELECT state FROM orders WHERE id = ?`, id)
 		if err != nil {
-			return "", err
+			return "", begun(err)
 		}
 		if !found {
 			return "", no(http.StatusNotFound, "UNKNOWN_ORDER")
@@ -219,5 +219,13 @@ func (s *shop) cancel(ctx context.Context, id string) (state string, err error) 
 		}
 	}
 	state, _, err = one(ctx, s.store, value[string], `SELECT state FROM orders WHERE id = ?`, id)
-	return state, err
+	return state, begun(err)
+}
+
+// begun is an error that came when something was done already. It must not be told as BUSY, by which nothing was.
+func begun(err error) error {
+	if errors.Is(err, errBusy) {
+		return errors.New("begun, and then: " + err.Error())
+	}
+	return err
 }
