@@ -31,9 +31,16 @@ type owner struct {
 
 // ownerOf is this process, making a run.
 func ownerOf(run string) owner {
-	host, _ := os.Hostname() // without one, nobody else's is taken for ours
 	pid := strconv.Itoa(os.Getpid())
-	return owner{run: run, pid: pid, host: host, started: startOf(pid)}
+	return owner{run: run, pid: pid, host: here(), started: startOf(pid)}
+}
+
+// here is where the numbers of processes mean what they mean to this one: a host, and its processes' name space. Job
+// containers on the host's network bear its name, share its engine, and do not see one another's processes.
+func here() string {
+	host, _ := os.Hostname()
+	space, _ := os.Readlink("/proc/self/ns/pid") // both are always there
+	return host + " " + space
 }
 
 // name is that of the run's network, and begins those of its containers.
@@ -77,11 +84,7 @@ type Remain struct {
 
 // Remains lists what runs of this host have left behind whose process is gone.
 func (e *Engine) Remains(ctx context.Context) ([]Remain, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("tell this host's remains from others': %w", err)
-	}
-	all, err := e.list(ctx, client.Filters{}.Add("label", labelHost+"="+host))
+	all, err := e.list(ctx, client.Filters{}.Add("label", labelHost+"="+here()))
 	return slices.DeleteFunc(all, func(r Remain) bool { return startOf(r.owner.pid) == r.owner.started }), err
 }
 
