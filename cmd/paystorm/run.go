@@ -142,7 +142,7 @@ func runSeeds(ctx context.Context, s streams, name string, flags planFlags, leav
 	}
 	configs := make([]harness.Config, 0, len(seeds))
 	for _, seed := range seeds {
-		plan, system, err := flags.plan(name, seed)
+		plan, system, err := flags.plan(name, seed) //nolint:contextcheck // files are read whole, and take no context
 		if err != nil {
 			return err
 		}
