@@ -34,3 +34,5 @@ done
 [ -x bin/paystorm ] || { echo "bin/paystorm is missing: make build"; exit 1; }
 say "paystorm/flashshop"
 tar -c -C tools/images/flashshop Dockerfile -C ../../../bin paystorm | docker build --quiet --tag paystorm/flashshop -
+# Each build of another binary leaves the one before without a name.
+docker image prune --force --filter label=io.paystorm.image=flashshop >/dev/null
