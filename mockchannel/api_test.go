@@ -152,7 +152,7 @@ func TestAPI(t *testing.T) {
 		"create: metadata":         {"POST", "/v1/payments", create(`"ps-r-b7-o1"`, `1`), key("p"), 400, "invalid_request", "metadata"},
 		"create: trailing":         {"POST", "/v1/payments", w.paymentBody("o3") + "{}", key("q"), 400, "invalid_request", ""},
 		"create: no JSON":          {"POST", "/v1/payments", "hello", key("r"), 400, "invalid_request", ""},
-		"create: too large":        {"POST", "/v1/payments", create("o3", strings.Repeat("x", 70_000)), key("s"), 400, "invalid_request", ""},
+		"create: too large":        {"POST", "/v1/payments", create("o3", strings.Repeat("x", 10<<20)), key("s"), 400, "invalid_request", ""},
 		"create: order too long":   {"POST", "/v1/payments", create("o3", strings.Repeat("x", 65)), key("t"), 400, "invalid_request", "order"},
 		"create: key of 256 bytes": {"POST", "/v1/payments", w.paymentBody("o3"), key(strings.Repeat("k", 256)), 400, "invalid_request", "Idempotency-Key"},
 	} {

@@ -247,7 +247,7 @@ func TestContentTypes(t *testing.T) {
 			t.Errorf("%s: %d %s", kind, a.status, a.text)
 		}
 	}
-	if a := w.ask("POST", "/v1/payment_intents", strings.Repeat("a", 2<<20)); a.status != http.StatusRequestEntityTooLarge {
+	if a := w.ask("POST", "/v1/payment_intents", strings.Repeat("a", 10<<20)); a.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("2 MiB: %d", a.status)
 	}
 }

@@ -135,7 +135,7 @@ func TestMistakes(t *testing.T) {
 		"an array":                   {post(native, `[]`), 400, "PARAM_ERROR", ""},
 		"no UTF-8":                   {post(native, "{\"appid\":\"\xff\"}"), 400, "INVALID_REQUEST", ""},
 		"a key twice":                {post(native, `{"appid":"x","appid":"y"}`), 400, "PARAM_ERROR", "/appid"},
-		"too large":                  {post(native, `{"x":"`+strings.Repeat("x", 64<<10)+`"}`), 400, "INVALID_REQUEST", ""},
+		"too large":                  {post(native, `{"x":"`+strings.Repeat("x", 10<<20)+`"}`), 400, "INVALID_REQUEST", ""},
 		"no description":             {create("new-1234", map[string]any{"description": nil}), 400, "PARAM_ERROR", "/description"},
 		"a description too long":     {create("new-1234", map[string]any{"description": strings.Repeat("票", 128)}), 400, "PARAM_ERROR", "/description"},
 		"a number for a text":        {create("new-1234", map[string]any{"attach": 1}), 400, "PARAM_ERROR", "/attach"},
