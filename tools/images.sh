@@ -4,8 +4,7 @@
 # left as it is, apart from the shop. Needs Docker, and root with debootstrap for the base.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-suite=bookworm
+suite=bookworm # from debootstrap's own mirror, or DEBIAN_MIRROR
 
 export DOCKER_BUILDKIT=0 # Debian's engine comes without buildx
 exists() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -16,10 +15,10 @@ docker version >/dev/null || { echo "no Docker engine answers: start one, as in:
 if ! exists paystorm/debian:12; then
 	command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap"; exit 1; }
 	[ "$(id -u)" -eq 0 ] || { echo "debootstrap needs root: run this as root once"; exit 1; }
-	say "paystorm/debian:12, from $mirror"
+	say "paystorm/debian:12"
 	root=$(mktemp -d)
 	trap 'rm -rf "$root"' EXIT
-	debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
+	debootstrap --variant=minbase "$suite" "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
 	rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root.log"
 	tar -C "$root" -c . | docker import --change 'CMD ["bash"]' - paystorm/debian:12
 fi

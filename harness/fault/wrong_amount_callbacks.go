@@ -79,7 +79,8 @@ func (f *wrongAmountCallbacks) Change(p Planned, change mockchannel.Change) mock
 	return mockchannel.ChangeFault{Extras: []mockchannel.Extra{extra}}
 }
 
-// claimed is never the true amount, and 0 only where the currency alone is wrong.
+// claimed is never the true amount, and 0 only where the currency alone is wrong. A factor may be a fraction: what it makes
+// is a lie, which no book counts with.
 func (f *wrongAmountCallbacks) claimed(minor int64) int64 {
 	claim := int64(1)
 	switch {
