@@ -365,6 +365,11 @@ func TestMisbehaviourThatCameToNothing(t *testing.T) {
 			[]string{"order ok", "cancel refused PAID", "pay ok", "poll ok", "look ok"},
 		},
 		{
+			"nobody knows whether the shop has cancelled", "POST /orders/{id}/cancel", answering(500, ``),
+			Payer{PayAfterCancel: one},
+			[]string{"order ok", "cancel unknown status 500", "pay ok", "poll ok", "look ok"},
+		},
+		{
 			"the channel takes no late payment", "POST /pay/{payment}", answering(409, `{"error": {"code": "payment_closed"}}`),
 			Payer{PayLate: &Behaviour{Fault: "f1", After: time.Second}},
 			[]string{"order ok", "pay refused payment_closed"},

@@ -51,7 +51,7 @@ func (j *journey) payStep(ctx context.Context, s *step) (answer, error) {
 }
 
 // payAfterCancel cancels, and pays all the same. Whether the channel still takes the money is for the shop to prevent, if
-// its provider lets it: one that cannot close what nobody has begun to pay can only promise to, which is no refusal.
+// its provider lets it: one that cannot close what nobody has begun to pay can only promise to, which its system file calls ok.
 func (j *journey) payAfterCancel(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
 	cancel := j.acts[actCancel]
 	cancelled, err := j.shopRequest(ctx, cancel, cancel.within(), b.Fault)
@@ -59,7 +59,7 @@ func (j *journey) payAfterCancel(ctx context.Context, s *step, payment string, b
 		return answer{}, err
 	}
 	paid, err := j.pay(ctx, s, payment, actionPay, 0, b.Fault)
-	if err == nil && cancelled.outcome != history.Refused {
+	if err == nil && cancelled.outcome == history.OK {
 		j.affected(b, didPayAfterCancel, answer{})
 	}
 	return paid, err
