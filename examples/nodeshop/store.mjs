@@ -1,31 +1,12 @@
 // One SQLite file and one connection. A transaction is a function without await: nothing can come between its statements.
 import { DatabaseSync } from '@photostructure/sqlite';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config } from './config.mjs';
 
 const db = new DatabaseSync(config.database, { timeout: 5 });
-db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS shelf (sku TEXT PRIMARY KEY, price INTEGER NOT NULL, currency TEXT NOT NULL,
-  per_customer INTEGER NOT NULL, free INTEGER NOT NULL CHECK (free >= 0), held INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
-  sold INTEGER NOT NULL DEFAULT 0 CHECK (sold >= 0));
-CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, client_ref TEXT NOT NULL UNIQUE, customer TEXT NOT NULL,
-  sku TEXT NOT NULL REFERENCES shelf, count INTEGER NOT NULL CHECK (count > 0), total INTEGER NOT NULL, currency TEXT NOT NULL,
-  status TEXT NOT NULL, -- awaiting_payment winding_up lapsed payment_settled money_back_pending money_back_done needs_person
-  units TEXT NOT NULL, -- the column of shelf in which they are
-  paid_by TEXT, -- the PaymentIntent whose money the order keeps
-  placed_at INTEGER NOT NULL, deadline INTEGER NOT NULL, look_at INTEGER); -- when Stripe is asked about it; NULL: not again
-CREATE TABLE IF NOT EXISTS intents (key TEXT PRIMARY KEY, -- the idempotency key, written down before Stripe hears of it
-  order_number TEXT NOT NULL REFERENCES orders, intent_id TEXT UNIQUE,
-  status TEXT NOT NULL DEFAULT 'wanted', received INTEGER NOT NULL DEFAULT 0); -- wanted, open, dead, captured
-CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, -- our number and idempotency key, or Stripe's id of its own refund
-  order_number TEXT NOT NULL REFERENCES orders, intent_id TEXT NOT NULL, amount INTEGER NOT NULL, ours INTEGER NOT NULL,
-  status TEXT NOT NULL DEFAULT 'asked', stripe_id TEXT UNIQUE, next_at INTEGER NOT NULL); -- asked, underway, returned, bounced
-CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, type TEXT NOT NULL, seen_at INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS points (order_number TEXT PRIMARY KEY REFERENCES orders, points INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS orders_due ON orders (look_at) WHERE look_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS orders_of_customer ON orders (customer, sku);
-CREATE INDEX IF NOT EXISTS intents_of_order ON intents (order_number);
-CREATE INDEX IF NOT EXISTS refunds_of_intent ON refunds (intent_id);`);
+db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+db.exec(readFileSync(new URL('schema.sql', import.meta.url), 'utf8'));
 
 const prepared = new Map();
 const statement = (sql) => prepared.get(sql) ?? prepared.set(sql, db.prepare(sql)).get(sql);
