@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -114,6 +115,9 @@ func (l *Links) listen(ctx context.Context, spec Spec, host string) (net.Listene
 		listener, err = ports.Listen(ctx, host)
 	} else {
 		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", spec.Address)
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("another program has this port: end it (ss -ltnp shows which), or give the link another address under links: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open link %s: %w", spec.Name, err)

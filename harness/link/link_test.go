@@ -316,6 +316,18 @@ func TestHealTakesOneFaultOff(t *testing.T) {
 	}
 }
 
+func TestPortThatIsTaken(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	_, err = Start(t.Context(), Config{Record: func(history.Event) {}, Links: []Spec{{Name: linkName, Address: taken.Addr().String()}}})
+	if err == nil || !strings.Contains(err.Error(), "open link "+linkName+": another program has this port: end it") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestDownKeepsThePortAndCounts(t *testing.T) {
 	w := newWorld(t)
 	open := w.dial(t)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,12 +104,26 @@ func (n *containerNode) launch(ctx context.Context) error {
 	}
 	next := &containerLife{log: file, begin: begin, since: time.Now(), exited: make(chan struct{})}
 	if _, err := n.engine.client.ContainerStart(ctx, n.id(), client.ContainerStartOptions{}); err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", n.name, err), file.Close())
+		return errors.Join(fmt.Errorf("start %s: %w", n.name, n.portTaken(err)), file.Close())
 	}
 	n.life = next
 	go n.own(context.WithoutCancel(ctx), next) // the container outlives the call
 	n.tell(history.NodeStarted, fmt.Sprintf("%s, container %.12s", n.name, n.id()))
 	return nil
+}
+
+// portTaken says what to do where the engine could not publish a port, because somebody else was quicker to take it.
+func (n *containerNode) portTaken(err error) error {
+	if !strings.Contains(err.Error(), "address already in use") && !strings.Contains(err.Error(), "port is already allocated") {
+		return err
+	}
+	for port, published := range n.published {
+		if strings.Contains(err.Error(), strconv.Itoa(published)) {
+			return fmt.Errorf("its port %d is published as %s:%d, which another program has taken meanwhile: run again, as each run "+
+				"chooses its ports anew; ss -ltnp shows who has it (%w)", port, listenHost, published, err)
+		}
+	}
+	return err
 }
 
 func (n *containerNode) id() string { return n.container.GetContainerID() }
