@@ -13,6 +13,7 @@ const progressEvery = 200 * time.Millisecond
 // Progress is what a person watching a run wants to know.
 type Progress struct {
 	Phase   string
+	Doing   string        // what it does in this moment, where the phase alone would not tell
 	Elapsed time.Duration // since the run's start
 	Offered float64       // iterations per second that the load model wants now
 	Started float64       // iterations per second that began since the last Progress

@@ -49,13 +49,18 @@ type EnvironmentError struct {
 func (e *EnvironmentError) Error() string { return fmt.Sprintf("%s: %v", e.Phase, e.Err) }
 func (e *EnvironmentError) Unwrap() error { return e.Err }
 
-// Run makes one run and returns its directory, which is readable whatever the error says. The error is nil, or the
-// context's (the run was interrupted), or an *EnvironmentError, or scenarios.Errors where the running shop shows that the
-// system file is wrong about it.
+// Run makes one run and returns its directory, which is readable whatever the error says; there is none, and "" returned,
+// where Docker or an image that the shop needs is not to be had. The error is nil, or the context's (the run was
+// interrupted), or an *EnvironmentError, or scenarios.Errors where the running shop shows that the system file is wrong
+// about it.
 func Run(ctx context.Context, config Config) (dir string, err error) {
-	r, err := open(config)
+	docker, err := openDocker(ctx, config)
 	if err != nil {
-		return "", &EnvironmentError{Phase: "preparing the run directory", Err: err}
+		return "", err
+	}
+	r, err := open(config, docker)
+	if err != nil {
+		return "", &EnvironmentError{Phase: "preparing the run directory", Err: errors.Join(err, docker.close())}
 	}
 	err = r.phases(ctx)
 	if failed := r.close(ctx); failed != nil && err == nil {
@@ -119,7 +124,7 @@ func (r *run) phase(ctx context.Context, name string, do func(context.Context) e
 }
 
 // open makes the run directory with everything that is known before anything happens.
-func open(config Config) (*run, error) {
+func open(config Config, docker docker) (*run, error) {
 	clock := history.StartClock()
 	started := time.Now()
 	runID := strconv.FormatInt(started.UnixNano()/int64(time.Millisecond)%(36*36*36*36*36*36), 36)
@@ -136,9 +141,10 @@ func open(config Config) (*run, error) {
 		return nil, err
 	}
 	r := &run{
-		config: config, plan: config.Plan, dir: dir, id: runID, clock: clock,
+		config: config, plan: config.Plan, dir: dir, id: runID, clock: clock, docker: docker,
 		planPath: filepath.Join(dir, "plan.json"), ledger: newLedger(),
 	}
+	r.onClose("engine", func(context.Context) error { return docker.close() })
 	if err := os.WriteFile(r.planPath, plan.Bytes(), 0o644); err != nil {
 		return nil, err
 	}

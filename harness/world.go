@@ -85,8 +85,7 @@ type run struct {
 	closers    []part                            // in the order of start
 	work       func(func(context.Context) error) // adds to background
 
-	docker     *sut.Engine // nil: the shop is no containers
-	host       string      // this machine as the shop reaches it
+	docker     docker
 	links      *link.Links
 	engine     *fault.Engine
 	channel    *mockchannel.Channel
@@ -126,7 +125,6 @@ func (r *run) onClose(name string, do func(context.Context) error) {
 // start brings up the world around the shop, the load generator and the shop, sets up the sale, and reads the books.
 func (r *run) start(ctx context.Context) error {
 	err := r.startParts(ctx, []part{
-		{"engine", r.openEngine},
 		{"links", r.startLinks},
 		{"faults", r.startFaults},
 		{"channel", r.startChannel},
@@ -166,13 +164,16 @@ func (r *run) baseline(ctx context.Context) error {
 // Probe starts a shop with what it needs around it and no load, and reads its books once. Of the plan, it needs no more
 // than a name and the system.
 func Probe(ctx context.Context, config Config) (reading history.Reading, err error) {
-	r, err := open(config)
+	docker, err := openDocker(ctx, config)
 	if err != nil {
-		return history.Reading{}, &EnvironmentError{Phase: "preparing the run directory", Err: err}
+		return history.Reading{}, err
+	}
+	r, err := open(config, docker)
+	if err != nil {
+		return history.Reading{}, &EnvironmentError{Phase: "preparing the run directory", Err: errors.Join(err, docker.close())}
 	}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	err = r.startParts(ctx, []part{
-		{"engine", r.openEngine},
 		{"links", r.startLinks},
 		{"faults", r.startFaults},
 		{"channel", r.startChannel},
@@ -204,27 +205,6 @@ func (r *run) startParts(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// openEngine opens the Docker engine for a shop in containers, and removes what earlier runs have left there.
-func (r *run) openEngine(ctx context.Context) (err error) {
-	r.host = loopback
-	if r.plan.System.Launch.Container == nil {
-		return nil
-	}
-	if r.docker, err = sut.OpenEngine(ctx); err != nil {
-		return err
-	}
-	r.onClose("engine", func(context.Context) error { return r.docker.Close() })
-	remains, err := r.docker.Remains(ctx)
-	if err != nil {
-		return err
-	}
-	if err := r.docker.Clean(ctx, remains); err != nil {
-		return err
-	}
-	r.host, err = r.docker.Gateway(ctx)
-	return err
-}
-
 // startLinks opens the links, so that everybody can be told an address before anybody is there to answer. Those that the
 // shop dials listen where it reaches them.
 func (r *run) startLinks(ctx context.Context) error {
@@ -232,7 +212,7 @@ func (r *run) startLinks(ctx context.Context) error {
 	for _, wanted := range r.plan.System.Network() {
 		spec := link.Spec{Name: wanted.Name, Host: loopback, Address: r.plan.System.Links[wanted.Name], Over: wanted.Over}
 		if wanted.From != "client" && wanted.From != "channel" {
-			spec.Host = r.host
+			spec.Host = r.docker.host
 		}
 		specs = append(specs, spec)
 	}
@@ -359,7 +339,7 @@ func expand(templates map[string]string, values scenarios.Values) (map[string]st
 }
 
 func (r *run) startSinks(ctx context.Context) error {
-	sinks, err := sut.StartSinks(ctx, r.host, r.plan.System.Sinks, r.record)
+	sinks, err := sut.StartSinks(ctx, r.docker.host, r.plan.System.Sinks, r.record)
 	if err != nil {
 		return err
 	}
@@ -399,14 +379,14 @@ func (r *run) startShop(ctx context.Context) error {
 	shop, err := sut.Start(ctx, sut.Config{
 		System: r.plan.System, SystemDir: r.plan.SystemDir, RunDir: r.dir, Clock: r.clock, Record: r.record,
 		Links: urls, Channel: r.told, Sinks: r.sinks, Self: r.config.Self, Secrets: r.config.Secrets,
-		RunID: r.id, Engine: r.docker, Connect: r.links.Connect,
+		RunID: r.id, Engine: r.docker.engine, Images: r.docker.images, Connect: r.links.Connect,
 	})
 	if err != nil {
 		return err
 	}
 	r.shop = shop
 	r.onClose("shop", r.stopShop)
-	if r.docker == nil { // containers are led to before they start: one of them may dial another
+	if r.docker.engine == nil { // containers are led to before they start: one of them may dial another
 		for _, name := range []string{linkClientToShop, linkChannelToShop} {
 			if err := r.links.Connect(name, shop.Address()); err != nil {
 				return err

@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/paystorm/paystorm/dice"
 )
@@ -41,6 +45,42 @@ func inContainers(t *testing.T) *client.Client {
 	t.Setenv("PAYSTORM_POSTGRES", "paystorm/postgres:15")
 	t.Setenv("PAYSTORM_REDIS", "paystorm/redis:7")
 	return engine
+}
+
+// TestDockerDemanded: without an engine the tests here skip and say what is missing, and fail where one is demanded.
+func TestDockerDemanded(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, require, want string
+		passes              bool
+	}{
+		{"nobody asks for it", "", "SKIPPED: paystorm/postgres:15: .*: start Docker, and make images", true},
+		{"demanded", "race,docker", "PAYSTORM_REQUIRE demands docker", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			command := exec.CommandContext(t.Context(), self, "-test.v", "-test.run", "^TestDockerScripts$")
+			command.Env = append(os.Environ(), "DOCKER_HOST=unix:///nonexistent.sock", "PAYSTORM_REQUIRE="+test.require)
+			printed, err := command.CombinedOutput()
+			if (err == nil) != test.passes || !regexp.MustCompile(test.want).Match(printed) {
+				t.Errorf("%v, want %q in\n%s", err, test.want, printed)
+			}
+		})
+	}
+}
+
+// TestDockerScripts runs testdata/docker/*.txtar, as TestScripts does those that need no engine.
+func TestDockerScripts(t *testing.T) {
+	inContainers(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "docker"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUpScript,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
 }
 
 // madeBy lists what a process has made in the engine, by its label.

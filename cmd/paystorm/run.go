@@ -187,10 +187,10 @@ func runOnce(ctx context.Context, s streams, config harness.Config) int {
 	dir, runErr := harness.Run(ctx, config)
 	screen.close()
 	if runErr != nil {
-		printError(s.err, runErr, whatStopped(runErr))
+		printError(s.err, runErr, whatStopped(runErr, dir != ""))
 	}
 	if dir == "" {
-		return exitEnvironment
+		return exitOf(runErr)
 	}
 	verdict, err := judge(dir, s.out)
 	if err != nil {
@@ -218,11 +218,16 @@ func statusOf(verdict invariants.Verdict, runErr error) int {
 	}
 }
 
-func whatStopped(err error) string {
-	if errors.Is(err, context.Canceled) {
+// whatStopped says what stopped a run, which began or did not come to that.
+func whatStopped(err error, began bool) string {
+	switch {
+	case !errors.Is(err, context.Canceled):
+		return err.Error()
+	case began:
 		return "interrupted; the faults are undone, and what was recorded is judged below"
+	default:
+		return "interrupted before the run began"
 	}
-	return err.Error()
 }
 
 // build is this binary's version and commit, as far as it was built from a repository.

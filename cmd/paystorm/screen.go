@@ -16,7 +16,7 @@ import (
 	"github.com/paystorm/paystorm/scenarios"
 )
 
-// screen shows a run while it goes on: one live line on a terminal, a plain line per phase elsewhere.
+// screen shows a run while it goes on: one live line on a terminal, a plain line for each phase elsewhere.
 type screen struct {
 	out   io.Writer
 	live  *mpb.Progress // nil where out is no terminal that knows its size
@@ -46,11 +46,11 @@ func hasSize(terminal *os.File) bool {
 // show is called by the run a few times a second.
 func (s *screen) show(p harness.Progress) {
 	s.mu.Lock()
-	changed := p.Phase != s.last.Phase
+	defer s.mu.Unlock()
+	changed := p.Phase != s.last.Phase || p.Doing != s.last.Doing
 	s.last = p
-	s.mu.Unlock()
 	if s.live == nil && changed {
-		fmt.Fprintf(s.out, "%6.1fs  %s\n", p.Elapsed.Seconds(), p.Phase)
+		fmt.Fprintln(s.out, strings.TrimRight(fmt.Sprintf("%6.1fs  %-8s  %s", p.Elapsed.Seconds(), p.Phase, p.Doing), " "))
 	}
 }
 
@@ -65,6 +65,9 @@ func (s *screen) line(decor.Statistics) string {
 		if p.Dropped > 0 {
 			line += fmt.Sprintf("  dropped %d", p.Dropped)
 		}
+	}
+	if p.Doing != "" {
+		line += "  " + p.Doing
 	}
 	if p.Due > 0 {
 		line += fmt.Sprintf("  callbacks due %d", p.Due)

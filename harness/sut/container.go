@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paystorm/paystorm/harness/ports"
+	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -37,7 +38,7 @@ type containers struct {
 	shop   string                      // which service it is
 }
 
-// startContainers makes the images, the network and the containers, each after those that it depends on. What goes wrong
+// startContainers makes the network and the containers, each after those that it depends on. What goes wrong
 // leaves nothing behind.
 func startContainers(ctx context.Context, config Config) (Shop, error) {
 	c, err := newContainers(ctx, config)
@@ -119,22 +120,11 @@ func (c *containers) node(name string) *containerNode {
 	return nil
 }
 
-// start makes the images all at once, then the containers, and starts each as soon as those that it depends on are ready.
+// start makes the containers, and starts each as soon as those that it depends on are ready.
 func (c *containers) start(ctx context.Context) error {
-	images := map[string]string{}
-	names := make([]string, len(c.launch.Services))
-	making, within := errgroup.WithContext(ctx)
-	for index, service := range c.services() {
-		making.Go(func() (err error) {
-			names[index], err = c.image(within, service)
-			return err
-		})
-	}
-	if err := making.Wait(); err != nil {
-		return err
-	}
-	for index, service := range c.services() {
-		images[service] = names[index]
+	for _, service := range c.services() {
+		image := c.config.Images[service]
+		c.config.Record(history.Event{Source: history.SourceNode, Kind: history.NodeImage, Key: service, Detail: image.Name + "@" + image.Digest})
 	}
 	if err := c.makeNetwork(ctx); err != nil {
 		return err
@@ -146,7 +136,7 @@ func (c *containers) start(ctx context.Context) error {
 	starting, within := errgroup.WithContext(ctx)
 	for _, service := range c.services() {
 		starting.Go(func() error {
-			if err := c.createService(within, service, images[service]); err != nil {
+			if err := c.createService(within, service); err != nil {
 				return fmt.Errorf("service %s: %w", service, err)
 			}
 			for _, peer := range c.launch.Services[service].DependsOn {
@@ -178,11 +168,11 @@ func (c *containers) makeNetwork(ctx context.Context) error {
 }
 
 // createService makes all containers of a service, while those that it depends on are still on their way.
-func (c *containers) createService(ctx context.Context, service, image string) error {
+func (c *containers) createService(ctx context.Context, service string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for index, node := range c.nodes[service] {
 		group.Go(func() error {
-			request, err := c.request(service, index, image)
+			request, err := c.request(service, index)
 			if err != nil {
 				return err
 			}
@@ -202,10 +192,10 @@ func (c *containers) startService(ctx context.Context, service string) error {
 }
 
 // request is one container as testcontainers makes it.
-func (c *containers) request(service string, index int, image string) (testcontainers.ContainerRequest, error) {
+func (c *containers) request(service string, index int) (testcontainers.ContainerRequest, error) {
 	told, node := c.launch.Services[service], c.nodes[service][index]
 	request := testcontainers.ContainerRequest{
-		Name: c.owner.name() + "-" + node.name, Image: image, Labels: c.owner.labels(), Env: map[string]string{}, Tmpfs: map[string]string{},
+		Name: c.owner.name() + "-" + node.name, Image: c.config.Images[service].Name, Labels: c.owner.labels(), Env: map[string]string{}, Tmpfs: map[string]string{},
 		Networks:       []string{c.owner.name()},
 		NetworkAliases: map[string][]string{c.owner.name(): slices.Compact([]string{service, node.name})},
 	}

@@ -56,6 +56,7 @@ type boxed struct {
 
 	mutex     sync.Mutex
 	events    []history.Event
+	told      []string // of the images
 	connected map[string]string
 }
 
@@ -130,10 +131,23 @@ func (b *boxed) nothingLeft(t *testing.T) {
 	}
 }
 
+// run makes the images and starts the shop.
+func (b *boxed) run(ctx context.Context) (shop Shop, err error) {
+	images := Images{System: b.config.System, SystemDir: b.config.SystemDir, Tell: func(doing string) {
+		b.mutex.Lock()
+		defer b.mutex.Unlock()
+		b.told = append(b.told, doing)
+	}}
+	if b.config.Images, err = images.Make(ctx, b.engine); err != nil {
+		return nil, err
+	}
+	return Start(ctx, b.config)
+}
+
 func (b *boxed) start(t *testing.T) Shop {
 	t.Helper()
 	begun := time.Now()
-	shop, err := Start(t.Context(), b.config)
+	shop, err := b.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +357,7 @@ func TestDockerContainersThatCannotStart(t *testing.T) {
 			before: func(t *testing.T, b *boxed) {
 				dockerfile(t, b, "FROM paystorm/debian:12\nRUN echo no such luck && false\n")
 			},
-			want: []string{"service cache: build image", "returned a non-zero code: 1", "no such luck"},
+			want: []string{"service cache: build: want ", "returned a non-zero code: 1", "no such luck"},
 		},
 		{
 			name: "a build without a Dockerfile",
@@ -382,7 +396,7 @@ func TestDockerContainersThatCannotStart(t *testing.T) {
 			if test.before != nil {
 				test.before(t, b)
 			}
-			_, err := Start(t.Context(), b.config)
+			_, err := b.run(t.Context())
 			if err == nil {
 				t.Fatal("it started")
 			}
@@ -398,6 +412,7 @@ func TestDockerContainersThatCannotStart(t *testing.T) {
 
 func TestDockerPortTaken(t *testing.T) {
 	b := box(t, nil)
+	b.config.Images = map[string]Image{"shop": {Name: "paystorm/flashshop"}, "db": {Name: "paystorm/postgres:15"}, "cache": {Name: "paystorm/redis:7"}}
 	c, err := newContainers(t.Context(), b.config)
 	if err != nil {
 		t.Fatal(err)
@@ -407,8 +422,9 @@ func TestDockerPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	if err := c.start(t.Context()); err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("got %v", err)
+	want := fmt.Sprintf("service db: start db: its port 5432 is published as %s, which another program has taken meanwhile: run again", taken.Addr())
+	if err := c.start(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 	if err := c.Stop(t.Context()); err != nil {
 		t.Error(err)
@@ -422,7 +438,7 @@ func TestDockerInterruptedStart(t *testing.T) {
 			b := box(t, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			defer cancel()
-			if _, err := Start(ctx, b.config); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := b.run(ctx); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 			b.nothingLeft(t)

@@ -44,12 +44,15 @@ func OpenEngine(ctx context.Context) (*Engine, error) {
 		engine, err := dial(ctx)
 		answered <- opened{engine, err}
 	}()
+	var found opened
 	select {
-	case found := <-answered:
-		return found.engine, wayOut(found.err)
+	case found = <-answered:
 	case <-ctx.Done():
-		return nil, wayOut(fmt.Errorf("no answer: %w", ctx.Err()))
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, wayOut(fmt.Errorf("no answer: %w", err))
+	}
+	return found.engine, wayOut(found.err)
 }
 
 func dial(ctx context.Context) (engine *Engine, err error) {
@@ -59,6 +62,12 @@ func dial(ctx context.Context) (engine *Engine, err error) {
 			err = fmt.Errorf("%v", broken)
 		}
 	}()
+	if os.Getenv(client.EnvOverrideHost) != "" {
+		// The library would go on to the next place where there may be one, and storm a shop that nobody has meant.
+		if err := askNamed(ctx); err != nil {
+			return nil, err
+		}
+	}
 	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()),
 		testcontainers.WithDefaultBridgeNetwork(bridge)) // or it makes a network of its own, and leaves it behind
 	if err != nil {
@@ -68,6 +77,16 @@ func dial(ctx context.Context) (engine *Engine, err error) {
 		return nil, errors.Join(err, provider.Close())
 	}
 	return &Engine{provider: provider, client: provider.Client()}, nil
+}
+
+// askNamed asks the engine that DOCKER_HOST names whether it answers.
+func askNamed(ctx context.Context) error {
+	named, err := client.New(client.FromEnv)
+	if err != nil {
+		return err
+	}
+	_, err = named.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+	return errors.Join(err, named.Close())
 }
 
 // wayOut says in one line what is wrong with the engine, and what to do.

@@ -43,7 +43,12 @@ func tail(file *os.File, begin int64) string {
 	if _, err := file.ReadAt(text, from); err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD")), "\n")
+	return lastOf(string(text))
+}
+
+// lastOf is the last lines of a text.
+func lastOf(text string) string {
+	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD")), "\n")
 	lines = lines[max(0, len(lines)-lastLines):]
 	for i, line := range lines {
 		if runes := []rune(line); len(runes) > lineLength {

@@ -31,6 +31,7 @@ type Config struct {
 	// What containers need beside that. Their Links are the names of one replica each too.
 	RunID   string
 	Engine  *Engine
+	Images  map[string]Image                 // by service
 	Connect func(link, address string) error // leads a link to where a container is reached
 }
 
