@@ -119,8 +119,13 @@ func (s *shop) pay(ctx context.Context, t tx, o order, p payment) error {
 
 // confirm gives the points for a paid order and writes down the mail about it.
 func (s *shop) confirm(ctx context.Context, t tx, o order) error {
-	if err := grantPoints(ctx, t, o); err != nil || s.mailURL == "" {
+	if s.defects.has("D45") {
+		t.after(func(context.Context) { s.earned <- earning{o, t.now().Add(time.Second)} })
+	} else if err := grantPoints(ctx, t, o); err != nil {
 		return err
+	}
+	if s.mailURL == "" {
+		return nil
 	}
 	body, err := json.Marshal(map[string]string{
 		"key": "order-confirmation:" + o.ID, "order": o.ID, "to": o.Buyer, "subject": "Your order " + o.ID + " is paid",
@@ -138,6 +143,29 @@ func grantPoints(ctx context.Context, t tx, o order) error {
 	_, err := t.exec(ctx, `INSERT INTO grants(order_id, kind, value) VALUES(?, 'points', ?) ON CONFLICT DO NOTHING`,
 		o.ID, o.Amount/100)
 	return err
+}
+
+// earning is an order whose points are due.
+type earning struct {
+	order
+	due time.Time
+}
+
+// giveEarned is D45: a process that dies takes with it what it was to do next.
+func (s *shop) giveEarned(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-s.earned:
+			sleep(ctx, e.due.Sub(s.store.now()))
+			err := s.store.write(ctx, theOrder(e.ID), func(ctx context.Context, t tx) error { return grantPoints(ctx, t, e.order) })
+			if err != nil {
+				s.log.Warn("points", "order", e.ID, "error", err)
+				s.earned <- earning{e.order, s.store.now().Add(time.Second)}
+			}
+		}
+	}
 }
 
 // giveBack refunds a capture that the order has no use for: a second one, one that came too late, or one of another

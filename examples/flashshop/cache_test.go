@@ -151,6 +151,35 @@ func TestWrongCache(t *testing.T) {
 	}
 }
 
+// With D41 an empty cache is full shelves, whatever was sold, and the database does not object.
+func TestCacheDecides(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect string
+		more         int64
+	}{
+		{"the database does", "", stock - 5},
+		{"the cache does, with D41", "D41", stock},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRedis(t)
+			o := open(t, r.cached(), settings{"DEFECTS": row.defect})
+			r.says(stock)
+			for range 5 {
+				o.order()
+			}
+			r.says(stock - 5)
+			r.client.FlushAll(t.Context())
+			r.says(row.more)
+			if got := o.soldOut(); got != row.more {
+				t.Errorf("%d more were sold, want %d", got, row.more)
+			}
+			o.wantStock(stock-5-row.more, 5+row.more, 0)
+		})
+	}
+}
+
 // What the database did not do is put back; with D25 it is not, and units that are there cannot be bought any more.
 func TestBusyDatabaseAndCache(t *testing.T) {
 	t.Parallel()

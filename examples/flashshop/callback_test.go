@@ -259,3 +259,27 @@ func TestAcknowledgeBeforeCommit(t *testing.T) {
 	release()
 	o.becomes(id, paid)
 }
+
+// With D45 a paid order has no points for a second, and a shop that dies before has forgotten them.
+func TestPointsKeptInMemory(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect string
+		want         int64
+	}{
+		{"given with the payment", "", 1},
+		{"owed in memory with D45", "D45", 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, settings{"DEFECTS": row.defect})
+			const granted = `SELECT count(*) FROM grants WHERE order_id = ?`
+			at := time.Now()
+			id, _ := o.paid()
+			if got := o.number(granted, id); got != row.want && time.Since(at) < time.Second {
+				t.Errorf("%d grants of points, want %d", got, row.want)
+			}
+			eventually(t, "points", func() bool { return o.number(granted, id) == 1 })
+		})
+	}
+}

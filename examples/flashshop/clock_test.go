@@ -38,12 +38,19 @@ func TestClockOffset(t *testing.T) {
 // A replica whose clock is off neither expires orders early nor leaves its own for ever: the database's clock is everybody's.
 func TestReplicaWithAnotherClock(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct{ name, text string }{{"ahead", "+90s"}, {"behind", "-90s"}} {
+	for _, row := range []struct {
+		name, text, defect string
+		inTime             bool
+	}{
+		{"ahead", "+90s", "", true},
+		{"behind", "-90s", "", true},
+		{"set right, with D42", "+90s", "D42", false},
+	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "offset")
 			o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
-			o.url = o.start(quick, settings{"ORDER_EXPIRY": "3s", "CLOCK_OFFSET_FILE": file})
+			o.url = o.start(quick, settings{"ORDER_EXPIRY": "3s", "CLOCK_OFFSET_FILE": file, "DEFECTS": row.defect})
 			o.channel.shop = o.url
 			o.sku("phone-x", stock, 0)
 			if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
@@ -52,6 +59,14 @@ func TestReplicaWithAnotherClock(t *testing.T) {
 			sleep(t.Context(), 2*clockReadEvery)
 			began := time.Now()
 			id, _ := o.order()
+			if !row.inTime {
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+				sleep(t.Context(), 5*time.Second)
+				o.wantState(id, pending)
+				return
+			}
 			o.becomes(id, closed)
 			if took := time.Since(began); took < 2500*time.Millisecond || took > 12*time.Second {
 				t.Errorf("the order expired after %v, want 3s", took)

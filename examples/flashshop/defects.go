@@ -27,6 +27,11 @@ var known = map[string]string{
 	"D29": "never asks the provider",
 	"D33": "accepts the messages by which WeChat Pay tests whether the signature is verified",
 	"D34": "waits in the callback until the database answers, and then acts on what it saw before",
+	"D41": "lets the cache decide what is left, and fills an empty one with all that was put on sale",
+	"D42": "goes by the clock of each replica's own machine",
+	"D43": "writes a buyer's refund down when the provider has answered, and knows of no other",
+	"D44": "tells of an order what it last knew when the database cannot be asked",
+	"D45": "gives the points a second later, and has only in memory that it owes them",
 }
 
 type defects map[string]bool

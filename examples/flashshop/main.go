@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,8 @@ type shop struct {
 	log      *slog.Logger
 	flights  singleflight.Group // one conversation with the provider per attempt, order and refund at a time
 	inbox    chan notification  // D04 only
+	known    sync.Map           // D44 only: an order's id → view
+	earned   chan earning       // D45 only
 }
 
 // Main runs the shop until ctx ends. It is configured by env alone (config.go), logs to stderr, and prints the address
@@ -43,7 +46,7 @@ func Main(ctx context.Context, env func(string) string, stdout, stderr io.Writer
 	s := &shop{
 		config: cfg, store: st, cache: openCache(cfg.redis, cfg.defects, log), provider: partner,
 		mail: &http.Client{Timeout: cfg.channelTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: parallel}},
-		log:  log, inbox: make(chan notification, 1<<14),
+		log:  log, inbox: make(chan notification, 1<<14), earned: make(chan earning, 1<<14),
 	}
 	err = s.run(ctx, stdout)
 	client.CloseIdleConnections()
@@ -86,6 +89,9 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 	group.Go(func() error { return s.cache.keep(ctx, s.store) })
 	if s.defects.has("D04") {
 		group.Go(func() error { return s.workInbox(ctx) })
+	}
+	if s.defects.has("D45") {
+		group.Go(func() error { return s.giveEarned(ctx) })
 	}
 	if _, err := fmt.Fprintf(stdout, "flashshop listens on http://%s\n", listener.Addr()); err != nil {
 		s.log.Warn("print address", "error", err)

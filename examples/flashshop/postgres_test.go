@@ -57,6 +57,40 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 	o.audit("phone-x", stock)
 }
 
+// Without its database the shop does not know how an order stands, and says so.
+func TestReadingWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, defect string
+		status       int
+	}{
+		{"busy", "", http.StatusServiceUnavailable},
+		{"what was last known, with D44", "D44", http.StatusOK},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			server := ownPostgres(t)
+			o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: server.address + "/postgres"}
+			o.url = o.start(settings{"DEFECTS": row.defect})
+			o.channel.shop = o.url
+			o.sku("phone-x", stock, 0)
+			id, _ := o.order()
+			o.wantState(id, pending)
+			server.stop()
+			status, answer := o.do(http.MethodGet, "/orders/"+id, nil)
+			if status != row.status || status == http.StatusOK && answer["state"] != pending {
+				t.Errorf("order: %d %v, want %d", status, answer, row.status)
+			}
+			if status, answer := o.do(http.MethodGet, "/orders/unseen", nil); status != http.StatusServiceUnavailable {
+				t.Errorf("an order that was never looked at: %d %v", status, answer)
+			}
+			if err := server.start(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 func TestShopStartsBeforeItsDatabase(t *testing.T) {
 	t.Parallel()
 	server := ownPostgres(t)

@@ -29,6 +29,7 @@ const (
 // is the database's and so holds for every replica, and that what no lock covers is changed conditionally.
 type postgresStore struct {
 	wall          *clock
+	byOurs        bool          // D42, as in https://github.com/woocommerce/woocommerce/issues/43442
 	ahead         atomic.Int64  // by how much the database's clock was ahead of ours when it was last heard, ns
 	writes, reads *pgxpool.Pool // of their own, so that looking goes on while writers wait for one another
 	numbered      sync.Map      // a query → the same with $1 for "?"
@@ -47,7 +48,7 @@ func openPostgres(ctx context.Context, address string, wall *clock, broken defec
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "1500"
 	config.ConnConfig.RuntimeParams["lock_timeout"] = "1500"
 	config.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(postgresPatience.Milliseconds(), 10)
-	s := &postgresStore{wall: wall}
+	s := &postgresStore{wall: wall, byOurs: broken.has("D42")}
 	for _, pool := range []**pgxpool.Pool{&s.writes, &s.reads} {
 		if *pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config.Copy()); err != nil {
 			return nil, errors.Join(fmt.Errorf("DATABASE_URL: %w", err), s.close())
@@ -137,7 +138,11 @@ func (t *postgresTx) begin(ctx context.Context, about lock) error {
 	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	t.store.ahead.Store(int64(t.at.Sub(t.store.wall.now())))
+	ours := t.store.wall.now()
+	if t.store.byOurs {
+		t.at = ours
+	}
+	t.store.ahead.Store(int64(t.at.Sub(ours)))
 	return nil
 }
 
