@@ -57,9 +57,9 @@ func (p *prover) compareCell(ctx context.Context, out io.Writer, of proof, red [
 	fmt.Fprintf(out, "| %s | %s | %d | %s | %s | %d |\n", shop, of.scenario, seeds, counted(told[0]), counted(told[1]), same)
 }
 
-// inWords makes one run and says what it found, and why.
+// inWords has one run decided and says what it found, and why.
 func (p *prover) inWords(ctx context.Context, of proof, red []string, seed int) (found, why string) {
-	v, err := p.run(ctx, of, seed)
+	v, err := p.decide(ctx, of, seed)
 	if err != nil {
 		return "no verdict", err.Error()
 	}
