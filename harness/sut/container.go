@@ -71,7 +71,8 @@ func (c *containers) allot(ctx context.Context) error {
 	for _, service := range c.services() {
 		for _, name := range c.launch.Nodes(service) {
 			node := &containerNode{
-				name: name, service: service, engine: c.engine, runDir: c.config.RunDir, record: c.config.Record,
+				lives:   lives{name: name, runDir: c.config.RunDir, record: c.config.Record},
+				service: service, engine: c.engine,
 				limits: limitsOf(c.launch.Services[service]), published: map[int]int{},
 			}
 			for _, port := range c.launch.Ports(service) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -28,36 +27,15 @@ const containerStop = 1 * time.Second
 // killedStatus is the exit status of a container that got SIGKILL.
 const killedStatus = 128 + int64(unix.SIGKILL)
 
-// containerNode is one container, through any number of lives. It implements Node.
+// containerNode is one container. It implements Node.
 type containerNode struct {
-	name      string
+	lives
 	service   string
 	engine    *Engine
-	runDir    string // logs go below it
-	record    func(history.Event)
 	limits    container.Resources
-	published map[int]int                                        // its port → the one of this machine
-	up        func(ctx context.Context, gone func() error) error // waits until it is ready
-	container testcontainers.Container                           // nil before create
-
-	mutex   sync.Mutex     // guards the next fields
-	life    *containerLife // the latest; nil before the first
-	stopped bool           // no life comes after the latest
+	published map[int]int              // its port → the one of this machine
+	container testcontainers.Container // nil before create
 }
-
-// containerLife is one life of a container, from start to exit.
-type containerLife struct {
-	log    *os.File
-	begin  int64     // of its part of the log
-	since  time.Time // before it was started, and after the life before it had ended
-	asked  string
-	paused bool
-	over   bool
-	exited chan struct{} // closed when it has ended, its log is written and its end is recorded
-	words  string        // how it ended
-}
-
-func (n *containerNode) Name() string { return n.name }
 
 // create makes the container and does not start it yet. An interrupt does not hurry the engine, and what is half made could
 // not be found again.
@@ -92,19 +70,12 @@ func (n *containerNode) publish(request *testcontainers.ContainerRequest) {
 func (n *containerNode) launch(ctx context.Context) error {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	switch {
-	case n.stopped:
-		return fmt.Errorf("start %s: the shop has been stopped", n.name)
-	case n.life != nil && !n.life.over:
-		return fmt.Errorf("start %s: it runs already", n.name)
-	}
-	file, begin, err := openLog(n.runDir, n.name)
+	next, err := n.next()
 	if err != nil {
 		return err
 	}
-	next := &containerLife{log: file, begin: begin, since: time.Now(), exited: make(chan struct{})}
 	if _, err := n.engine.client.ContainerStart(ctx, n.id(), client.ContainerStartOptions{}); err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", n.name, n.portTaken(err)), file.Close())
+		return n.stillborn(next, n.portTaken(err))
 	}
 	n.life = next
 	go n.own(context.WithoutCancel(ctx), next) // the container outlives the call
@@ -129,7 +100,7 @@ func (n *containerNode) portTaken(err error) error {
 func (n *containerNode) id() string { return n.container.GetContainerID() }
 
 // own writes the log of a life until it ends, and records the end.
-func (n *containerNode) own(ctx context.Context, l *containerLife) {
+func (n *containerNode) own(ctx context.Context, l *life) {
 	ended := n.engine.client.ContainerWait(ctx, n.id(), client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	lost := n.copyLog(ctx, l)
 	var status container.WaitResponse
@@ -138,14 +109,15 @@ func (n *containerNode) own(ctx context.Context, l *containerLife) {
 	case err := <-ended.Error:
 		lost = errors.Join(lost, err)
 	}
+	how := n.epitaph(ctx, status, lost)
 	n.mutex.Lock()
-	n.end(ctx, l, status, lost)
+	n.end(l, how, status.StatusCode == killedStatus)
 	n.mutex.Unlock()
 	close(l.exited)
 }
 
 // copyLog follows the container's output until the container ends.
-func (n *containerNode) copyLog(ctx context.Context, l *containerLife) error {
+func (n *containerNode) copyLog(ctx context.Context, l *life) error {
 	output, err := n.engine.client.ContainerLogs(ctx, n.id(), client.ContainerLogsOptions{
 		ShowStdout: true, ShowStderr: true, Follow: true, Since: l.since.Format(time.RFC3339Nano),
 	})
@@ -156,55 +128,23 @@ func (n *containerNode) copyLog(ctx context.Context, l *containerLife) error {
 	return errors.Join(err, output.Close())
 }
 
-// end records how a life ended, unless that was asked for. The mutex is held.
-func (n *containerNode) end(ctx context.Context, l *containerLife, status container.WaitResponse, lost error) {
-	l.over = true
-	l.words = fmt.Sprintf("%s: exit status %d", n.name, status.StatusCode)
+// epitaph says how a container ended, and what was lost of its log.
+func (n *containerNode) epitaph(ctx context.Context, status container.WaitResponse, lost error) string {
+	words := fmt.Sprintf("%s: exit status %d", n.name, status.StatusCode)
 	if found, err := n.engine.client.ContainerInspect(ctx, n.id(), client.ContainerInspectOptions{}); err == nil && found.Container.State.OOMKilled {
-		l.words += ", out of memory"
+		words += ", out of memory"
 	}
 	if lost != nil {
-		l.words += fmt.Sprintf(" (%v)", lost)
+		words += fmt.Sprintf(" (%v)", lost)
 	}
-	if last := tail(l.log, l.begin); last != "" {
-		l.words += "; its last words:\n" + last
-	}
-	_ = l.log.Close() // nothing is written through it any more
-	if l.asked == "" || (l.asked == history.NodeKilled && status.StatusCode != killedStatus) {
-		n.tell(history.NodeExited, l.words)
-	}
+	return words
 }
 
-func (n *containerNode) tell(kind, detail string) {
-	n.record(history.Event{Source: history.SourceNode, Kind: kind, Key: n.name, Detail: detail})
-}
-
-// gone is why the container does not run, or nil.
-func (n *containerNode) gone() error {
+// mark changes the life under way by what is about to be asked of it.
+func (n *containerNode) mark(change func(*life)) (*life, error) {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	switch {
-	case n.life == nil:
-		return fmt.Errorf("%s was never started: %w", n.name, os.ErrProcessDone)
-	case n.life.over:
-		return fmt.Errorf("%w: %s", os.ErrProcessDone, n.life.words)
-	default:
-		return nil
-	}
-}
-
-// Alive says whether the container runs, paused or not.
-func (n *containerNode) Alive() bool { return n.gone() == nil }
-
-// living is the life under way, marked with what is about to be asked of it.
-func (n *containerNode) living(mark func(*containerLife)) (*containerLife, error) {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	if n.life == nil || n.life.over {
-		return n.life, fmt.Errorf("%s: %w", n.name, os.ErrProcessDone)
-	}
-	mark(n.life)
-	return n.life, nil
+	return n.living(change)
 }
 
 // Kill ends the container with SIGKILL and returns when it is gone.
@@ -230,7 +170,7 @@ func (n *containerNode) stop(ctx context.Context, within time.Duration) error {
 
 // ending ends the life under way, which then does not count as an end that nobody asked for, and waits until it is over.
 func (n *containerNode) ending(ctx context.Context, asked string, end func() error) error {
-	l, err := n.living(func(l *containerLife) { l.asked = asked })
+	l, err := n.mark(func(l *life) { l.asked = asked })
 	if err != nil {
 		return err
 	}
@@ -244,7 +184,7 @@ func (n *containerNode) ending(ctx context.Context, asked string, end func() err
 	return n.awaitExit(ctx, l)
 }
 
-func (n *containerNode) awaitExit(ctx context.Context, l *containerLife) error {
+func (n *containerNode) awaitExit(ctx context.Context, l *life) error {
 	select {
 	case <-l.exited:
 		return nil
@@ -261,35 +201,11 @@ func (n *containerNode) Start(ctx context.Context) error {
 	return n.ready(ctx)
 }
 
-// ready waits until the container is ready, and gives up when it is gone.
-func (n *containerNode) ready(ctx context.Context) error {
-	if err := n.up(ctx, n.gone); err != nil {
-		if gone := n.gone(); gone != nil {
-			return gone
-		}
-		if words := n.lastWords(); words != "" {
-			err = fmt.Errorf("%w; its last words:\n%s", err, words)
-		}
-		return err
-	}
-	n.tell(history.NodeReady, n.name)
-	return nil
-}
-
-func (n *containerNode) lastWords() string {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	if n.life == nil || n.life.over {
-		return ""
-	}
-	return tail(n.life.log, n.life.begin)
-}
-
 // Pause stops all processes of the container where they are.
 func (n *containerNode) Pause() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killWithin)
 	defer cancel()
-	if _, err := n.living(func(l *containerLife) { l.paused = true }); err != nil {
+	if _, err := n.mark(func(l *life) { l.paused = true }); err != nil {
 		return err
 	}
 	if _, err := n.engine.client.ContainerPause(ctx, n.id(), client.ContainerPauseOptions{}); err != nil {
@@ -308,7 +224,7 @@ func (n *containerNode) Resume() error {
 
 func (n *containerNode) resume(ctx context.Context) error {
 	paused := false
-	if _, err := n.living(func(l *containerLife) { paused, l.paused = l.paused, false }); err != nil || !paused {
+	if _, err := n.mark(func(l *life) { paused, l.paused = l.paused, false }); err != nil || !paused {
 		return nil
 	}
 	if _, err := n.engine.client.ContainerUnpause(ctx, n.id(), client.ContainerUnpauseOptions{}); err != nil {

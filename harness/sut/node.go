@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -23,57 +22,29 @@ import (
 // killWithin bounds how long the kernel may take to be rid of a process that got SIGKILL.
 const killWithin = 5 * time.Second
 
-// node is one process of the shop, through any number of lives. It implements Node.
+// node is one process of the shop. It implements Node. Its mutex also keeps the process from being reaped while it is signalled.
 type node struct {
-	name   string
-	argv   []string
-	env    []string
-	dir    string
-	runDir string // logs go below it
-	stop   time.Duration
-	record func(history.Event)
-	up     func(ctx context.Context, gone func() error) error // waits until the shop answers
-
-	mutex   sync.Mutex    // guards the next fields, and that the process is not reaped while it is signalled
-	life    *life         // the latest; nil before the first
-	spent   time.Duration // of processors, in earlier lives
-	stopped bool          // no life comes after the latest
+	lives
+	argv  []string
+	env   []string
+	dir   string
+	stop  time.Duration
+	spent time.Duration // of processors, in earlier lives
 }
-
-// life is one process from start to exit.
-type life struct {
-	pid    int
-	log    *os.File
-	begin  int64 // of its part of the log
-	asked  string
-	paused bool
-	over   bool
-	exited chan struct{} // closed when it is reaped and its end is recorded
-	words  string        // how it ended; read after exited
-}
-
-func (n *node) Name() string { return n.name }
 
 // launch starts a new life. The process belongs to this one: it dies with it, even if this one is killed.
 func (n *node) launch(ctx context.Context) error {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	switch {
-	case n.stopped:
-		return fmt.Errorf("start %s: the shop has been stopped", n.name)
-	case n.life != nil && !n.life.over:
-		return fmt.Errorf("start %s: it runs already, as process %d", n.name, n.life.pid)
-	}
-	file, begin, err := openLog(n.runDir, n.name)
+	next, err := n.next()
 	if err != nil {
 		return err
 	}
-	next := &life{log: file, begin: begin, exited: make(chan struct{})}
 	started := make(chan error, 1)
 	unending := context.WithoutCancel(ctx) // the process outlives the call
 	go n.own(unending, next, started)
 	if err := <-started; err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", n.name, err), file.Close())
+		return n.stillborn(next, err)
 	}
 	n.life = next
 	n.tell(history.NodeStarted, fmt.Sprintf("%s, process %d", n.name, next.pid))
@@ -101,7 +72,7 @@ func (n *node) own(ctx context.Context, l *life, started chan<- error) {
 	_ = syscall.Kill(-l.pid, syscall.SIGKILL) // its children; its own number is not free before it is reaped
 	_ = command.Wait()                        // the state says how it ended
 	awaitGroup(l.pid)
-	n.end(l, command.ProcessState)
+	n.reap(l, command.ProcessState)
 	n.mutex.Unlock()
 	close(l.exited)
 }
@@ -158,53 +129,21 @@ func running(group int) []int {
 	return pids
 }
 
-// end records how a life ended, unless that was asked for. The mutex is held.
-func (n *node) end(l *life, state *os.ProcessState) {
-	l.over = true
+// reap records how a process ended. The mutex is held.
+func (n *node) reap(l *life, state *os.ProcessState) {
 	n.spent += state.UserTime() + state.SystemTime()
-	l.words = fmt.Sprintf("%s, process %d: %s", n.name, l.pid, state)
-	if last := tail(l.log, l.begin); last != "" {
-		l.words += "; its last words:\n" + last
-	}
-	_ = l.log.Close() // nothing is written through it any more
 	status, _ := state.Sys().(syscall.WaitStatus)
-	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
-	if l.asked == "" || (l.asked == history.NodeKilled && !killed) {
-		n.tell(history.NodeExited, l.words)
-	}
+	n.end(l, fmt.Sprintf("%s, process %d: %s", n.name, l.pid, state), status.Signaled() && status.Signal() == syscall.SIGKILL)
 }
-
-func (n *node) tell(kind, detail string) {
-	n.record(history.Event{Source: history.SourceNode, Kind: kind, Key: n.name, Detail: detail})
-}
-
-// gone is why the process is not there, or nil.
-func (n *node) gone() error {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	switch {
-	case n.life == nil:
-		return fmt.Errorf("%s was never started: %w", n.name, os.ErrProcessDone)
-	case n.life.over:
-		return fmt.Errorf("%w: %s", os.ErrProcessDone, n.life.words)
-	default:
-		return nil
-	}
-}
-
-func (n *node) Alive() bool { return n.gone() == nil }
 
 // signal sends a signal to the process and its children, records the event and says which life it was. before, if not
 // nil, changes the life first.
 func (n *node) signal(signal syscall.Signal, event string, before func(*life)) (*life, error) {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	l := n.life
-	if l == nil || l.over {
-		return l, fmt.Errorf("%s: %w", n.name, os.ErrProcessDone)
-	}
-	if before != nil {
-		before(l)
+	l, err := n.living(before)
+	if err != nil {
+		return l, err
 	}
 	if err := syscall.Kill(-l.pid, signal); err != nil {
 		return l, fmt.Errorf("send %s to %s, process %d: %w", unix.SignalName(signal), n.name, l.pid, err)
@@ -242,27 +181,6 @@ func (n *node) Start(ctx context.Context) error {
 		return err
 	}
 	return n.ready(ctx)
-}
-
-// ready waits until the shop answers, and gives up when the process is gone.
-func (n *node) ready(ctx context.Context) error {
-	if err := n.up(ctx, n.gone); err != nil {
-		if words := n.lastWords(); words != "" && n.Alive() {
-			err = fmt.Errorf("%w; its last words:\n%s", err, words)
-		}
-		return err
-	}
-	n.tell(history.NodeReady, n.name)
-	return nil
-}
-
-func (n *node) lastWords() string {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	if n.life == nil || n.life.over {
-		return ""
-	}
-	return tail(n.life.log, n.life.begin)
 }
 
 // Pause stops the process and its children where they are. It returns when the process has come to a stop, which with

@@ -58,8 +58,8 @@ func startProcess(ctx context.Context, config Config) (Shop, error) {
 	address := net.JoinHostPort(listenHost, strconv.Itoa(port))
 	shop := &process{door: newDoor(config, &url.URL{Scheme: "http", Host: address}, dir), files: files}
 	shop.node = &node{
-		name: config.System.Name, argv: argv, env: env, dir: dir, runDir: config.RunDir,
-		stop: time.Duration(launch.Stop), record: config.Record, up: shop.ready,
+		lives: lives{name: config.System.Name, runDir: config.RunDir, record: config.Record, up: shop.ready},
+		argv:  argv, env: env, dir: dir, stop: time.Duration(launch.Stop),
 	}
 	if shop.node.stop <= 0 {
 		shop.node.stop = stopWithin
