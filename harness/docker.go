@@ -40,7 +40,7 @@ func (d *docker) open(ctx context.Context, config Config) (err error) {
 	if d.engine, err = sut.OpenEngine(ctx); err != nil {
 		return err
 	}
-	remains, err := d.engine.Remains(ctx)
+	remains, _, err := d.engine.Remains(ctx)
 	if err != nil {
 		return err
 	}

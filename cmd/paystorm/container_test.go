@@ -176,3 +176,36 @@ func TestDockerCleanLeavesALivingRun(t *testing.T) {
 		t.Errorf("left behind: %q", after)
 	}
 }
+
+// TestDockerCleanElsewhere: what belongs to a run whose process cannot be seen from here goes only when somebody says so.
+func TestDockerCleanElsewhere(t *testing.T) {
+	engine := inContainers(t)
+	const name = "paystorm-test-elsewhere"
+	_, err := engine.NetworkCreate(t.Context(), name, client.NetworkCreateOptions{Labels: map[string]string{
+		"io.paystorm.run": "r", "io.paystorm.pid": "1", "io.paystorm.host": "elsewhere", "io.paystorm.started": "1",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // an error: it is gone, as it should be
+		_, _ = engine.NetworkRemove(context.WithoutCancel(t.Context()), name, client.NetworkRemoveOptions{})
+	})
+	for _, test := range []struct {
+		args []string
+		want string
+		gone bool
+	}{
+		{[]string{"clean"}, "kept  network " + name + ", of run r on another host or in another container\nIf the runs elsewhere are over: paystorm clean --all\n", false},
+		{[]string{"clean", "--all", "--dry-run"}, "left by a killed run  network " + name + ", of run r\n", false},
+		{[]string{"clean", "--all"}, "removed  network " + name + ", of run r\n", true},
+	} {
+		p := paystorm(t, test.args...)
+		if status := p.exit(t, patience); status != exitPass || !strings.Contains(p.printed(), test.want) {
+			t.Errorf("%q: exit status %d, printed %q, want %q", test.args, status, p.printed(), test.want)
+		}
+		_, err := engine.NetworkInspect(t.Context(), name, client.NetworkInspectOptions{})
+		if (err != nil) != test.gone {
+			t.Errorf("%q: the network: %v, want it gone: %v", test.args, err, test.gone)
+		}
+	}
+}

@@ -182,7 +182,7 @@ func docker(ctx context.Context) finding {
 		return f
 	}
 	defer func() { _ = engine.Close() }() // the process is about to end
-	remains, err := engine.Remains(ctx)
+	remains, _, err := engine.Remains(ctx)
 	if err == nil {
 		_, err = engine.Gateway(ctx)
 	}

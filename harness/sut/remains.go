@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -82,10 +81,19 @@ type Remain struct {
 	owner owner
 }
 
-// Remains lists what runs of this host have left behind whose process is gone.
-func (e *Engine) Remains(ctx context.Context) ([]Remain, error) {
-	all, err := e.list(ctx, client.Filters{}.Add("label", labelHost+"="+here()))
-	return slices.DeleteFunc(all, func(r Remain) bool { return startOf(r.owner.pid) == r.owner.started }), err
+// Remains lists what runs of this host have left behind whose process is gone, and what belongs to runs elsewhere: on another
+// host that shares the engine, or in a container that may have vanished. Whether those are under way cannot be seen from here.
+func (e *Engine) Remains(ctx context.Context) (gone, elsewhere []Remain, err error) {
+	all, err := e.list(ctx, client.Filters{}.Add("label", labelRun))
+	for _, found := range all {
+		switch {
+		case found.owner.host != here():
+			elsewhere = append(elsewhere, found)
+		case startOf(found.owner.pid) != found.owner.started:
+			gone = append(gone, found)
+		}
+	}
+	return gone, elsewhere, err
 }
 
 // Clean removes what is listed. What is gone meanwhile is as it should be.
