@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
@@ -130,16 +131,28 @@ func (e *Engine) Gateway(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the address by which containers reach this machine: %w", err)
 	}
-	for _, config := range found.Network.IPAM.Config {
+	if own, is := ownIn(found.Network.IPAM.Config, addresses); is {
+		return own.String(), nil
+	}
+	return "", errors.New("this is not the engine's own machine, so that containers could not reach the links here, nor these their ports: " +
+		"run where the engine runs, a job container with that machine's network (docker run --network host)")
+}
+
+// ownIn is the one of these addresses by which a machine is the gateway of its network. A container in the network has an
+// address there as well, and is not where ports are published: only where the engine names no gateway any will do.
+func ownIn(configs []network.IPAMConfig, addresses []net.Addr) (netip.Addr, bool) {
+	for _, config := range configs {
 		for _, address := range addresses {
 			own, err := netip.ParsePrefix(address.String())
-			if err == nil && own.Addr().Is4() && config.Subnet.Contains(own.Addr()) {
-				return own.Addr().String(), nil
+			if err != nil || !own.Addr().Is4() || !config.Subnet.Contains(own.Addr()) {
+				continue
+			}
+			if !config.Gateway.IsValid() || config.Gateway == own.Addr() {
+				return own.Addr(), true
 			}
 		}
 	}
-	return "", errors.New("this machine has no address in Docker's network bridge, so that no container could reach it: " +
-		"want an engine on this very machine, with its default bridge")
+	return netip.Addr{}, false
 }
 
 // Close lets the connections go.

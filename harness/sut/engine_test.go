@@ -3,12 +3,15 @@ package sut
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/api/types/network"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,6 +35,36 @@ func TestEngineWayOut(t *testing.T) {
 	}
 	if err := wayOut(nil); err != nil {
 		t.Errorf("nothing wrong: %v", err)
+	}
+}
+
+func TestOwnAddressInANetwork(t *testing.T) {
+	t.Parallel()
+	subnet, gateway := netip.MustParsePrefix("172.17.0.0/16"), netip.MustParseAddr("172.17.0.1")
+	for _, test := range []struct {
+		name    string
+		config  network.IPAMConfig
+		address string
+		is      bool
+	}{
+		{"the engine's machine", network.IPAMConfig{Subnet: subnet, Gateway: gateway}, "172.17.0.1/16", true},
+		{"a job container on its network", network.IPAMConfig{Subnet: subnet, Gateway: gateway}, "172.17.0.5/16", false},
+		{"a job container on another network", network.IPAMConfig{Subnet: subnet, Gateway: gateway}, "172.18.0.2/16", false},
+		{"an engine that names no gateway", network.IPAMConfig{Subnet: subnet}, "172.17.0.1/16", true},
+		{"version 6", network.IPAMConfig{Subnet: netip.MustParsePrefix("fd00::/64")}, "fd00::1/64", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ip, mask, err := net.ParseCIDR(test.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			addresses := []net.Addr{&net.IPNet{IP: net.IPv4(127, 0, 0, 1), Mask: net.CIDRMask(8, 32)}, &net.IPNet{IP: ip, Mask: mask.Mask}}
+			got, is := ownIn([]network.IPAMConfig{test.config}, addresses)
+			if is != test.is || is && got.String() != ip.String() {
+				t.Errorf("got %s, %v", got, is)
+			}
+		})
 	}
 }
 
