@@ -120,7 +120,7 @@ func (s *shop) pay(ctx context.Context, t tx, o order, p payment) error {
 // confirm gives the points for a paid order and writes down the mail about it.
 func (s *shop) confirm(ctx context.Context, t tx, o order) error {
 	if s.defects.has("D45") {
-		t.after(func(context.Context) { s.earned <- earning{o, t.now().Add(time.Second)} })
+		t.after(func(context.Context) { s.earned <- earning{o, t.now().Add(pointsLater)} })
 	} else if err := grantPoints(ctx, t, o); err != nil {
 		return err
 	}
@@ -151,6 +151,8 @@ type earning struct {
 	due time.Time
 }
 
+const pointsLater = 2 * time.Second
+
 // giveEarned is D45: a process that dies takes with it what it was to do next.
 func (s *shop) giveEarned(ctx context.Context) error {
 	for {
@@ -162,7 +164,7 @@ func (s *shop) giveEarned(ctx context.Context) error {
 			err := s.store.write(ctx, theOrder(e.ID), func(ctx context.Context, t tx) error { return grantPoints(ctx, t, e.order) })
 			if err != nil {
 				s.log.Warn("points", "order", e.ID, "error", err)
-				s.earned <- earning{e.order, s.store.now().Add(time.Second)}
+				s.earned <- earning{e.order, s.store.now().Add(pollEvery)}
 			}
 		}
 	}

@@ -31,7 +31,7 @@ var known = map[string]string{
 	"D42": "goes by the clock of each replica's own machine",
 	"D43": "writes a buyer's refund down when the provider has answered, and knows of no other",
 	"D44": "tells of an order what it last knew when the database cannot be asked",
-	"D45": "gives the points a second later, and has only in memory that it owes them",
+	"D45": "gives the points two seconds later, and has only in memory that it owes them",
 }
 
 type defects map[string]bool
