@@ -108,22 +108,21 @@ func (r *run) checkpoint(ctx context.Context) {
 func (r *run) heal(ctx context.Context) error { return r.engine.Heal(ctx) }
 
 // settle waits for the shop to converge. It ends early only when the channel owes nothing, the books agree with the
-// channel's ledger, and they have not changed for the shop's longest timer.
+// channel's ledger, and for the shop's longest timer neither have they changed nor has anything come to a sink.
 func (r *run) settle(ctx context.Context) error {
 	end := r.clock.Now().Add(r.plan.Settle)
-	jobsAt, changed := history.Time(0), r.clock.Now()
-	quiet := longestTimer(r.plan.System.Timers)
-	var last history.Books
+	jobsAt, quiet := history.Time(0), longestTimer(r.plan.System.Timers)
+	r.still.stir(r.clock.Now())
 	for r.clock.Now() < end {
 		if r.clock.Now() >= jobsAt {
 			r.runJobs(ctx)
 			jobsAt = r.clock.Now().Add(time.Second)
 		}
 		reading, err := r.shop.Read(ctx, history.ReadingCheckpoint)
-		if err == nil && !equal(reading.Books, last) {
-			last, changed = reading.Books, r.clock.Now()
+		if err == nil {
+			r.still.read(reading.Books, r.clock.Now())
 		}
-		atRest := r.clock.Now().Sub(changed) >= quiet && r.channel.Due() == 0
+		atRest := r.still.lasts(r.clock.Now()) >= quiet && r.channel.Due() == 0
 		if err == nil && atRest && r.ledger.agrees(reading) {
 			break
 		}

@@ -101,7 +101,34 @@ func (l *ledger) agrees(reading history.Reading) bool {
 	return seen == len(l.orders)
 }
 
-func equal(a, b history.Books) bool { return reflect.DeepEqual(a, b) }
+// stillness is since when nothing has moved that can be seen from outside: neither the books nor what comes to a sink.
+type stillness struct {
+	mu    sync.Mutex
+	books history.Books
+	since history.Time
+}
+
+// read takes in a reading of the books.
+func (s *stillness) read(books history.Books, now history.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !reflect.DeepEqual(books, s.books) {
+		s.books, s.since = books, now
+	}
+}
+
+// stir says that something else has moved.
+func (s *stillness) stir(now history.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.since = now
+}
+
+func (s *stillness) lasts(now history.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.since)
+}
 
 func longestTimer(t scenarios.Timers) time.Duration {
 	return time.Duration(max(t.Expiry, t.Query, t.Refund, t.Reconcile, t.Apply))

@@ -62,3 +62,30 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 		})
 	}
 }
+
+func TestStillness(t *testing.T) {
+	books := func(state history.OrderState) history.Books {
+		return history.Books{Orders: []history.OrderRow{{Order: "o1", State: state}}}
+	}
+	var s stillness
+	steps := []struct {
+		name string
+		do   func(now history.Time)
+		want history.Time // since when it has been still
+	}{
+		{"settle begins", s.stir, 1},
+		{"the first reading", func(now history.Time) { s.read(books(history.OrderPending), now) }, 2},
+		{"the same again", func(now history.Time) { s.read(books(history.OrderPending), now) }, 2},
+		{"the order is paid", func(now history.Time) { s.read(books(history.OrderPaid), now) }, 4},
+		{"the same again", func(now history.Time) { s.read(books(history.OrderPaid), now) }, 4},
+		{"its mail", s.stir, 6},
+		{"nothing new", func(now history.Time) { s.read(books(history.OrderPaid), now) }, 6},
+	}
+	for index, step := range steps {
+		now := history.Time(index + 1)
+		step.do(now)
+		if got, want := s.lasts(now), now.Sub(step.want); got != want {
+			t.Errorf("%s: still for %v, want %v", step.name, got, want)
+		}
+	}
+}

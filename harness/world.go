@@ -98,6 +98,7 @@ type run struct {
 	shop       sut.Shop
 
 	ledger     *ledger
+	still      stillness
 	reading    sync.Mutex   // one reading of the books at a time
 	phaseIn    atomic.Value // string: the phase under way
 	stormBegin atomic.Int64 // a history.Time
@@ -115,6 +116,12 @@ func (r *run) record(event history.Event) { r.recorder.Event(event) }
 func (r *run) recordChannel(event history.Event) {
 	r.channelRecorder.Event(event)
 	r.ledger.take(event)
+}
+
+// recordSink writes what came to a sink. It shows that the shop is at work.
+func (r *run) recordSink(event history.Event) {
+	r.record(event)
+	r.still.stir(r.clock.Now())
 }
 
 // onClose remembers how to take down what was just started.
@@ -339,7 +346,7 @@ func expand(templates map[string]string, values scenarios.Values) (map[string]st
 }
 
 func (r *run) startSinks(ctx context.Context) error {
-	sinks, err := sut.StartSinks(ctx, r.docker.host, r.plan.System.Sinks, r.record)
+	sinks, err := sut.StartSinks(ctx, r.docker.host, r.plan.System.Sinks, r.recordSink)
 	if err != nil {
 		return err
 	}
