@@ -1,19 +1,26 @@
 package harness
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/cpu"
 
 	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history"
 )
 
-// Whose processor time is told apart, beside the shop's nodes. The links, the channel and the probes are this process.
+// Whose processor time is told apart, beside the shop's nodes. The links, the channel and the probes are this process. What
+// the whole machine has used besides is Docker's own work, say, or another program's.
 const (
 	cpuLoad    = "load generator"
 	cpuHarness = "harness"
+	cpuMachine = ""
 )
 
 // cpuWithin bounds the questions to the shop's nodes.
@@ -44,6 +51,8 @@ func (r *run) recordCPU(ctx context.Context) error {
 	}
 	used, err := sut.ProcessTime(os.Getpid())
 	record(cpuHarness, used, err)
+	used, err = machineTime(ctx)
+	record(cpuMachine, used, err)
 	var nodes sync.WaitGroup
 	for _, node := range r.shop.Nodes() {
 		if meter, tells := node.(meter); tells {
@@ -55,4 +64,15 @@ func (r *run) recordCPU(ctx context.Context) error {
 	}
 	nodes.Wait()
 	return nil
+}
+
+// machineTime is what everything on this machine has used so far.
+func machineTime(ctx context.Context) (time.Duration, error) {
+	times, err := cpu.TimesWithContext(ctx, false)
+	if err != nil || len(times) == 0 {
+		return 0, fmt.Errorf("read the machine's processor time: %w", cmp.Or(err, errors.ErrUnsupported))
+	}
+	all := times[0] // User holds Guest already
+	seconds := all.User + all.Nice + all.System + all.Irq + all.Softirq
+	return time.Duration(seconds * float64(time.Second)), nil
 }

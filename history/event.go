@@ -72,8 +72,8 @@ const (
 	NodeExited  = "node.exited"  // unasked. Detail: exit status and the last log lines
 	NodeStopped = "node.stopped" // by SIGTERM: a fault, or the harness at close
 
-	// Processor time, when the storm begins and when it ends. Key: whose; Count: microseconds of all processors so far, which
-	// begin anew with a container that is started again.
+	// Processor time, when the storm begins and when it ends. Key: whose, "" for all that runs on the machine; Count:
+	// microseconds of all processors so far, which begin anew with a container that is started again.
 	CPUTime = "cpu.time"
 
 	// The system under test as a whole.

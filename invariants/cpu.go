@@ -8,6 +8,9 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
+// cpuRest is what the machine did besides.
+const cpuRest = "all else on the machine"
+
 // cpuResult is what each part of the run used between its first and its last figure.
 func cpuResult(run *Run) CPUResult {
 	result := CPUResult{Cores: run.Header.Cores, Used: []CPUUsed{}}
@@ -32,8 +35,15 @@ func cpuResult(run *Run) CPUResult {
 		}
 		used[event.Key] = part
 	}
+	machine, known := used[""]
+	delete(used, "")
+	rest := CPUUsed{By: cpuRest, MS: machine.MS, Cores: machine.Cores}
 	for _, part := range used {
 		result.Used = append(result.Used, part)
+		rest.MS, rest.Cores = rest.MS-part.MS, rounded(rest.Cores-part.Cores, 2)
+	}
+	if known && rest.MS > 0 && rest.Cores > 0 {
+		result.Used = append(result.Used, rest)
 	}
 	slices.SortFunc(result.Used, func(a, b CPUUsed) int { return cmp.Or(cmp.Compare(b.MS, a.MS), cmp.Compare(a.By, b.By)) })
 	return result

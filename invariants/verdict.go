@@ -187,8 +187,9 @@ type CPUResult struct {
 	Used  []CPUUsed `json:"used"`  // the most first
 }
 
-// CPUUsed is one part of the run in the storm: the load generator, the harness (links, channel, probes), or a node of the
-// system. Cores is how many processors it kept busy. A container that was started again counts from then on.
+// CPUUsed is one part of the run in the storm: the load generator, the harness (links, channel, probes), a node of the
+// system, or all else on the machine. Cores is how many processors it kept busy. A container that was started again counts
+// from then on.
 type CPUUsed struct {
 	By    string  `json:"by"`
 	MS    int64   `json:"ms"`
