@@ -1,17 +1,11 @@
 package harness
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,11 +19,6 @@ import (
 	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
-	"github.com/paystorm/paystorm/mockchannel/alipay"
-	"github.com/paystorm/paystorm/mockchannel/door"
-	"github.com/paystorm/paystorm/mockchannel/standard"
-	"github.com/paystorm/paystorm/mockchannel/stripe"
-	"github.com/paystorm/paystorm/mockchannel/wechatpay"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -39,35 +28,7 @@ const (
 	linkChannelToShop = "channel->shop"
 )
 
-const (
-	loopback   = "127.0.0.1"
-	merchantID = "m-paystorm"
-	// refundDelay is how long the channel takes for a refund: long enough that a shop which reads "pending" as "done", or
-	// asks again too early, does so in the run.
-	refundDelay = 150 * time.Millisecond
-)
-
-// Dialects are the channel dialects that a system file may ask for. One line each.
-func Dialects() []mockchannel.Dialect {
-	return []mockchannel.Dialect{
-		alipay.New(alipay.Settings{BillsAtOnce: true}), // a run is over before the next day
-		standard.New(),
-		stripe.New(),
-		wechatpay.New(),
-	}
-}
-
-// Dialect is the dialect of that name.
-func Dialect(name string) (mockchannel.Dialect, error) {
-	var names []string
-	for _, dialect := range Dialects() {
-		if dialect.Name() == name {
-			return dialect, nil
-		}
-		names = append(names, dialect.Name())
-	}
-	return nil, fmt.Errorf("dialect %q: there are %s", name, strings.Join(names, ", "))
-}
+const loopback = "127.0.0.1"
 
 // run is one run under way: the world that was started for it, and how to take it down again.
 type run struct {
@@ -249,100 +210,6 @@ func (r *run) startFaults(context.Context) error {
 	}
 	r.engine = engine
 	return nil
-}
-
-// startChannel starts the channel with keys of its own for this run.
-func (r *run) startChannel(ctx context.Context) error {
-	dialect, err := Dialect(r.plan.System.Channel.Dialect)
-	if err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", loopback+":0")
-	if err != nil {
-		return err
-	}
-	r.channelURL = "http://" + listener.Addr().String()
-	given, err := expand(r.plan.System.Channel.Credentials, r.config.Secrets.Values())
-	if err != nil {
-		return err
-	}
-	merchant, err := dialect.Issue(cmp.Or(given["merchant"], merchantID), given)
-	if err != nil {
-		return fmt.Errorf("make the shop's keys: %w", r.config.Secrets.Error(err))
-	}
-	use := r.plan.System.Channel
-	notify := "http://" + r.links.Addr(linkChannelToShop) + use.Callbacks
-	r.told = maps.Clone(merchant.Told)
-	r.told["merchant"], r.told["notify"] = merchant.ID, notify
-	r.channel = mockchannel.New(mockchannel.Config{
-		Clock:          r.clock,
-		Record:         r.recordChannel,
-		Faults:         r.engine.Channel(),
-		Dice:           dice.New(r.plan.Seed),
-		Merchants:      []mockchannel.Merchant{merchant},
-		Dialect:        dialect,
-		Endpoints:      []mockchannel.Endpoint{{ID: "shop", URL: notify, Secrets: []string{merchant.NotifySecret}, Events: use.Events, Version: use.Version}},
-		Retry:          durations(use.Retry),
-		Business:       &mockchannel.Business{Span: r.plan.Business.Span, In: r.plan.Business.In},
-		AttemptTimeout: time.Duration(use.Timeout),
-		RefundDelay:    refundDelay,
-		PayURL:         r.channelURL + "/pay",
-	})
-	entrance, err := r.openDoor(listener, dialect)
-	if err != nil {
-		return err
-	}
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	r.work(func(context.Context) error { return r.channel.Run(running) })
-	r.work(func(context.Context) error {
-		if err := entrance.Serve(); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("channel: %w", err)
-		}
-		return nil
-	})
-	r.onClose("channel", func(ctx context.Context) error {
-		end() // requests that are held back end with it; every one of them is recorded before the history is closed
-		return entrance.Shutdown(ctx)
-	})
-	for _, toChannel := range r.plan.System.Network() {
-		if toChannel.To == "channel" {
-			if err := r.links.Connect(toChannel.Name, listener.Addr().String()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// openDoor lets shops into the channel by plain HTTP, by TLS and as a proxy, and puts the certificate that they must trust
-// for that into the run directory.
-func (r *run) openDoor(listener net.Listener, dialect mockchannel.Dialect) (*door.Door, error) {
-	entrance, err := door.Open(listener, r.channel.Handler(), mockchannel.HostsOf(dialect))
-	if err != nil {
-		return nil, err
-	}
-	path, err := filepath.Abs(filepath.Join(r.dir, "channel-ca.pem"))
-	if err != nil {
-		return nil, err
-	}
-	r.told["ca"] = path
-	if err := os.WriteFile(path, entrance.CA(), 0o644); err != nil { // a certificate is public
-		return nil, fmt.Errorf("write the channel's certificate: %w", err)
-	}
-	return entrance, nil
-}
-
-// expand fills in templates.
-func expand(templates map[string]string, values scenarios.Values) (map[string]string, error) {
-	expanded := map[string]string{}
-	for name, template := range templates {
-		text, err := scenarios.Expand(template, values)
-		if err != nil {
-			return nil, fmt.Errorf("credentials: %s: %w", name, err)
-		}
-		expanded[name] = text
-	}
-	return expanded, nil
 }
 
 func (r *run) startSinks(ctx context.Context) error {
