@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil { // the tests wait for timers more than they work
+	if err := flag.Set("test.parallel", "8"); err != nil { // the tests wait for timers more than they work
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -59,14 +59,18 @@ func newContainers(ctx context.Context, config Config) (*containers, error) {
 		nodes: map[string][]*containerNode{}, shop: launch.ShopService(),
 	}
 	if err := c.allot(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.release())
 	}
 	c.door = newDoor(config, c.nodes[c.shop][0].base(launch.Services[c.shop].Port), config.SystemDir)
 	c.facts, c.reach = c.values(c.shop, 0), c.address
-	return c, c.connect()
+	if err := c.connect(); err != nil {
+		return nil, errors.Join(err, c.release())
+	}
+	return c, nil
 }
 
 // allot gives each container the ports of this machine by which it is reached. The engine would choose others at each start.
+// They are held until the container starts, which may take long: runs side by side would take each other's.
 func (c *containers) allot(ctx context.Context) error {
 	for _, service := range c.services() {
 		for _, name := range c.launch.Nodes(service) {
@@ -75,18 +79,30 @@ func (c *containers) allot(ctx context.Context) error {
 				service: service, engine: c.engine,
 				limits: limitsOf(c.launch.Services[service]), published: map[int]int{},
 			}
+			c.nodes[service] = append(c.nodes[service], node)
 			for _, port := range c.launch.Ports(service) {
-				free, err := ports.Free(ctx, listenHost)
+				listener, err := ports.Listen(ctx, listenHost)
 				if err != nil {
 					return err
 				}
-				node.published[port] = free
+				node.held = append(node.held, listener)
+				node.published[port] = listener.Addr().(*net.TCPAddr).Port
 			}
 			node.up = c.readiness(service, node)
-			c.nodes[service] = append(c.nodes[service], node)
 		}
 	}
 	return nil
+}
+
+// release lets go of the ports of containers that were never started.
+func (c *containers) release() error {
+	var errs []error
+	for _, nodes := range c.nodes {
+		for _, node := range nodes {
+			errs = append(errs, node.release())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *containers) services() []string { return slices.Sorted(maps.Keys(c.launch.Services)) }
@@ -296,7 +312,7 @@ func (c *containers) Stop(ctx context.Context) error {
 			group.Go(func() error { return node.shutdown(ctx) })
 		}
 	}
-	err := group.Wait()
+	err := errors.Join(group.Wait(), c.release())
 	if err = errors.Join(err, c.engine.clean(ctx, c.owner.filter())); err != nil {
 		return fmt.Errorf("stop the containers: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type containerNode struct {
 	engine    *Engine
 	limits    container.Resources
 	published map[int]int              // its port → the one of this machine
+	held      []net.Listener           // on those of this machine, before its first start
 	container testcontainers.Container // nil before create
 }
 
@@ -74,6 +76,9 @@ func (n *containerNode) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.release(); err != nil {
+		return n.stillborn(next, err)
+	}
 	if _, err := n.engine.client.ContainerStart(ctx, n.id(), client.ContainerStartOptions{}); err != nil {
 		return n.stillborn(next, n.portTaken(err))
 	}
@@ -81,6 +86,16 @@ func (n *containerNode) launch(ctx context.Context) error {
 	go n.own(context.WithoutCancel(ctx), next) // the container outlives the call
 	n.tell(history.NodeStarted, fmt.Sprintf("%s, container %.12s", n.name, n.id()))
 	return nil
+}
+
+// release lets go of the ports that were held for the container.
+func (n *containerNode) release() error {
+	var errs []error
+	for _, listener := range n.held {
+		errs = append(errs, listener.Close())
+	}
+	n.held = nil
+	return errors.Join(errs...)
 }
 
 // portTaken says what to do where the engine could not publish a port, because somebody else was quicker to take it.

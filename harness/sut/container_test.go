@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -417,7 +418,14 @@ func TestDockerPortTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", c.nodes["db"][0].base(5432).Host)
+	db := c.nodes["db"][0]
+	if _, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", db.base(5432).Host); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("the port is not held for the container: %v", err)
+	}
+	if err := db.release(); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", db.base(5432).Host)
 	if err != nil {
 		t.Fatal(err)
 	}
