@@ -279,13 +279,14 @@ func TestLoadGeneratorDiesInTheStorm(t *testing.T) {
 	}
 }
 
-// A machine that stands still for most of the storm has more buyers to send afterwards than it has virtual users. Those
-// who never came prove nothing.
+// A machine that stands still for most of the storm has more buyers to send afterwards than it has virtual users, of whom
+// each waits for a slow shop. Those who never came prove nothing.
 func TestLoadThatIsNotReached(t *testing.T) {
 	t.Parallel()
 	const onlyOrder = `system.journeys.buy=[{order: {post: /orders, ok: {status: [200, 201]}, refused: {status: 409, reason: code},
 		within: 1500ms, json: {sku: "{{ sku }}", quantity: "{{ quantity | number }}", buyer: "{{ buyer }}", ref: "{{ ref }}"}}}]`
-	p := startRun(t, sale(""), "--set", "load.peak=30/s", "--set", "load.for=2500ms", "--set", onlyOrder)
+	p := startRun(t, sale("slow-link: {link: client->shop, direction: downstream, latency: 1200ms}"),
+		"--set", "load.peak=30/s", "--set", "load.for=2500ms", "--set", onlyOrder)
 	p.awaitPhase(t, history.PhaseStorm)
 	k6 := p.member(t, "k6")
 	if err := syscall.Kill(k6, syscall.SIGSTOP); err != nil {

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // prepare sets what all tests share. Most of a run is waiting, so that more of them fit side by side than the machine
 // has processors; and the race detector would let each process sleep for a second before it ends.
 func prepare() error {
-	if err := flag.Set("test.parallel", "8"); err != nil { // unless the command line says otherwise
+	if err := flag.Set("test.parallel", "6"); err != nil { // unless the command line says otherwise
 		return fmt.Errorf("set the number of parallel tests: %w", err)
 	}
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
