@@ -16,6 +16,7 @@ import (
 const (
 	serviceWithin = 60 * time.Second // for a service to be ready, unless the system file says otherwise
 	serviceEvery  = 50 * time.Millisecond
+	execEvery     = 200 * time.Millisecond // a command in a container costs what a small container does
 )
 
 func loopbackIP() netip.Addr { return netip.MustParseAddr(listenHost) }
@@ -55,7 +56,7 @@ func strategyOf(ready scenarios.Readiness, port int) wait.Strategy {
 	case ready.Log != "":
 		return wait.ForLog(ready.Log).WithStartupTimeout(unbounded).WithPollInterval(serviceEvery)
 	case len(ready.Exec) > 0:
-		return wait.ForExec(ready.Exec).WithStartupTimeout(unbounded).WithPollInterval(serviceEvery)
+		return wait.ForExec(ready.Exec).WithStartupTimeout(unbounded).WithPollInterval(execEvery)
 	default:
 		return wait.ForListeningPort(inside).WithStartupTimeout(unbounded).WithPollInterval(serviceEvery)
 	}
