@@ -63,9 +63,9 @@ func (r *run) startChannel(ctx context.Context) error {
 		return err
 	}
 	r.channelURL = "http://" + listener.Addr().String()
-	given, err := expand(r.plan.System.Channel.Credentials, r.config.Secrets.Values())
+	given, err := scenarios.ExpandAll(r.plan.System.Channel.Credentials, r.config.Secrets.Values())
 	if err != nil {
-		return err
+		return fmt.Errorf("credentials: %w", err)
 	}
 	merchant, err := dialect.Issue(cmp.Or(given["merchant"], merchantID), given)
 	if err != nil {
@@ -131,17 +131,4 @@ func (r *run) openDoor(listener net.Listener, dialect mockchannel.Dialect) (*doo
 		return nil, fmt.Errorf("write the channel's certificate: %w", err)
 	}
 	return entrance, nil
-}
-
-// expand fills in templates.
-func expand(templates map[string]string, values scenarios.Values) (map[string]string, error) {
-	expanded := map[string]string{}
-	for name, template := range templates {
-		text, err := scenarios.Expand(template, values)
-		if err != nil {
-			return nil, fmt.Errorf("credentials: %s: %w", name, err)
-		}
-		expanded[name] = text
-	}
-	return expanded, nil
 }

@@ -247,6 +247,18 @@ func Expand(text string, values Values) (string, error) {
 	return parsed.Execute(values)
 }
 
+// ExpandAll expands each value of a map that is used once. An error begins with the name of the value that is wrong.
+func ExpandAll(texts map[string]string, values Values) (map[string]string, error) {
+	expanded := make(map[string]string, len(texts))
+	for name, text := range texts {
+		var err error
+		if expanded[name], err = Expand(text, values); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return expanded, nil
+}
+
 // isNumber says whether the template is one expression and nothing else, made a number.
 func (t *Template) isNumber() bool {
 	return len(t.parts) == 1 && slices.Contains(t.parts[0].filters, filterNumber)

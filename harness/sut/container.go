@@ -212,7 +212,7 @@ func (c *containers) startService(ctx context.Context, service string) error {
 func (c *containers) request(service string, index int) (testcontainers.ContainerRequest, error) {
 	told, node := c.launch.Services[service], c.nodes[service][index]
 	request := testcontainers.ContainerRequest{
-		Name: c.owner.name() + "-" + node.name, Image: c.config.Images[service].Name, Labels: c.owner.labels(), Env: map[string]string{}, Tmpfs: map[string]string{},
+		Name: c.owner.name() + "-" + node.name, Image: c.config.Images[service].Name, Labels: c.owner.labels(), Tmpfs: map[string]string{},
 		Networks:       []string{c.owner.name()},
 		NetworkAliases: map[string][]string{c.owner.name(): slices.Compact([]string{service, node.name})},
 	}
@@ -224,12 +224,9 @@ func (c *containers) request(service string, index int) (testcontainers.Containe
 		}
 		request.Cmd = append(request.Cmd, expanded)
 	}
-	for name, template := range told.Environment {
-		expanded, err := scenarios.Expand(template, values)
-		if err != nil {
-			return request, fmt.Errorf("environment: %s: %w", name, err)
-		}
-		request.Env[name] = expanded
+	var err error
+	if request.Env, err = scenarios.ExpandAll(told.Environment, values); err != nil {
+		return request, fmt.Errorf("environment: %w", err)
 	}
 	for path, file := range told.Files {
 		expanded, err := scenarios.Expand(file.Text, values)

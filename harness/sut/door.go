@@ -131,9 +131,9 @@ func (d *door) runJob(ctx context.Context, job scenarios.Job) (err error) {
 	if path, err = scenarios.Expand(path, d.values()); err != nil {
 		return err
 	}
-	header, err := expandAll(job.Header, d.values())
+	header, err := scenarios.ExpandAll(job.Header, d.values())
 	if err != nil {
-		return err
+		return fmt.Errorf("header %w", err)
 	}
 	answer, err := d.send(ctx, http.MethodPost, d.at(path), header, body)
 	if err == nil && job.GraphQL != nil {

@@ -150,9 +150,9 @@ func (d *door) askPage(ctx context.Context, probe scenarios.Probe, at page) ([]b
 	if err != nil {
 		return nil, err
 	}
-	header, err := expandAll(probe.Header, values)
+	header, err := scenarios.ExpandAll(probe.Header, values)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("header %w", err)
 	}
 	return d.send(ctx, method, target, header, body)
 }
@@ -189,18 +189,6 @@ func withoutEmpty(path string) string {
 	}
 	kept := slices.DeleteFunc(strings.Split(query, "&"), func(parameter string) bool { return strings.HasSuffix(parameter, "=") })
 	return before + "?" + strings.Join(kept, "&")
-}
-
-func expandAll(templates map[string]string, values scenarios.Values) (map[string]string, error) {
-	expanded := map[string]string{}
-	for name, template := range templates {
-		text, err := scenarios.Expand(template, values)
-		if err != nil {
-			return nil, fmt.Errorf("header %s: %w", name, err)
-		}
-		expanded[name] = text
-	}
-	return expanded, nil
 }
 
 // plain is a JSON value as a database would give it. Numbers keep all their digits.
