@@ -4,20 +4,16 @@ import { randomUUID } from 'node:crypto';
 import { broken, config } from './config.mjs';
 import { Refusal, row, rows, run } from './store.mjs';
 
-const mostRefunds = 3; // what cannot be given back in so many refunds is a matter for a person
-
 export const intentsOf = (number) => rows('SELECT * FROM intents WHERE order_number = ?', number);
 export const refundOf = (key) => row('SELECT * FROM refunds WHERE key = ?', key);
 export const lookAt = (number, at) => run('UPDATE orders SET look_at = ? WHERE number = ?', at, number);
+export const refundLater = (key) => run('UPDATE refunds SET next_at = ? WHERE key = ?', Date.now() + config.refundAgain, key);
+const become = (order, status) => run('UPDATE orders SET status = ? WHERE number = ?', order.status = status, order.number);
+const undecided = (number) => intentsOf(number).some((i) => i.status === 'wanted' || i.status === 'open');
 export function orderOf(number) {
   const order = row('SELECT * FROM orders WHERE number = ?', number);
   if (!order) throw new Refusal(404, 'no_such_order');
   return order;
-}
-
-function become(order, status) {
-  run('UPDATE orders SET status = ? WHERE number = ?', status, order.number);
-  order.status = status;
 }
 
 // move puts the order's units into another column of the shelf: free, held or sold.
@@ -59,11 +55,10 @@ export function windUp(order) {
   lookAt(order.number, Date.now());
 }
 
-// intentFor ties a PaymentIntent to the one that was asked for: by its id, or by our key where the answer was lost.
+// intentFor is the one that we asked for; where the answer was lost, it has no id yet.
 export function intentFor(told) {
-  const intent = row('SELECT * FROM intents WHERE intent_id = ?', told.id)
-    ?? row('SELECT * FROM intents WHERE key = ? AND intent_id IS NULL', told.metadata?.key ?? '');
-  return intent?.order_number === told.metadata?.order ? intent : undefined;
+  return row('SELECT * FROM intents WHERE key = ? AND order_number = ? AND COALESCE(intent_id, ?) = ?',
+    told.metadata?.key ?? '', told.metadata?.order ?? '', told.id, told.id);
 }
 
 export function pays(order, told) {
@@ -93,15 +88,12 @@ function settle(order, intentId) {
   run('INSERT INTO points (order_number, points) VALUES (?, ?) ON CONFLICT DO NOTHING', order.number, Math.floor(order.total / 100));
 }
 
-const undecided = (number) => intentsOf(number).some((i) => i.status === 'wanted' || i.status === 'open');
-
 // overdue winds up an order whose deadline is over, and returns the intents that have to be cancelled.
 export function overdue(number) {
   const order = orderOf(number);
-  const over = order.status === 'awaiting_payment' && Date.now() >= order.deadline;
-  if (over && broken('releases-uncancelled')) lapse(order);
-  else if (over) windUp(order);
-  const payable = order.status === 'awaiting_payment' || order.status === 'lapsed' && broken('releases-uncancelled');
+  const early = broken('releases-uncancelled');
+  if (order.status === 'awaiting_payment' && Date.now() >= order.deadline) (early ? lapse : windUp)(order);
+  const payable = order.status === 'awaiting_payment' || early && order.status === 'lapsed';
   return payable ? [] : intentsOf(number).filter((i) => i.status === 'open');
 }
 
@@ -130,63 +122,36 @@ export function askMoneyBack(number) {
   return order;
 }
 
-// weigh holds what an order took against what went back. Of an order that stands one payment is kept; all else is owed, in
-// as many refunds as it takes, one after another.
+// weigh gives back what an order took and must not keep, in as many refunds as it takes, one after another.
 function weigh(number) {
-  const order = orderOf(number), stands = ['payment_settled', 'needs_person'].includes(order.status);
-  let waiting = false, stuck = false, keeps = false;
+  const order = orderOf(number);
+  let waiting = false;
   for (const i of rows(`SELECT i.*, COALESCE(SUM(r.amount) FILTER (WHERE r.status = 'returned'), 0) AS returned,
-      COUNT(*) FILTER (WHERE r.status IN ('asked', 'underway')) AS alive, COUNT(*) FILTER (WHERE r.ours) AS rounds
+      COUNT(*) FILTER (WHERE r.status IN ('asked', 'underway')) AS alive, COUNT(r.key) AS rounds
       FROM intents i LEFT JOIN refunds r USING (intent_id) WHERE i.order_number = ? AND i.status = 'captured' GROUP BY i.key`, number)) {
-    if (i.returned >= i.received) continue;
-    const kept = stands && i.intent_id === order.paid_by, spent = !i.alive && !kept && i.rounds >= mostRefunds;
-    if (!i.alive && !kept && !spent)
-      run('INSERT INTO refunds (key, order_number, intent_id, amount, ours, next_at) VALUES (?, ?, ?, ?, 1, ?)',
-        `back-${i.intent_id}-${i.rounds + 1}`, number, i.intent_id, i.received - i.returned, Date.now());
-    keeps ||= kept;
-    stuck ||= spent || kept && !i.alive && i.returned > 0; // Stripe has given a part back, unasked
-    waiting ||= !kept && !spent;
+    const kept = order.status === 'payment_settled' && i.intent_id === order.paid_by;
+    if (kept || i.returned >= i.received) continue;
+    waiting = true;
+    if (!i.alive) run('INSERT INTO refunds (key, order_number, intent_id, amount, next_at) VALUES (?, ?, ?, ?, ?)',
+      `back-${i.intent_id}-${i.rounds + 1}`, number, i.intent_id, i.received - i.returned, Date.now());
   }
-  const back = order.status === 'money_back_pending' || order.status === 'payment_settled' && !keeps;
-  if (stuck && order.units !== 'held') become(order, 'needs_person');
-  else if (back && !waiting) {
-    become(order, 'money_back_done');
-    move(order, 'free');
-  }
+  if (order.status !== 'money_back_pending' || waiting) return;
+  become(order, 'money_back_done');
+  move(order, 'free');
 }
 
-export const refundLater = (key) => run('UPDATE refunds SET next_at = ? WHERE key = ?', Date.now() + config.refundAgain, key);
-
-function captureOf(told) {
-  const intent = row('SELECT * FROM intents WHERE intent_id = ?', told.payment_intent);
-  if (intent && intent.status !== 'captured') throw new Refusal(409, 'too_early'); // the event comes again; by then we know
-  return intent;
-}
-
-// learnRefund books how a Refund stands: one of ours by our number, or one that Stripe or somebody at its dashboard began.
-// One that has failed has failed for good, even after it had succeeded.
+// learnRefund books how a Refund stands. One that has failed has failed for good, even after it had succeeded.
 export function learnRefund(told) {
-  const intent = captureOf(told);
-  if (!intent) return;
-  const ours = row('SELECT * FROM refunds WHERE key = ? AND intent_id = ?', told.metadata?.refund_no ?? '', told.payment_intent);
-  const key = ours?.key ?? told.id;
-  run(`INSERT INTO refunds (key, order_number, intent_id, amount, ours, next_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
-    key, intent.order_number, told.payment_intent, told.amount);
-  const { status: before } = refundOf(key), order = orderOf(intent.order_number);
+  const refund = row('SELECT * FROM refunds WHERE key = ? AND intent_id = ?', told.metadata?.refund_no ?? '', told.payment_intent);
+  if (!refund) return; // not one of ours
   const status = { succeeded: 'returned', failed: 'bounced', canceled: 'bounced' }[told.status] ?? 'underway';
   const from = { underway: ['asked'], returned: ['asked', 'underway'], bounced: ['asked', 'underway', 'returned'] }[status];
-  refundLater(key);
-  if (!from.includes(before)) return;
-  run('UPDATE refunds SET status = ?, stripe_id = ? WHERE key = ?', status, told.id, key);
-  if (before === 'returned' && order.status === 'money_back_done') become(order, 'money_back_pending');
+  refundLater(refund.key);
+  if (!from.includes(refund.status)) return;
+  run('UPDATE refunds SET status = ?, stripe_id = ? WHERE key = ?', status, told.id, refund.key);
+  const order = orderOf(refund.order_number);
+  if (refund.status === 'returned' && order.status === 'money_back_done') become(order, 'money_back_pending');
   weigh(order.number);
-}
-
-// refused is a refund that Stripe will not make; theirs are the refunds of that payment as Stripe has them.
-export function refused(key, theirs) {
-  run(`UPDATE refunds SET status = 'bounced' WHERE key = ? AND status = 'asked'`, key);
-  for (const told of theirs) learnRefund(told);
-  weigh(refundOf(key).order_number);
 }
 
 // forgotten is what timeout-is-failure does about a refund that was not answered.
@@ -196,9 +161,8 @@ export function forgotten(key) {
   if (order.status === 'money_back_pending' && order.paid_by) become(order, 'payment_settled');
 }
 
-// disputed hands an order to a person: the payer's bank has taken the money back.
-export function disputed(told) {
-  const intent = captureOf(told), order = intent && orderOf(intent.order_number);
-  if (['payment_settled', 'money_back_pending'].includes(order?.status)) become(order, 'needs_person');
-  learnRefund({ ...told, status: 'succeeded' });
+// everythingDue lets Stripe be asked about all of which it could know more than we do, and says how much that is.
+export function everythingDue() {
+  return run(`UPDATE orders SET look_at = 0 WHERE units <> 'sold' AND placed_at > ?`, Date.now() - 86_400_000)
+    + run(`UPDATE refunds SET next_at = 0 WHERE status IN ('asked', 'underway')`);
 }

@@ -1,8 +1,7 @@
 // The environment, read once: what is missing is said at the start, and not by the first customer.
 const { env } = process;
-for (const name of ['PORT', 'DATABASE', 'STRIPE_API', 'STRIPE_KEY', 'STRIPE_WEBHOOK_SECRET']) {
+for (const name of ['PORT', 'DATABASE', 'STRIPE_API', 'STRIPE_KEY', 'STRIPE_WEBHOOK_SECRET'])
   if (!env[name]) throw new Error(`${name} is not set`);
-}
 export const config = {
   port: Number(env.PORT), database: env.DATABASE,
   stripeApi: new URL(env.STRIPE_API), stripeKey: env.STRIPE_KEY, webhookSecret: env.STRIPE_WEBHOOK_SECRET,

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS orders (
   count INTEGER NOT NULL CHECK (count > 0),
   total INTEGER NOT NULL,
   currency TEXT NOT NULL,
-  status TEXT NOT NULL, -- awaiting_payment winding_up lapsed payment_settled money_back_pending money_back_done needs_person
+  status TEXT NOT NULL, -- awaiting_payment winding_up lapsed payment_settled money_back_pending money_back_done
   units TEXT NOT NULL, -- the column of shelf in which they are
   paid_by TEXT, -- the PaymentIntent whose money the order keeps
   placed_at INTEGER NOT NULL, -- in ms, as all times are
@@ -34,11 +34,10 @@ CREATE TABLE IF NOT EXISTS intents (
 );
 CREATE INDEX IF NOT EXISTS intents_of_order ON intents (order_number);
 CREATE TABLE IF NOT EXISTS refunds (
-  key TEXT PRIMARY KEY, -- our number and idempotency key, or Stripe's id of its own refund
+  key TEXT PRIMARY KEY, -- our number and idempotency key
   order_number TEXT NOT NULL REFERENCES orders,
   intent_id TEXT NOT NULL,
   amount INTEGER NOT NULL,
-  ours INTEGER NOT NULL,
   status TEXT NOT NULL DEFAULT 'asked', -- underway, returned, bounced
   stripe_id TEXT UNIQUE,
   next_at INTEGER NOT NULL

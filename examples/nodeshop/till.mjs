@@ -25,23 +25,27 @@ async function madeOr(error, list, isIt) {
   throw error;
 }
 
+async function learn(key, answer) {
+  const told = await answer;
+  await transaction(() => books.learn(key, told));
+  return told.id;
+}
+
 // createIntent makes the PaymentIntent of a key, and answers with its id.
 export const createIntent = (key) => once(key, async () => {
   const intent = row('SELECT * FROM intents WHERE key = ?', key);
   if (intent.status !== 'wanted') return intent.intent_id;
   const order = books.orderOf(intent.order_number), since = Math.floor(order.placed_at / 1000) - 60;
-  const told = await stripe.paymentIntents.create({
+  return learn(key, stripe.paymentIntents.create({
     amount: order.total, currency: order.currency.toLowerCase(),
     metadata: { order: order.number, ref: order.client_ref, key, total: order.total },
   }, { idempotencyKey: key }).catch((error) => madeOr(error,
-    () => stripe.paymentIntents.list({ limit: 100, created: { gte: since } }), (made) => made.metadata.key === key));
-  await transaction(() => books.learn(key, told));
-  return told.id;
+    () => stripe.paymentIntents.list({ limit: 100, created: { gte: since } }), (made) => made.metadata.key === key)));
 });
 
 const cancelIntent = (id) => stripe.paymentIntents.cancel(id).catch((error) => {
-  if (error.code !== 'payment_intent_unexpected_state') throw error;
-  return stripe.paymentIntents.retrieve(id);
+  if (error.code === 'payment_intent_unexpected_state') return stripe.paymentIntents.retrieve(id);
+  throw error;
 });
 
 // tend asks what has become of an order's intents, and cancels those that must not be paid any more.
@@ -49,15 +53,9 @@ export const tend = (number) => once(number, async () => {
   try {
     for (const intent of books.intentsOf(number)) {
       if (intent.status === 'wanted') await createIntent(intent.key);
-      else if (intent.status !== 'captured') {
-        const told = await stripe.paymentIntents.retrieve(intent.intent_id);
-        await transaction(() => books.learn(intent.key, told));
-      }
+      else if (intent.status !== 'captured') await learn(intent.key, stripe.paymentIntents.retrieve(intent.intent_id));
     }
-    for (const intent of await transaction(() => books.overdue(number))) {
-      const told = await cancelIntent(intent.intent_id);
-      await transaction(() => books.learn(intent.key, told));
-    }
+    for (const intent of await transaction(() => books.overdue(number))) await learn(intent.key, cancelIntent(intent.intent_id));
     await transaction(() => books.looked(number));
   } catch (error) {
     await transaction(() => books.lookAt(number, Date.now() + config.askAfter / 4));
@@ -69,23 +67,17 @@ export const tend = (number) => once(number, async () => {
 const refund = (key) => once(key, async () => {
   const due = books.refundOf(key);
   if (['returned', 'bounced'].includes(due.status)) return;
-  const list = () => stripe.refunds.list({ payment_intent: due.intent_id, limit: 100 });
   try {
     const told = due.stripe_id ? await stripe.refunds.retrieve(due.stripe_id) : await stripe.refunds.create({
       payment_intent: due.intent_id, amount: due.amount, metadata: { refund_no: key, order: due.order_number },
-    }, { idempotencyKey: key }).catch((error) => madeOr(error, list, (made) => made.metadata.refund_no === key));
+    }, { idempotencyKey: key }).catch((error) => madeOr(error,
+      () => stripe.refunds.list({ payment_intent: due.intent_id, limit: 100 }), (made) => made.metadata.refund_no === key));
     await transaction(() => books.learnRefund(told));
   } catch (error) {
-    if (error instanceof Stripe.errors.StripeInvalidRequestError && !due.stripe_id) {
-      const theirs = await list().autoPagingToArray({ limit: 1000 });
-      return transaction(() => books.refused(key, theirs));
-    }
     await transaction(() => broken('timeout-is-failure') ? books.forgotten(key) : books.refundLater(key));
     throw error;
   }
 });
-
-const complain = (error) => console.error(`${new Date().toISOString()} not done yet: ${error.message}`);
 
 // work does what is due, a few things at a time.
 export function work() {
@@ -94,16 +86,6 @@ export function work() {
     ...rows(`SELECT key FROM refunds WHERE status IN ('asked', 'underway') AND next_at <= ? ORDER BY next_at LIMIT 40`, Date.now())
       .map((r) => [r.key, refund]),
   ].filter(([name]) => !underway.has(name));
-  for (const [name, act] of due.slice(0, Math.max(0, 32 - underway.size))) act(name).catch(complain);
-}
-
-// reconcile asks about everything of which Stripe could know more than we do.
-export async function reconcile() {
-  const orders = rows(`SELECT DISTINCT order_number FROM intents JOIN orders ON number = order_number
-    WHERE intents.status <> 'captured' AND placed_at > ?`, Date.now() - 86_400_000);
-  const refunds = rows(`SELECT key FROM refunds WHERE status IN ('asked', 'underway')`);
-  const todo = [...orders.map((o) => () => tend(o.order_number)), ...refunds.map((r) => () => refund(r.key))];
-  const lane = async () => { while (todo.length) await todo.pop()().catch(complain); };
-  await Promise.all(Array.from({ length: 12 }, lane));
-  return { orders: orders.length, refunds: refunds.length };
+  for (const [name, act] of due.slice(0, Math.max(0, 32 - underway.size)))
+    act(name).catch((error) => console.error(`${new Date().toISOString()} not done yet: ${error.message}`));
 }
