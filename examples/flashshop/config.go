@@ -26,6 +26,7 @@ type config struct {
 	expiry         time.Duration  // ORDER_EXPIRY, how long an order may stay unpaid, default 15m
 	queryAfter     time.Duration  // QUERY_AFTER, silence after which the provider is asked, default 10s
 	refundRetry    time.Duration  // REFUND_RETRY, pause before a refund is pursued again, default 10s
+	workEvery      time.Duration  // WORK_EVERY, between two looks at what is due, default 50ms
 	clockOffset    string         // CLOCK_OFFSET_FILE, by how much this machine's clock is said to be off
 	defects        defects        // DEFECTS, a comma-separated list
 }
@@ -112,6 +113,7 @@ func readConfig(v *variables) config {
 		expiry:         v.duration("ORDER_EXPIRY", 15*time.Minute),
 		queryAfter:     v.duration("QUERY_AFTER", 10*time.Second),
 		refundRetry:    v.duration("REFUND_RETRY", 10*time.Second),
+		workEvery:      v.duration("WORK_EVERY", pollEvery),
 		clockOffset:    v.env("CLOCK_OFFSET_FILE"),
 		defects:        broken,
 	}

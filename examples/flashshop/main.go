@@ -102,8 +102,8 @@ func (s *shop) run(ctx context.Context, stdout io.Writer) error {
 // queues are the shop's workers.
 func (s *shop) queues() []queue {
 	return []queue{
-		{name: "orders", claim: s.claims("orders", "id", "check_at"), work: s.check},
-		{name: "refunds", claim: s.claims("refunds", "refund_no", "next_at"), work: s.pursue},
-		{name: "mail", claim: s.claims("outbox", "key", "next_at"), work: s.post},
+		{name: "orders", every: s.workEvery, claim: s.claims("orders", "id", "check_at"), work: s.check},
+		{name: "refunds", every: s.workEvery, claim: s.claims("refunds", "refund_no", "next_at"), work: s.pursue},
+		{name: "mail", every: s.workEvery, claim: s.claims("outbox", "key", "next_at"), work: s.post},
 	}
 }

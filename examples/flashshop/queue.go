@@ -16,6 +16,7 @@ const (
 // claimed is not due again before a while, so that each item has one worker at a time, of whichever replica.
 type queue struct {
 	name  string
+	every time.Duration // it is looked for work
 	claim func(ctx context.Context, limit int) ([]string, error)
 	work  func(ctx context.Context, id string) error // it moves the item on, so that it is not due again when the claim ends
 }
@@ -23,7 +24,7 @@ type queue struct {
 // run polls until ctx ends, then waits for the items in work.
 func (q queue) run(ctx context.Context, log *slog.Logger) error {
 	running, done, backlog := 0, make(chan struct{}), false
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(q.every)
 	defer tick.Stop()
 	for {
 		select {
