@@ -122,7 +122,7 @@ export function askMoneyBack(number) {
   return order;
 }
 
-// weigh gives back what an order took and must not keep, in as many refunds as it takes, one after another.
+// weigh gives back what an order took and must not keep, in as many refunds as it takes, each a while after one that failed.
 function weigh(number) {
   const order = orderOf(number);
   let waiting = false;
@@ -133,7 +133,8 @@ function weigh(number) {
     if (kept || i.returned >= i.received) continue;
     waiting = true;
     if (!i.alive) run('INSERT INTO refunds (key, order_number, intent_id, amount, next_at) VALUES (?, ?, ?, ?, ?)',
-      `back-${i.intent_id}-${i.rounds + 1}`, number, i.intent_id, i.received - i.returned, Date.now());
+      `back-${i.intent_id}-${i.rounds + 1}`, number, i.intent_id, i.received - i.returned,
+      Date.now() + (i.rounds && config.refundAgain));
   }
   if (order.status !== 'money_back_pending' || waiting) return;
   become(order, 'money_back_done');

@@ -18,8 +18,8 @@ async function withIntent(number, key, status) {
 const routes = {
   'GET /up': () => [200, { up: true }],
   'PUT /shelf/:id': async (sku, { units, price, currency, perCustomer = 0 }) => {
-    const shelf = 'INSERT INTO shelf (sku, price, currency, per_customer, free) VALUES (?, ?, ?, ?, ?)';
-    await transaction(() => run(shelf, sku, price, currency, perCustomer, units));
+    const insert = 'INSERT INTO shelf (sku, price, currency, per_customer, free) VALUES (?, ?, ?, ?, ?)';
+    await transaction(() => run(insert, sku, price, currency, perCustomer, units));
     return [201, { sku }];
   },
   'POST /checkout': async (_, wish) => {
@@ -31,7 +31,7 @@ const routes = {
   'POST /checkout/:id/intents': async (number) => withIntent(number, await transaction(() => books.want(number)), 201),
   'POST /checkout/:id/abandon': async (number) => {
     await transaction(() => books.windUp(books.orderOf(number)));
-    await tend(number).catch(() => {}); // where Stripe did not answer, the order is still winding up, and 202 says so
+    await tend(number).catch(() => {}); // no answer, or a look that began before this: it is still winding up, and 202 says so
     const order = books.orderOf(number);
     if (order.status === 'payment_settled') throw new Refusal(409, 'already_paid');
     return [order.status === 'winding_up' ? 202 : 200, view(order)];
@@ -48,8 +48,8 @@ const routes = {
 // An event is acknowledged when, and only when, what it says is committed; its id is unique in the same transaction.
 async function hook(body, signature) {
   const { id, type, data } = readEvent(body, signature);
-  const once = 'INSERT INTO events (id, type, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
-  await transaction(() => run(once, id, type, Date.now()) && heard(type, data.object));
+  const insert = 'INSERT INTO events (id, type, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
+  await transaction(() => run(insert, id, type, Date.now()) && heard(type, data.object));
   return [200, { received: true }];
 }
 
