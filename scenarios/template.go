@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -250,9 +251,9 @@ func Expand(text string, values Values) (string, error) {
 // ExpandAll expands each value of a map that is used once. An error begins with the name of the value that is wrong.
 func ExpandAll(texts map[string]string, values Values) (map[string]string, error) {
 	expanded := make(map[string]string, len(texts))
-	for name, text := range texts {
+	for _, name := range slices.Sorted(maps.Keys(texts)) { // of several errors always the same one
 		var err error
-		if expanded[name], err = Expand(text, values); err != nil {
+		if expanded[name], err = Expand(texts[name], values); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
