@@ -1,11 +1,9 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
@@ -20,18 +18,16 @@ const (
 	requestWithin = 5 * time.Second
 	// bodyLimit is what is read of an answer; no shop needs more to answer a buyer.
 	bodyLimit = 1 << 20
-	// idleLimit keeps the connections of a whole crowd, so that the load is on the shop and not on its accept queue.
-	idleLimit = 8192
 )
 
-// newClient is a client that does what it is told and nothing more: one request is one request, without redirects,
-// proxies or repeats, and without cookies unless the buyers have them.
-func newClient() *http.Client {
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &wire{dialer: net.Dialer{Timeout: requestWithin}, idle: map[string][]*kept{}},
-	}
+// client does what it is told and nothing more: one request is one request, without redirects, proxies or repeats, and
+// without cookies unless the buyer has them. Copies share their connections.
+type client struct {
+	wire *wire
+	jar  http.CookieJar // nil: none
 }
+
+func newClient() client { return client{wire: newWire()} }
 
 // reply is what came back for a request.
 type reply struct {
@@ -45,7 +41,7 @@ func (r reply) part(part, name string) string {
 	if part == scenarios.FromHeader {
 		return r.header.Get(name)
 	}
-	for _, cookie := range (&http.Response{Header: r.header}).Cookies() {
+	for _, cookie := range r.cookies() {
 		if cookie.Name == name {
 			return cookie.Value
 		}
@@ -53,34 +49,28 @@ func (r reply) part(part, name string) string {
 	return ""
 }
 
-// exchange sends the request and reads the whole answer. The error says why nothing is known.
-func exchange(client *http.Client, request *http.Request) (reply, error) {
-	// Without cookies a client has nothing to add to its transport but copies of the request, for redirects.
-	send := client.Transport.RoundTrip
-	if client.Jar != nil {
-		send = client.Do
+func (r reply) cookies() []*http.Cookie { return (&http.Response{Header: r.header}).Cookies() }
+
+// exchange sends the request and reads the whole answer, all of it within so long. The error says why nothing is known.
+func (c client) exchange(request *http.Request, within time.Duration) (reply, error) {
+	if c.jar != nil {
+		for _, cookie := range c.jar.Cookies(request.URL) {
+			request.AddCookie(cookie)
+		}
 	}
-	response, err := send(request)
-	if err != nil {
-		return reply{}, err
+	received, err := c.wire.exchange(request, within)
+	if c.jar != nil {
+		if set := received.cookies(); len(set) > 0 {
+			c.jar.SetCookies(request.URL, set)
+		}
 	}
-	defer func() { _ = response.Body.Close() }()
-	var body bytes.Buffer
-	if length := response.ContentLength; length > 0 && length <= bodyLimit {
-		body.Grow(int(length) + bytes.MinRead) // which is what it takes to see the end
-	}
-	_, err = body.ReadFrom(io.LimitReader(response.Body, bodyLimit+1))
-	if err == nil && body.Len() > bodyLimit {
-		err = errTooLong
-	}
-	return reply{status: response.StatusCode, header: response.Header, body: body.Bytes()}, err
+	return received, err
 }
 
 // withCookies is the client with a jar of its own: the same connections, and nobody else's cookies.
-func withCookies(client *http.Client) *http.Client {
-	own := *client
-	own.Jar, _ = cookiejar.New(nil) // there is no error that it could return
-	return &own
+func (c client) withCookies() client {
+	c.jar, _ = cookiejar.New(nil) // there is no error that it could return
+	return c
 }
 
 var errTooLong = errors.New("the answer is longer than 1 MiB")

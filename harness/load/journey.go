@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -32,7 +31,7 @@ type journey struct {
 	payers   Payers
 	intended history.Time // of the first operation; 0 from then on
 
-	client  *http.Client // to the shop: with the buyer's own cookies, where the system has them
+	client  client // to the shop: with the buyer's own cookies, where the system has them
 	ref     history.Ref
 	ordered bool // under this reference
 	payer   Payer
@@ -107,7 +106,7 @@ func (j *journey) walk(ctx context.Context, steps []*step) error {
 func (j *journey) arrive() {
 	j.client = j.Runner.client
 	if j.plan.System.Cookies {
-		j.client = withCookies(j.client)
+		j.client = j.client.withCookies()
 	}
 	j.values = j.given.values(j.lines[0].item)
 	j.values["quantity"] = j.lines[0].quantity
@@ -266,14 +265,12 @@ const (
 func (j *journey) ask(
 	ctx context.Context, s *step, within time.Duration, intended history.Time, fault string,
 ) (answer, error) {
-	limited, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	request, err := s.request(limited, j.shopURL, j.values)
+	request, err := s.request(ctx, j.shopURL, j.values)
 	if err != nil {
 		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
 	op := j.invoke(s.kind(), j.text(capturePayment), 0, intended, fault)
-	result := do(ctx, j.client, request, func(received reply) answer { return s.answer(j.plan.System.States, received) })
+	result := do(j.client, request, within, func(received reply) answer { return s.answer(j.plan.System.States, received) })
 	return result, j.answered(ctx, op, result)
 }
 

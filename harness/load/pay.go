@@ -132,15 +132,13 @@ func (j *journey) declineFirst(ctx context.Context, s *step, payment string, b *
 func (j *journey) pay(
 	ctx context.Context, s *step, payment, action string, after time.Duration, fault string,
 ) (answer, error) {
-	limited, cancel := context.WithTimeout(ctx, s.within())
-	defer cancel()
-	request, err := j.payRequest(limited, payment, action, after)
+	request, err := j.payRequest(ctx, payment, action, after)
 	if err != nil {
 		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
 	op := j.invoke(history.OpPay, payment, j.price(), 0, fault)
 	// The channel is no part of the shop, and gets none of its cookies.
-	result := do(ctx, j.Runner.client, request, func(r reply) answer { return classifyPay(action, r.status, r.body) })
+	result := do(j.Runner.client, request, s.within(), func(r reply) answer { return classifyPay(action, r.status, r.body) })
 	return result, j.answered(ctx, op, result)
 }
 

@@ -140,13 +140,14 @@ func (s *step) request(ctx context.Context, base string, values scenarios.Values
 	return request, nil
 }
 
-// do sends a request. Its answer is cut off if ctx ended meanwhile, which is the buyer's own time and not the request's.
-func do(ctx context.Context, client *http.Client, request *http.Request, classified func(reply) answer) answer {
-	received, err := exchange(client, request)
+// do sends a request, and waits so long for its answer. That is cut off if the request's context ended meanwhile, which is
+// the buyer's own time.
+func do(client client, request *http.Request, within time.Duration, classified func(reply) answer) answer {
+	received, err := client.exchange(request, within)
 	switch {
 	case err == nil:
 		return classified(received)
-	case ctx.Err() != nil:
+	case request.Context().Err() != nil:
 		return answer{outcome: history.Unknown, cut: true}
 	default:
 		return unknown(received.status, "%s", ignorance(err))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -43,7 +42,7 @@ type Runner struct {
 	recorder   Recorder
 	clock      history.Clock
 	payers     Payers
-	client     *http.Client
+	client     client
 	dice       dice.Dice
 
 	journeys map[string][]*step
@@ -91,7 +90,7 @@ func NewRunner(config RunnerConfig) (*Runner, error) {
 }
 
 // Close gives back the kept connections. Journeys must be over.
-func (r *Runner) Close() { r.client.CloseIdleConnections() }
+func (r *Runner) Close() { r.client.wire.close() }
 
 // Buy runs the journey of one buyer of the storm, whom the load model wanted at intended. What the buyer met stands in
 // the history; the error is the context's, if that ended first, and then the last operation has no answer.

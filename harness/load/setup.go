@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -51,7 +50,7 @@ func (r *Runner) Give(given Given) { r.given = given }
 func (r *Runner) prepare(ctx context.Context, steps []*step, values scenarios.Values) (map[string]string, error) {
 	captured, client := map[string]string{}, r.client
 	if r.plan.System.Cookies {
-		client = withCookies(client)
+		client = client.withCookies()
 	}
 	for _, s := range steps {
 		result, err := r.succeed(ctx, client, s, values)
@@ -67,14 +66,12 @@ func (r *Runner) prepare(ctx context.Context, steps []*step, values scenarios.Va
 }
 
 // succeed makes one step that must succeed.
-func (r *Runner) succeed(ctx context.Context, client *http.Client, s *step, values scenarios.Values) (answer, error) {
-	limited, cancel := context.WithTimeout(ctx, s.within())
-	defer cancel()
-	request, err := s.request(limited, r.shopURL, values)
+func (r *Runner) succeed(ctx context.Context, client client, s *step, values scenarios.Values) (answer, error) {
+	request, err := s.request(ctx, r.shopURL, values)
 	if err != nil {
 		return answer{}, err
 	}
-	result := do(ctx, client, request, func(received reply) answer {
+	result := do(client, request, s.within(), func(received reply) answer {
 		classified := s.answer(r.plan.System.States, received)
 		if classified.outcome != history.OK {
 			classified.reason += ": the shop answered " + excerpt(received.body)

@@ -14,135 +14,142 @@ import (
 	"time"
 )
 
+// idleLimit keeps the connections of a whole crowd, so that the load is on the shop and not on its accept queue.
+const idleLimit = 8192
+
 // wire sends requests over plain HTTP/1.1 connections that it keeps. http.Transport does so too, with two goroutines for
 // each connection, which cost more than all else that a journey does, and with repeats of its own. Here a request is
 // written once, by whoever makes it: there is no code that could send it again.
 type wire struct {
-	dialer net.Dialer
+	dial func(ctx context.Context, host string, deadline time.Time) (net.Conn, error)
 
 	mutex sync.Mutex
 	idle  map[string][]*kept // by host and port; the last that came back is the first to go
 }
 
+func newWire() *wire { return &wire{dial: dialTCP, idle: map[string][]*kept{}} }
+
 // kept is a connection that may be used again.
 type kept struct {
 	net.Conn
+	raw syscall.RawConn // nil: no socket, and nothing to be asked
 	in  *bufio.Reader
 	out *bufio.Writer
 }
 
 var errNotPlain = errors.New("only plain HTTP goes over the links")
 
-// RoundTrip sends the request and reads the head of its answer. The connection is kept when the answer has been read to
-// its end, and else closed.
-func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
+// exchange sends the request and reads the whole answer, all of it within so long. The connection is kept when the answer
+// has been read to its end, and else closed.
+func (w *wire) exchange(request *http.Request, within time.Duration) (reply, error) {
 	if request.URL.Scheme != "http" {
-		return nil, fmt.Errorf("%s: %w", request.URL.Redacted(), errNotPlain)
+		return reply{}, fmt.Errorf("%s: %w", request.URL.Redacted(), errNotPlain)
 	}
 	ctx, host := request.Context(), request.URL.Host
-	conn, err := w.connection(ctx, host)
+	conn, err := w.connection(ctx, host, time.Now().Add(within))
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	// Its end, and not its deadline: a connection that knew it would end a moment before the context does, and whoever asks the
-	// context then would take a buyer who was cut off for a shop that was too slow.
+	// The context's end, and not its deadline: a connection that knew it would end a moment before the context does, and
+	// whoever asks the context then would take a buyer who was cut off for a shop that was too slow.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	response, err := conn.exchange(request)
-	if err != nil {
-		stop()
+	received, reusable, err := conn.exchange(request)
+	if untouched := stop(); untouched && reusable {
+		w.keep(host, conn)
+	} else {
 		_ = conn.Close()
-		return nil, err
 	}
-	response.Body = &answerBody{ReadCloser: response.Body, done: func(whole bool) {
-		if untouched := stop(); whole && untouched && !response.Close {
-			w.keep(host, conn)
-			return
-		}
-		_ = conn.Close()
-	}}
-	return response, nil
+	return received, err
 }
 
-// exchange writes the request and reads the head of the final answer.
-func (c *kept) exchange(request *http.Request) (*http.Response, error) {
+// exchange writes the request and reads the final answer. The connection is reusable when that was read to its end, and
+// the server means to go on.
+func (c *kept) exchange(request *http.Request) (received reply, reusable bool, err error) {
 	if err := request.Write(c.out); err != nil {
-		return nil, err
+		return reply{}, false, err
 	}
 	if err := c.out.Flush(); err != nil {
-		return nil, err
+		return reply{}, false, err
 	}
-	for {
-		response, err := http.ReadResponse(c.in, request)
-		if err != nil {
-			return nil, err
-		}
-		if response.StatusCode >= http.StatusOK { // what comes before is for whoever asked for it
-			return response, nil
-		}
+	response, err := http.ReadResponse(c.in, request)
+	for err == nil && response.StatusCode < http.StatusOK { // what comes before is for whoever asked for it
+		response, err = http.ReadResponse(c.in, request)
 	}
-}
-
-// answerBody gives its connection back when it is closed.
-type answerBody struct {
-	io.ReadCloser
-	whole bool
-	done  func(whole bool)
-}
-
-func (b *answerBody) Read(into []byte) (int, error) {
-	n, err := b.ReadCloser.Read(into)
-	b.whole = b.whole || errors.Is(err, io.EOF)
-	return n, err
-}
-
-func (b *answerBody) Close() error {
-	if b.done != nil {
-		b.done(b.whole)
-		b.done = nil
+	if err != nil {
+		return reply{}, false, err
 	}
-	return nil
+	received = reply{status: response.StatusCode, header: response.Header}
+	received.body, err = readBody(response)
+	return received, err == nil && !response.Close, err
 }
 
-// connection is one that was kept and still stands, or a new one.
-func (w *wire) connection(ctx context.Context, host string) (*kept, error) {
+// readBody reads an answer's body to its end.
+func readBody(response *http.Response) ([]byte, error) {
+	if length := response.ContentLength; length >= 0 && length <= bodyLimit {
+		body := make([]byte, length)
+		_, err := io.ReadFull(response.Body, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit+1))
+	if err == nil && len(body) > bodyLimit {
+		err = errTooLong
+	}
+	return body, err
+}
+
+// connection is one that was kept and still stands, or a new one. It ends at the deadline.
+func (w *wire) connection(ctx context.Context, host string, deadline time.Time) (*kept, error) {
 	for {
 		w.mutex.Lock()
 		conns := w.idle[host]
 		if len(conns) == 0 {
 			w.mutex.Unlock()
-			break
+			return w.dialled(ctx, host, deadline)
 		}
 		conn := conns[len(conns)-1]
 		w.idle[host] = conns[:len(conns)-1]
 		w.mutex.Unlock()
-		if stands(conn.Conn) && conn.in.Buffered() == 0 {
+		if conn.SetDeadline(deadline) == nil && conn.stands() { // in this order: past its last deadline, it cannot be asked
 			return conn, nil
 		}
 		_ = conn.Close()
 	}
+}
+
+func (w *wire) dialled(ctx context.Context, host string, deadline time.Time) (*kept, error) {
 	dialling, cancel := context.WithCancel(context.WithoutCancel(ctx)) // as above, the context's end and not its deadline
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	conn, err := w.dialer.DialContext(dialling, "tcp", host)
+	conn, err := w.dial(dialling, host, deadline)
 	if err != nil {
 		return nil, cmp.Or(ctx.Err(), err)
 	}
-	return &kept{Conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(conn)}, nil
+	fresh := &kept{Conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(conn)}
+	if socket, isSocket := conn.(syscall.Conn); isSocket {
+		fresh.raw, err = socket.SyscallConn()
+	}
+	if err = errors.Join(err, conn.SetDeadline(deadline)); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return fresh, nil
+}
+
+func dialTCP(ctx context.Context, host string, deadline time.Time) (net.Conn, error) {
+	return (&net.Dialer{Deadline: deadline}).DialContext(ctx, "tcp", host)
 }
 
 // stands says that the other side has neither closed the connection nor said anything unasked. A request that is written
 // into a closed one is lost, and nobody may say whether it arrived.
-func stands(conn net.Conn) bool {
-	raw, isRaw := conn.(syscall.Conn)
-	if !isRaw {
-		return true
-	}
-	control, err := raw.SyscallConn()
-	if err != nil {
+func (c *kept) stands() bool {
+	if c.in.Buffered() > 0 {
 		return false
 	}
+	if c.raw == nil {
+		return true
+	}
 	quiet := false
-	err = control.Read(func(fd uintptr) bool {
+	err := c.raw.Read(func(fd uintptr) bool {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		quiet = errors.Is(err, syscall.EAGAIN)
@@ -161,8 +168,8 @@ func (w *wire) keep(host string, conn *kept) {
 	w.idle[host] = append(w.idle[host], conn)
 }
 
-// CloseIdleConnections closes what is kept.
-func (w *wire) CloseIdleConnections() {
+// close closes what is kept.
+func (w *wire) close() {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	for host, conns := range w.idle {

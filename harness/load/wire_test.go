@@ -53,15 +53,16 @@ func speaker(t *testing.T, answer func(conn, request int) string) (url string, d
 
 const plainly = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-func ask(t *testing.T, client *http.Client, url string) (reply, error) {
+// askedWithin is what a request of ask gets.
+const askedWithin = 300 * time.Millisecond
+
+func ask(t *testing.T, client client, url string) (reply, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("body"))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("body"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exchange(client, request)
+	return client.exchange(request, askedWithin)
 }
 
 func TestConnectionsAreKept(t *testing.T) {
@@ -89,7 +90,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			url, dialed := speaker(t, c.answer)
 			client := newClient()
-			defer client.CloseIdleConnections()
+			defer client.wire.close()
 			for range 3 {
 				got, err := ask(t, client, url)
 				switch {
@@ -115,26 +116,41 @@ func TestAConnectionThatWasClosedMeanwhile(t *testing.T) {
 		return plainly
 	})
 	client := newClient()
-	defer client.CloseIdleConnections()
-	transport := client.Transport.(*wire)
+	defer client.wire.close()
 	if _, err := ask(t, client, url); err != nil {
 		t.Fatal(err)
 	}
-	conn := transport.idle[strings.TrimPrefix(url, "http://")][0]
-	if !stands(conn.Conn) {
+	conn := client.wire.idle[strings.TrimPrefix(url, "http://")][0]
+	if !conn.stands() {
 		t.Fatal("a connection that stands is taken for closed")
 	}
 	// Half a request makes the server give the connection up.
 	if _, err := io.WriteString(conn.Conn, "nonsense\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); stands(conn.Conn); {
+	for deadline := time.Now().Add(5 * time.Second); conn.stands(); {
 		if time.Now().After(deadline) {
 			t.Fatal("the server keeps the connection")
 		}
 	}
 	if _, err := ask(t, client, url); err != nil || dialed.Load() != 2 {
 		t.Errorf("%v after %d connections", err, dialed.Load())
+	}
+}
+
+// What ended a request in time does not end the next one.
+func TestAConnectionOutlivesItsDeadline(t *testing.T) {
+	url, dialed := speaker(t, func(int, int) string { return plainly })
+	client := newClient()
+	defer client.wire.close()
+	for range 3 {
+		if _, err := ask(t, client, url); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(askedWithin + 50*time.Millisecond)
+	}
+	if dialed.Load() != 1 {
+		t.Errorf("%d connections, want 1", dialed.Load())
 	}
 }
 
@@ -149,7 +165,7 @@ func TestARequestThatIsCutOff(t *testing.T) {
 	}
 	time.AfterFunc(20*time.Millisecond, cancel)
 	began := time.Now()
-	if _, err := exchange(newClient(), request); err == nil || time.Since(began) > 2*time.Second {
+	if _, err := newClient().exchange(request, time.Minute); err == nil || time.Since(began) > 2*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
 }
@@ -166,7 +182,7 @@ func TestTheContextEndsFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := exchange(client, request); err == nil || ctx.Err() == nil || ignorance(err) != "timeout" {
+		if _, err := client.exchange(request, time.Minute); err == nil || ctx.Err() == nil || ignorance(err) != "timeout" {
 			t.Errorf("%v, and the context: %v", err, ctx.Err())
 		}
 		cancel()
