@@ -71,16 +71,22 @@ func (c *kept) exchange(request *http.Request) (received reply, reusable bool, e
 	if err := c.out.Flush(); err != nil {
 		return reply{}, false, err
 	}
-	response, err := http.ReadResponse(c.in, request)
-	for err == nil && response.StatusCode < http.StatusOK { // what comes before is for whoever asked for it
-		response, err = http.ReadResponse(c.in, request)
+	for {
+		received, reusable, err = c.receive(request)
+		if err != nil || received.status >= http.StatusOK { // what comes before is for whoever asked for it
+			return received, reusable, err
+		}
 	}
+}
+
+// receive reads an answer, which may be a provisional one.
+func (c *kept) receive(request *http.Request) (received reply, reusable bool, err error) {
+	response, err := http.ReadResponse(c.in, request) //nolint:bodyclose // to close it is to read what is left of it
 	if err != nil {
 		return reply{}, false, err
 	}
-	received = reply{status: response.StatusCode, header: response.Header}
-	received.body, err = readBody(response)
-	return received, err == nil && !response.Close, err
+	body, err := readBody(response)
+	return reply{status: response.StatusCode, header: response.Header, body: body}, err == nil && !response.Close, err
 }
 
 // readBody reads an answer's body to its end.
