@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -264,6 +265,17 @@ func (f *fakeChannel) backLocked(id string) (total int64) {
 		}
 	}
 	return total
+}
+
+// made are the payments and the numbers of the refunds that the channel has made. A request may be in work there still
+// when its sender has given up.
+func (f *fakeChannel) made() (payments []charge, refunds []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.charges {
+		payments = append(payments, *c)
+	}
+	return payments, slices.Collect(maps.Keys(f.refunds))
 }
 
 // net is what the channel keeps of an order's money, and how many of its payments could still be paid.

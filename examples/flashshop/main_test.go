@@ -55,7 +55,8 @@ type outlet struct {
 	url     string
 	db      string
 
-	replicas int // how many shops it has, all on the same books
+	replicas int     // how many shops it has, all on the same books
+	beside   *sql.DB // the books, opened beside the shop when they were first looked at
 }
 
 // settings are a shop's environment where it differs from the tests' own, in which timers hardly ever fire.
@@ -257,7 +258,7 @@ func (o *outlet) wantState(id, want string) {
 // eventually polls until the condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	end := time.After(20 * time.Second)
 	for !holds() {
@@ -283,9 +284,12 @@ func (o *outlet) settles() {
 	})
 }
 
-// books opens them beside the shop.
+// books opens them beside the shop, until the test ends.
 func (o *outlet) books() *sql.DB {
 	o.t.Helper()
+	if o.beside != nil {
+		return o.beside
+	}
 	driver, address := "sqlite", "file:"+o.db+"?_pragma=busy_timeout(2000)"
 	if strings.HasPrefix(o.db, "postgres:") {
 		driver, address = "pgx", o.db
@@ -294,15 +298,15 @@ func (o *outlet) books() *sql.DB {
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	o.t.Cleanup(func() { _ = db.Close() })
+	o.beside = db
 	return db
 }
 
 // number reads one figure from the books.
 func (o *outlet) number(query string, args ...any) (n int64) {
 	o.t.Helper()
-	db := o.books()
-	defer func() { _ = db.Close() }()
-	if err := db.QueryRowContext(o.t.Context(), numbered(query), args...).Scan(&n); err != nil {
+	if err := o.books().QueryRowContext(o.t.Context(), numbered(query), args...).Scan(&n); err != nil {
 		o.t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -329,7 +333,6 @@ func (o *outlet) wantStockOf(sku string, available, reserved, sold int64) {
 func (o *outlet) audit(sku string, units int64) {
 	o.t.Helper()
 	db := o.books()
-	defer func() { _ = db.Close() }()
 	rows, err := db.QueryContext(o.t.Context(), `SELECT id, state, amount_minor, payment_id <> '',
 		(SELECT count(*) FROM grants WHERE order_id = orders.id) FROM orders`)
 	if err != nil {

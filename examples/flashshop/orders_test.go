@@ -87,8 +87,8 @@ func TestDoubleClickGetsOneOrderAndOnePayment(t *testing.T) {
 		if got := o.channel.called(opCreate); got < 1 || got > o.replicas {
 			t.Errorf("%d create requests of %d replicas, want one of each at most", got, o.replicas)
 		}
-		if got := len(o.channel.charges); got != 1 {
-			t.Errorf("%d payments at the channel, want 1", got)
+		if made, _ := o.channel.made(); len(made) != 1 {
+			t.Errorf("%d payments at the channel, want 1", len(made))
 		}
 		o.wantStock(stock-1, 1, 0)
 	})
@@ -131,8 +131,8 @@ func TestLostAnswersMakeOnePayment(t *testing.T) {
 					_, answer = o.do(http.MethodGet, "/orders/"+id, nil)
 					return answer["payment_id"] != ""
 				})
-				if n := len(o.channel.charges); n != 1 {
-					t.Errorf("%d payments at the channel, want 1", n)
+				if made, _ := o.channel.made(); len(made) != 1 {
+					t.Errorf("%d payments at the channel, want 1", len(made))
 				}
 				o.channel.pay(answer["payment_id"].(string))
 				o.wantState(id, paid)

@@ -253,8 +253,8 @@ func TestErrorsThatStripeKeeps(t *testing.T) {
 			id, _ := o.paid()
 			o.post("/orders/"+id+"/refunds", nil)
 			o.becomes(id, row.want)
-			if len(o.channel.refunds) != row.refunds {
-				t.Errorf("%d refunds, want %d", len(o.channel.refunds), row.refunds)
+			if _, made := o.channel.made(); len(made) != row.refunds {
+				t.Errorf("%d refunds, want %d", len(made), row.refunds)
 			}
 			o.settles()
 			o.audit("phone-x", stock)

@@ -38,8 +38,9 @@ func TestParallelRefundsAreOne(t *testing.T) {
 		}
 		o.becomes(id, refunded)
 		o.settles()
-		if net, _ := o.channel.net(id); net != 0 || len(o.channel.refunds) != 1 {
-			t.Errorf("the channel keeps %d after %d refunds", net, len(o.channel.refunds))
+		_, made := o.channel.made()
+		if net, _ := o.channel.net(id); net != 0 || len(made) != 1 {
+			t.Errorf("the channel keeps %d after %d refunds", net, len(made))
 		}
 		o.wantStock(stock, 0, 0)
 		if status, answer := o.post("/orders/"+id+"/refunds", nil); status != http.StatusAccepted || answer["state"] != "DONE" {
@@ -88,11 +89,12 @@ func TestRefundWhoseAnswersAreLost(t *testing.T) {
 				eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
 				o.settles()
 				o.wantState(id, row.want)
-				if net, _ := o.channel.net(id); net != row.net || len(o.channel.refunds) > 1 {
-					t.Errorf("the channel keeps %d after %d refunds, want %d", net, len(o.channel.refunds), row.net)
+				_, made := o.channel.made()
+				if net, _ := o.channel.net(id); net != row.net || len(made) > 1 {
+					t.Errorf("the channel keeps %d after %d refunds, want %d", net, len(made), row.net)
 				}
 				if row.defect != "" { // and what is said later is ignored
-					for number := range o.channel.refunds {
+					for _, number := range made {
 						o.channel.deliver(o.channel.refundMessage(number, "succeeded"))
 					}
 					o.wantState(id, paid)
@@ -124,8 +126,8 @@ func TestRefundThatFails(t *testing.T) {
 				id, _ := o.paid()
 				o.post("/orders/"+id+"/refunds", nil)
 				o.becomes(id, row.want)
-				if got, want := len(o.channel.refunds), min(row.fails+1, maxRefunds); got != want {
-					t.Errorf("%d refunds at the channel, want %d", got, want)
+				if _, made := o.channel.made(); len(made) != min(row.fails+1, maxRefunds) {
+					t.Errorf("%d refunds at the channel, want %d", len(made), min(row.fails+1, maxRefunds))
 				}
 			})
 		}
@@ -141,11 +143,14 @@ func TestCreateTimeoutWithD16(t *testing.T) {
 		t.Errorf("POST /orders: %d %v", status, answer)
 	}
 	o.wantStock(stock, 0, 0)
-	for _, c := range o.channel.charges {
-		if _, open := o.channel.net(c.Order); open != 1 {
-			t.Errorf("%d payments open, want the one it has forgotten", open)
+	eventually(t, "a payment is open that the shop has forgotten", func() bool {
+		made, _ := o.channel.made()
+		if len(made) != 1 {
+			return false
 		}
-	}
+		_, open := o.channel.net(made[0].Order)
+		return open == 1
+	})
 }
 
 // A refund whose number the shop never gave: the provider, or a person at its console, has made it.

@@ -31,13 +31,16 @@ type postgresServer struct {
 	address string
 	dir     string
 	serve   func() *exec.Cmd
-	daemon  *exec.Cmd    // running
-	made    atomic.Int64 // databases
+	daemon  *exec.Cmd // running
+
+	mutex sync.Mutex
+	made  int      // databases
+	empty []string // of which these are nobody's; one that is made takes the server longer than most tests take
 }
 
 var thePostgres = sync.OnceValues(startPostgres)
 
-// newDatabase makes an empty database, and skips the test where there is no PostgreSQL.
+// newDatabase is an empty database until the test ends. It skips the test where there is no PostgreSQL.
 func newDatabase(t testing.TB) (address string) {
 	t.Helper()
 	if postgresProgram("postgres") == "" {
@@ -47,16 +50,50 @@ func newDatabase(t testing.TB) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprint("shop", server.made.Add(1))
-	db, err := sql.Open("pgx", server.address+"/postgres?sslmode=disable")
+	name, ready := server.take()
+	if !ready {
+		server.execute(t, "postgres", "CREATE DATABASE "+name)
+	}
+	t.Cleanup(func() {
+		server.execute(t, name, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+		server.put(name)
+	})
+	return server.at(name)
+}
+
+func (s *postgresServer) at(database string) string {
+	return s.address + "/" + database + "?sslmode=disable"
+}
+
+func (s *postgresServer) execute(t testing.TB, database, statements string) {
+	t.Helper()
+	db, err := sql.Open("pgx", s.at(database))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	// A test that has ended has no context any more.
+	if _, err := db.ExecContext(context.WithoutCancel(t.Context()), statements); err != nil {
+		t.Fatalf("%s: %v", statements, err)
 	}
-	return server.address + "/" + name + "?sslmode=disable"
+}
+
+// take is the name of a database that is ready, or is still to be made.
+func (s *postgresServer) take() (name string, ready bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if last := len(s.empty) - 1; last >= 0 {
+		name, s.empty = s.empty[last], s.empty[:last]
+		return name, true
+	}
+	s.made++
+	return fmt.Sprint("shop", s.made), false
+}
+
+func (s *postgresServer) put(name string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.empty = append(s.empty, name)
 }
 
 // without skips a test for want of a program, or fails it where the run demands it.

@@ -69,17 +69,18 @@ func (o *outlet) rush(sku string) (oversold bool) {
 func TestLimitHolds(t *testing.T) {
 	for _, row := range []struct {
 		name, defect string
+		buyers       int // of all of whom the limit holds, or of one of whom it does not
 		broken       bool
 	}{
-		{"once for each buyer", "", false},
-		{"counted before the transaction, with D26", "D26", true},
+		{"once for each buyer", "", 20, false},
+		{"counted before the transaction, with D26", "D26", 300, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, open opener) {
 				o := open(t, settings{"DEFECTS": row.defect})
-				o.sku("ring", 1000, 1)
+				o.sku("ring", 10_000, 1)
 				broken := false
-				for buyer := 0; buyer < 20 && !broken; buyer++ {
+				for buyer := 0; buyer < row.buyers && !broken; buyer++ {
 					var clicks sync.WaitGroup
 					for range 6 {
 						clicks.Go(func() { o.post("/orders", map[string]any{"sku": "ring", "quantity": 1, "buyer": buyer}) })
