@@ -38,6 +38,7 @@ const (
 
 // Settings that make a phase long enough to be interrupted in it.
 const (
+	longStorm = `load.for=2m`
 	slowLook  = `system.journeys.buy.look.think=2s`
 	slowStart = `system.launch.process.command=[sh, -c, "sleep 1 && exec paystorm flashshop"]`
 	// Books that are never read twice with the same result keep a run in observe for seconds.
@@ -58,7 +59,7 @@ func TestInterrupts(t *testing.T) {
 		{name: history.PhaseStart, faults: []string{slow}, args: []string{"--set", slowStart}, loaded: true},
 		{name: history.PhaseWarmUp, faults: []string{slow}, args: []string{"--set", slowLook}, loaded: true},
 		{
-			name: history.PhaseStorm, faults: []string{slow, locked, paused}, loaded: true,
+			name: history.PhaseStorm, faults: []string{slow, locked, paused}, args: []string{"--set", longStorm}, loaded: true,
 			open: []string{"slow-link", "lock-database", "pause-node"},
 		},
 		{
@@ -195,8 +196,7 @@ func TestKilledInTheStorm(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			// The storm would last for longer than this test waits.
-			p := startRun(t, sale(strings.Join(test.faults, ", ")), "--set", "load.for=2m")
+			p := startRun(t, sale(strings.Join(test.faults, ", ")), "--set", longStorm)
 			p.awaitPhase(t, history.PhaseStorm)
 			p.awaitFaults(t, test.open)
 			p.awaitOps(t)

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -31,8 +32,12 @@ func prepare() error {
 	if err := flag.Set("test.parallel", "6"); err != nil { // unless the command line says otherwise
 		return fmt.Errorf("set the number of parallel tests: %w", err)
 	}
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
-		return fmt.Errorf("set the race detector's options: %w", err)
+	environment := maps.Clone(marks)
+	environment["GORACE"] = "atexit_sleep_ms=0 " + os.Getenv("GORACE")
+	for name, value := range environment {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
 	}
 	return nil
 }

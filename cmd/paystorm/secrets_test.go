@@ -15,18 +15,24 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
+// marks are the secrets of TestNoSecretInARunDirectory. They are in the environment of every test: one that set them for
+// itself could not run beside others, and waits for most of its time.
+var marks = map[string]string{
+	"MARK_KEY":    "marked-key-7f3a+/=",
+	"MARK_DSN":    "postgres://shop:marked-password-19c2@127.0.0.1:1/shop?sslmode=disable",
+	"MARK_BROKEN": "postgres://shop:marked-password-19c2@[::/shop",
+}
+
 // Secrets reach whom they are for, and no file of the run, whatever goes wrong with them.
 func TestNoSecretInARunDirectory(t *testing.T) {
-	t.Setenv("MARK_KEY", "marked-key-7f3a+/=")
-	t.Setenv("MARK_DSN", "postgres://shop:marked-password-19c2@127.0.0.1:1/shop?sslmode=disable")
-	t.Setenv("MARK_BROKEN", "postgres://shop:marked-password-19c2@[::/shop")
+	t.Parallel()
 	secrets := t.TempDir()
 	if err := os.WriteFile(filepath.Join(secrets, "token"), []byte("marked-token-55d0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var heard atomic.Int64
 	gossip := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // says aloud what it is told
-		if r.FormValue("key") == "marked-key-7f3a+/=" && r.Header.Get("Authorization") == "Bearer marked-token-55d0" {
+		if r.FormValue("key") == marks["MARK_KEY"] && r.Header.Get("Authorization") == "Bearer marked-token-55d0" {
 			heard.Add(1)
 		}
 		w.WriteHeader(http.StatusForbidden)
