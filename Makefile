@@ -7,9 +7,13 @@ RUNS    ?= runs
 # It leaves SQLite alone, which is C that was translated, and in which it spent half of its time.
 RACE    := $(shell $$($(GO) env CC) -E -include stdlib.h -x c /dev/null >/dev/null 2>&1 && \
 	echo -race -gcflags=modernc.org/...=-race=false)
+# The detector lets a program sleep for a second before it ends, and these tests run and start hundreds.
+export GORACE ?= atexit_sleep_ms=0
+WITH_C  := $(if $(RACE),CGO_ENABLED=1)
 # What vet would say, lint says: with an empty cache, vet reads every dependency besides.
 VET     := -vet=off
-# These run whole shops and wait for them: one after another, or they wait for one another.
+# These run whole shops and wait for them: one after another, or they wait for one another. All is compiled before, or
+# what only they need would be compiled one after another, too.
 TIMED   := cmd/paystorm examples/flashshop harness/link harness/load/k6child
 FUZZ    ?= 2m
 SEEDS   ?= 1
@@ -46,8 +50,9 @@ test: ## everything that needs no Docker, with the race detector where there is 
 ifeq ($(RACE),)
 	@echo "no C compiler: the tests run without the race detector"
 endif
-	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(VET) $(RACE) $$($(GO) list ./... | grep -vE '$(subst $() $(),|,$(TIMED))')
-	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(VET) $(RACE) -p 1 $(addprefix ./,$(TIMED))
+	$(WITH_C) $(GO) list $(RACE) -test -deps -export ./... >/dev/null
+	$(WITH_C) $(GO) test $(VET) $(RACE) $$($(GO) list ./... | grep -vE '$(subst $() $(),|,$(TIMED))')
+	$(WITH_C) $(GO) test $(VET) $(RACE) -p 1 $(addprefix ./,$(TIMED))
 
 .PHONY: test-docker
 test-docker: ## what needs Docker and the images of the examples (make images); with PAYSTORM_REQUIRE=docker a skip is a failure
