@@ -9,11 +9,11 @@ RACE    := $(shell $$($(GO) env CC) -E -include stdlib.h -x c /dev/null >/dev/nu
 	echo -race -gcflags=modernc.org/...=-race=false)
 # The detector lets a program sleep for a second before it ends, and these tests run and start hundreds.
 export GORACE ?= atexit_sleep_ms=0
+# The detector itself is C, whatever CGO_ENABLED says outside.
 WITH_C  := $(if $(RACE),CGO_ENABLED=1)
 # What vet would say, lint says: with an empty cache, vet reads every dependency besides.
 VET     := -vet=off
-# These run whole shops and wait for them: one after another, or they wait for one another. All is compiled before, or
-# what only they need would be compiled one after another, too.
+# These run whole shops and wait for them: one after another, or they wait for one another.
 TIMED   := cmd/paystorm examples/flashshop harness/link harness/load/k6child
 FUZZ    ?= 2m
 SEEDS   ?= 1
@@ -50,6 +50,7 @@ test: ## everything that needs no Docker, with the race detector where there is 
 ifeq ($(RACE),)
 	@echo "no C compiler: the tests run without the race detector"
 endif
+# Compiled before, what only the timed ones need is not compiled one package after another.
 	$(WITH_C) $(GO) list $(RACE) -test -deps -export ./... >/dev/null
 	$(WITH_C) $(GO) test $(VET) $(RACE) $$($(GO) list ./... | grep -vE '$(subst $() $(),|,$(TIMED))')
 	$(WITH_C) $(GO) test $(VET) $(RACE) -p 1 $(addprefix ./,$(TIMED))

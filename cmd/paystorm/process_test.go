@@ -207,7 +207,7 @@ func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	ticker := time.NewTicker(25 * time.Millisecond)
+	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for !so() {
 		select {

@@ -258,7 +258,7 @@ func (o *outlet) wantState(id, want string) {
 // eventually polls until the condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	end := time.After(20 * time.Second)
 	for !holds() {

@@ -35,7 +35,7 @@ type postgresServer struct {
 
 	mutex sync.Mutex
 	made  int      // databases
-	empty []string // of which these are nobody's; one that is made takes the server longer than most tests take
+	empty []string // those of them that no test has; to make one takes the server most of a second when it is busy
 }
 
 var thePostgres = sync.OnceValues(startPostgres)
@@ -72,8 +72,10 @@ func (s *postgresServer) execute(t testing.TB, database, statements string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	// A test that has ended has no context any more.
-	if _, err := db.ExecContext(context.WithoutCancel(t.Context()), statements); err != nil {
+	// A test that has ended has no context any more, and what it left behind may hold a lock.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 60*time.Second)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, statements); err != nil {
 		t.Fatalf("%s: %v", statements, err)
 	}
 }
