@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"unsafe"
 )
 
 // chunk is one framed payload, its checksum checked.
@@ -61,52 +63,60 @@ func preamble(data []byte) (writer string, size int, err error) {
 	return string(data[fixed:end]), end + 4, nil
 }
 
-// countRecords estimates the records in a segment, so that room for them is made once. Few records take less than 16
-// bytes, which bounds what a damaged count can ask for.
-func countRecords(data []byte) int {
+// roomFor estimates how many events and operations a segment holds, so that room for them is made once. Few records take
+// less than 16 bytes, which bounds what a damaged count can ask for.
+func roomFor(data []byte) (events, ops int) {
 	_, at, err := preamble(data)
-	total := 0
 	for err == nil && len(data)-at >= chunkHeader {
 		length := int(binary.LittleEndian.Uint32(data[at:]))
 		if length > len(data)-at-chunkHeader {
 			break
 		}
-		total += min(int(binary.LittleEndian.Uint32(data[at+8:])), length/16)
+		count := min(int(binary.LittleEndian.Uint32(data[at+8:])), length/16)
+		if data[at+13] == opPartition {
+			ops += count
+		} else {
+			events += count
+		}
 		at += chunkHeader + length
 	}
-	return total
+	return events, (ops + 1) / 2 // an operation is an invocation and its answer
 }
 
-// segmentReader appends one segment's records to a history.
+// segmentReader reads one segment.
 type segmentReader struct {
-	history *History
-	segment Segment
-	seq     uint64         // of the last record taken
-	ops     map[uint64]int // operation → index in history.Ops
-	group   []coder        // record chunks since the last flush
-	counts  []int          // records left in each
+	segment  Segment
+	events   []Event
+	ops      []Op
+	readings []Reading
+
+	seq      uint64         // of the last record taken
+	position map[uint64]int // operation → index in ops
+	group    []coder        // record chunks since the last flush
+	counts   []int          // records left in each
 }
 
-// readSegment reads a segment up to its end or its first damage. The name is that of its file.
-func readSegment(h *History, name string, data []byte) Segment {
-	reader := &segmentReader{history: h, segment: Segment{Writer: name}, ops: map[uint64]int{}}
+// read takes a segment up to its end or its first damage. The name is that of its file. What is read shares the memory of
+// data, which must not change any more.
+func (r *segmentReader) read(name string, data []byte) {
+	r.segment, r.position = Segment{Writer: name}, make(map[uint64]int, cap(r.ops))
 	writer, at, err := preamble(data)
 	if err == nil && writer != name {
 		err = fmt.Errorf("it is the segment of %q", writer)
 	}
 	if err != nil {
-		reader.segment.Damage = err.Error()
-		return reader.segment
+		r.segment.Damage = err.Error()
+		return
 	}
 	flushed := at
-	for at < len(data) && !reader.segment.Ended {
+	for at < len(data) && !r.segment.Ended {
 		next, err := nextChunk(data[at:])
 		if err == nil {
-			err = reader.take(next)
+			err = r.take(next)
 		}
 		if err != nil {
-			reader.segment.Damage = fmt.Sprintf("byte %d: %v; %d bytes after the last flush are lost", at, err, len(data)-flushed)
-			return reader.segment
+			r.segment.Damage = fmt.Sprintf("byte %d: %v; %d bytes after the last flush are lost", at, err, len(data)-flushed)
+			return
 		}
 		at += next.size
 		if next.kind != chunkRecords {
@@ -114,11 +124,10 @@ func readSegment(h *History, name string, data []byte) Segment {
 		}
 	}
 	if at != flushed {
-		reader.segment.Damage = fmt.Sprintf("byte %d: %v; %d bytes after the last flush are lost", at, errCutOff, at-flushed)
+		r.segment.Damage = fmt.Sprintf("byte %d: %v; %d bytes after the last flush are lost", at, errCutOff, at-flushed)
 	} else if at < len(data) {
-		reader.segment.Damage = fmt.Sprintf("byte %d: %d bytes after the end record", at, len(data)-at)
+		r.segment.Damage = fmt.Sprintf("byte %d: %d bytes after the end record", at, len(data)-at)
 	}
-	return reader.segment
 }
 
 func (r *segmentReader) take(next chunk) error {
@@ -127,8 +136,7 @@ func (r *segmentReader) take(next chunk) error {
 		if next.count < 1 || next.count > len(next.payload) {
 			return fmt.Errorf("%d records cannot be in %d bytes", next.count, len(next.payload))
 		}
-		r.group = append(r.group, coder{in: string(next.payload)})
-		r.counts = append(r.counts, next.count)
+		r.open(next)
 		return nil
 	case chunkFlush, chunkEnd:
 		if err := r.merge(); err != nil {
@@ -144,6 +152,14 @@ func (r *segmentReader) take(next chunk) error {
 	default:
 		return fmt.Errorf("unknown kind of chunk %d", next.kind)
 	}
+}
+
+// open begins to read a chunk of records, with the table of strings of a chunk that was read before.
+func (r *segmentReader) open(next chunk) {
+	at := len(r.group)
+	r.group = slices.Grow(r.group, 1)[:at+1]
+	r.group[at] = coder{in: unsafe.String(unsafe.SliceData(next.payload), len(next.payload)), texts: r.group[at].texts[:0]}
+	r.counts = append(r.counts, next.count)
 }
 
 // pending is the head of a chunk's next record.
@@ -213,14 +229,14 @@ func (r *segmentReader) record(in *coder, head pending) error {
 var errRecord = errors.New("it makes no sense")
 
 func (r *segmentReader) event(in *coder, head pending) error {
-	events := append(r.history.Events, Event{})
+	events := append(r.events, Event{})
 	event := &events[len(events)-1]
 	event.Writer, event.Seq, event.At = r.segment.Writer, head.seq, head.at
 	event.fields(in)
 	if in.broken {
 		return errRecord
 	}
-	r.history.Events = events
+	r.events = events
 	return nil
 }
 
@@ -231,11 +247,11 @@ func (r *segmentReader) invocation(in *coder, head pending) error {
 	if in.broken {
 		return errRecord
 	}
-	if _, twice := r.ops[op.Op]; twice {
+	if _, twice := r.position[op.Op]; twice {
 		return fmt.Errorf("operation %d is invoked twice", op.Op)
 	}
-	r.ops[op.Op] = len(r.history.Ops)
-	r.history.Ops = append(r.history.Ops, op)
+	r.position[op.Op] = len(r.ops)
+	r.ops = append(r.ops, op)
 	return nil
 }
 
@@ -247,11 +263,11 @@ func (r *segmentReader) answer(in *coder, head pending) error {
 	if in.broken {
 		return errRecord
 	}
-	index, known := r.ops[answer.Op]
+	index, known := r.position[answer.Op]
 	if !known {
 		return fmt.Errorf("operation %d is answered, and was never invoked", answer.Op)
 	}
-	op := &r.history.Ops[index]
+	op := &r.ops[index]
 	if op.Returned != 0 {
 		return fmt.Errorf("operation %d is answered twice", answer.Op)
 	}
@@ -277,6 +293,6 @@ func (r *segmentReader) reading(in *coder, head pending) error {
 		return fmt.Errorf("decode a reading: %w", err)
 	}
 	reading.Writer, reading.Seq, reading.End = r.segment.Writer, head.seq, head.at
-	r.history.Readings = append(r.history.Readings, reading)
+	r.readings = append(r.readings, reading)
 	return nil
 }

@@ -56,7 +56,10 @@ func (i Invocation) Lines() []Line {
 // Units is how many units of the SKU were asked for.
 func (i Invocation) Units(sku string) int64 {
 	units := int64(0)
-	for _, line := range i.Lines() {
+	if i.SKU == sku {
+		units = max(1, i.Quantity)
+	}
+	for _, line := range i.More {
 		if line.SKU == sku {
 			units += line.Quantity
 		}

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const headerFile = "header.json"
@@ -57,19 +60,94 @@ func Open(runDir string) (*History, error) {
 		}
 	}
 	slices.Sort(names) // by writer, where the directory is sorted by file name
-	files, total := make([][]byte, len(names)), 0
+	files := make([][]byte, len(names))
+	var reading errgroup.Group
 	for i, name := range names {
-		if files[i], err = os.ReadFile(filepath.Join(runDir, segmentDir, name+segmentSuffix)); err != nil {
-			return nil, fmt.Errorf("read a segment of the history: %w", err)
-		}
-		total += countRecords(files[i])
+		reading.Go(func() (err error) {
+			files[i], err = os.ReadFile(filepath.Join(runDir, segmentDir, name+segmentSuffix))
+			return err
+		})
 	}
-	h := &History{Header: header, Events: make([]Event, 0, total)}
-	for i, name := range names {
-		h.Segments = append(h.Segments, readSegment(h, name, files[i]))
+	if err := reading.Wait(); err != nil {
+		return nil, fmt.Errorf("read a segment of the history: %w", err)
 	}
+	h := readSegments(names, files)
+	h.Header = header
 	h.sort()
 	return h, nil
+}
+
+// readSegments reads all segments at once.
+func readSegments(names []string, files [][]byte) *History {
+	eventRoom, opRoom := make([]int, len(files)), make([]int, len(files))
+	for i, data := range files {
+		eventRoom[i], opRoom[i] = roomFor(data)
+	}
+	events, ops := newParts[Event](eventRoom), newParts[Op](opRoom)
+	readers := make([]segmentReader, len(files))
+	var reading sync.WaitGroup
+	for i, data := range files {
+		reading.Go(func() {
+			reader := &readers[i]
+			reader.events, reader.ops = events.part(i), ops.part(i)
+			reader.read(names[i], data)
+			events.parts[i], ops.parts[i] = reader.events, reader.ops
+		})
+	}
+	reading.Wait()
+	h := &History{Events: events.whole(), Ops: ops.whole()}
+	for i := range readers {
+		h.Segments = append(h.Segments, readers[i].segment)
+		h.Readings = append(h.Readings, readers[i].readings...)
+	}
+	return h
+}
+
+// parts is one slice that several fill at once, each a part of its own: their values are large, and to move them all when
+// the last is there would touch twice the memory.
+type parts[T any] struct {
+	room  []int
+	all   []T
+	parts [][]T
+}
+
+func newParts[T any](room []int) parts[T] {
+	total := 0
+	for _, size := range room {
+		total += size
+	}
+	return parts[T]{room: room, all: make([]T, total), parts: make([][]T, len(room))}
+}
+
+// part is the empty i-th part. Whoever fills it puts it back into parts.
+func (p *parts[T]) part(i int) []T {
+	from := 0
+	for _, size := range p.room[:i] {
+		from += size
+	}
+	return p.all[from : from : from+p.room[i]]
+}
+
+// whole is all parts in a row, nil if they are empty.
+func (p *parts[T]) whole() []T {
+	for i, part := range p.parts {
+		if len(part) > p.room[i] { // it has grown out of its place
+			return slices.Concat(p.parts...)
+		}
+	}
+	whole, from := p.all[:0], 0
+	for i, part := range p.parts {
+		if len(whole) == from {
+			whole = p.all[:from+len(part)]
+		} else { // a part before it is smaller than its room
+			whole = append(whole, part...)
+		}
+		from += p.room[i]
+	}
+	if len(whole) == 0 {
+		return nil
+	}
+	return whole
 }
 
 func readHeader(path string) (Header, error) {

@@ -126,7 +126,7 @@ func (r *Recorder) Event(event Event) {
 
 // Invoke records that an operation is being made. Called is filled in unless it is given.
 func (r *Recorder) Invoke(invocation Invocation) {
-	at, ok := r.lock(0)
+	at, ok := r.lock(opPartition)
 	if !ok {
 		return
 	}
@@ -140,7 +140,7 @@ func (r *Recorder) Invoke(invocation Invocation) {
 
 // Answer records what came of an operation that this writer invoked. Returned is filled in unless it is given.
 func (r *Recorder) Answer(answer Answer) {
-	at, ok := r.lock(0)
+	at, ok := r.lock(opPartition)
 	if !ok {
 		return
 	}

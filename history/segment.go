@@ -30,7 +30,10 @@ const (
 
 	chunkHeader  = 16
 	chunkLargest = 1 << 30 // a length beyond this is damage; a reading of a very large shop stays far below it
-	partitions   = 17      // 0 for operations and what concerns the run as a whole, 1 to 16 for orders
+
+	orderPartitions = 16 // 1 to 16; 0 is for what concerns the run as a whole
+	opPartition     = 17 // operations have one of their own: a reader makes room for them before it reads them
+	partitions      = 18
 )
 
 // Kinds of chunk.
@@ -79,5 +82,5 @@ func partitionOf(order, ref string) byte {
 	for i := range len(key) {
 		hash = (hash ^ uint32(key[i])) * 16777619
 	}
-	return byte(1 + hash%(partitions-1))
+	return byte(1 + hash%orderPartitions)
 }

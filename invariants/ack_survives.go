@@ -96,7 +96,7 @@ func toldPendingAfter(run *Run, story *Story, delivery *Delivery) (Violation, bo
 		return Violation{
 			Pattern: "a success was acknowledged, and the buyer was told pending long after", Order: story.Order,
 			Gross: sum.amount(sum.captured), Net: sum.amount(0), Bearer: BearerBuyer, Since: delivery.Answered.At,
-			Evidence: []Evidence{recordOf(delivery.Sent), recordOf(*delivery.Answered), opRecord(op)},
+			Evidence: []Evidence{recordOf(delivery.Sent), recordOf(delivery.Answered), opRecord(op)},
 			Detail: fmt.Sprintf("notification %s acknowledged at %s; told pending at %s; %s", delivery.Notification,
 				seconds(delivery.Answered.At), seconds(op.Returned), story.rowWords()),
 		}, true
@@ -107,7 +107,7 @@ func toldPendingAfter(run *Run, story *Story, delivery *Delivery) (Violation, bo
 // lastDeath is when a process of the shop last died, 0 if none did.
 func lastDeath(run *Run) history.Time {
 	last := history.Time(0)
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Kind == history.NodeKilled || event.Kind == history.NodeExited {
 			last = event.At
 		}
@@ -214,7 +214,7 @@ func acknowledgedInVain(story *Story, delivery *Delivery, snap snapshot, pattern
 		Pattern: pattern, Order: story.Order, Gross: sum.amount(sum.captured), Net: sum.amount(0),
 		Bearer: BearerBuyer, Since: delivery.Answered.At,
 		Evidence: []Evidence{
-			recordOf(delivery.Sent), recordOf(*delivery.Answered), snap.evidence + Evidence("/orders/"+story.Order),
+			recordOf(delivery.Sent), recordOf(delivery.Answered), snap.evidence + Evidence("/orders/"+story.Order),
 		},
 	}
 	if story.Row == nil || !reflects(story.Row.State) {
@@ -268,7 +268,7 @@ func refusedForEver(run *Run, story *Story) (Violation, bool) {
 			Evidence: story.rowEvidence(),
 		}
 		for _, attempt := range attempts {
-			violation.Evidence = append(violation.Evidence, recordOf(*attempt.Answered))
+			violation.Evidence = append(violation.Evidence, recordOf(attempt.Answered))
 		}
 		return violation, true
 	}

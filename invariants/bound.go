@@ -24,8 +24,7 @@ func boundOf(run *Run) (bound, bool) {
 	}
 	b := bound{begin: run.Final.Begin, longest: run.Header.System.Timers.Longest()}
 	standing := map[string]bool{}
-	for i := range run.Events {
-		event := &run.Events[i]
+	for event := range each(run.Events) {
 		if event.At > b.begin {
 			break
 		}

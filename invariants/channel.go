@@ -12,7 +12,7 @@ func channelResult(run *Run) ChannelResult {
 	begin, _, began := run.PhaseAt(history.PhaseStorm)
 	var took []float64
 	total := time.Duration(0)
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Signing > 0 && began && event.At >= begin {
 			took = append(took, event.Signing.Seconds()*1000)
 			total += event.Signing

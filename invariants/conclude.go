@@ -48,7 +48,7 @@ func failures(verdict *Verdict) []string {
 func runDoubts(run *Run) []string {
 	var doubts []string
 	standing := map[string]bool{}
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		switch event.Kind {
 		case history.HarnessErr:
 			doubts = append(doubts, "the harness failed: "+event.Detail)
@@ -203,7 +203,7 @@ func notes(run *Run, verdict *Verdict) []string {
 	if verdict.Load.Dropped > 0 {
 		notes = append(notes, countOf(int(verdict.Load.Dropped), "iteration")+" dropped, so latencies count from the call")
 	}
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Kind == history.NodeExited {
 			notes = append(notes, fmt.Sprintf("the shop died unasked at %s: %s", seconds(event.At), event.Detail))
 		}

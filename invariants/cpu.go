@@ -14,9 +14,9 @@ const cpuRest = "all else on the machine"
 // cpuResult is what each part of the run used between its first and its last figure.
 func cpuResult(run *Run) CPUResult {
 	result := CPUResult{Cores: run.Header.Cores, Used: []CPUUsed{}}
-	first := map[string]history.Event{}
+	first := map[string]*history.Event{}
 	used := map[string]CPUUsed{}
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Kind != history.CPUTime {
 			continue
 		}

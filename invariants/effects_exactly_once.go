@@ -228,7 +228,7 @@ func usualSinks(run *Run) map[string]bool {
 // the first drops it. One violation for each sink tells enough.
 func sharedKeys(run *Run) []Violation {
 	type place struct{ sink, key string }
-	first := map[place]history.Event{}
+	first := map[place]*history.Event{}
 	found := map[string]Violation{}
 	for _, story := range run.Stories {
 		for _, event := range story.Sunk {

@@ -1,7 +1,7 @@
 package invariants
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/money"
@@ -145,6 +145,8 @@ func (s *Story) Captured() []*Payment {
 func (p *Payment) Kept() int64 { return p.Captured() - p.Refunded() - p.RefundPending() }
 
 // readingEvidence is the reading as a whole; rows of it append "/orders/<order>" and the like.
-func readingEvidence(r *history.Reading) Evidence {
-	return Evidence(fmt.Sprintf("%s:%d", r.Writer, r.Seq))
+func readingEvidence(r *history.Reading) Evidence { return recordAt(r.Writer, r.Seq) }
+
+func recordAt(writer string, seq uint64) Evidence {
+	return Evidence(writer + ":" + strconv.FormatUint(seq, 10))
 }

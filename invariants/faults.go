@@ -11,7 +11,7 @@ import (
 func faultResults(run *Run) []FaultResult {
 	affected := map[string]int{}
 	standing, broken := map[string]bool{}, map[string]bool{}
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		switch event.Kind {
 		case history.FaultAffected:
 			affected[event.Fault] += units(event)
@@ -35,7 +35,7 @@ func faultResults(run *Run) []FaultResult {
 }
 
 // units is how many units of its fault an event stands for.
-func units(event history.Event) int {
+func units(event *history.Event) int {
 	return int(max(1, event.Count))
 }
 
@@ -44,7 +44,7 @@ func units(event history.Event) int {
 func coverage(run *Run) []CoverageCell {
 	type cell struct{ fault, state, callback string }
 	hits := map[cell]int{}
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Kind != history.FaultAffected || event.State == "" {
 			continue
 		}

@@ -63,7 +63,7 @@ func forgeryAcknowledged(story *Story, delivery *Delivery) Violation {
 	return Violation{
 		Pattern:  "an unauthenticated callback was acknowledged: " + delivery.Forgery,
 		Order:    story.Order,
-		Evidence: []Evidence{recordOf(delivery.Sent), recordOf(*delivery.Answered)},
+		Evidence: []Evidence{recordOf(delivery.Sent), recordOf(delivery.Answered)},
 		Since:    delivery.Answered.At,
 		Until:    delivery.Answered.At,
 		Detail: fmt.Sprintf("%s %s, attempt %d, claiming %s, acknowledged with status %d at %s",
@@ -95,7 +95,7 @@ func forgeryBelieved(story *Story, forged *Delivery) (Violation, bool) {
 		if capture != nil {
 			violation.Net.Minor, violation.Until = 0, capture.At
 			violation.Detail = detail + seen.what + ", and captured only at " + seconds(capture.At)
-			violation.Evidence = append(violation.Evidence, recordOf(*capture))
+			violation.Evidence = append(violation.Evidence, recordOf(capture))
 		}
 		return violation, true
 	}
@@ -130,6 +130,6 @@ func paidBefore(story *Story, capture *history.Event, after history.Time) *sight
 }
 
 // tellsPaid says whether the shop told a buyer that the order is paid; what the channel answers is no word of the shop.
-func tellsPaid(op history.Op) bool {
+func tellsPaid(op *history.Op) bool {
 	return op.Outcome == history.OK && op.Kind != history.OpPay && effective(history.OrderState(op.State))
 }

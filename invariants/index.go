@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/paystorm/paystorm/history"
@@ -28,7 +29,7 @@ func within(h *history.History) *history.History {
 	horizon, whole := h.Horizon(), h.Complete()
 	if !whole {
 		cut.Ops = nil
-		for _, op := range h.Ops {
+		for _, op := range h.Ops { // a copy: the caller's stays as it is
 			if op.Called > horizon {
 				continue
 			}
@@ -37,37 +38,57 @@ func within(h *history.History) *history.History {
 			}
 			cut.Ops = append(cut.Ops, op)
 		}
-		cut.Events = slices.DeleteFunc(slices.Clone(h.Events), func(e history.Event) bool {
-			return e.At > horizon && e.Kind != history.HarnessErr // which says nothing of the shop, and why the run ended
-		})
-		cut.Readings = slices.DeleteFunc(slices.Clone(h.Readings), func(r history.Reading) bool { return r.End > horizon })
+		cut.Events = nil
+		for event := range each(h.Events) {
+			if event.At <= horizon || event.Kind == history.HarnessErr { // which says nothing of the shop, and why the run ended
+				cut.Events = append(cut.Events, *event)
+			}
+		}
+		cut.Readings = nil
+		for reading := range each(h.Readings) {
+			if reading.End <= horizon {
+				cut.Readings = append(cut.Readings, *reading)
+			}
+		}
 	}
-	cut.Ops = inOrder(cut.Ops, func(a, b history.Op) int {
+	cut.Ops = inOrder(cut.Ops, func(a, b *history.Op) int {
 		return cmp.Or(cmp.Compare(a.Called, b.Called), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
 	})
-	cut.Events = inOrder(cut.Events, func(a, b history.Event) int {
+	cut.Events = inOrder(cut.Events, func(a, b *history.Event) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
 	})
-	cut.Readings = inOrder(cut.Readings, func(a, b history.Reading) int {
+	cut.Readings = inOrder(cut.Readings, func(a, b *history.Reading) int {
 		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
 	})
 	return &cut
 }
 
 // inOrder sorts a copy, and only if it must: a history that was read from files is sorted.
-func inOrder[T any](list []T, compare func(a, b T) int) []T {
-	if slices.IsSortedFunc(list, compare) {
-		return list
+func inOrder[T any](list []T, compare func(a, b *T) int) []T {
+	for i := 1; i < len(list); i++ {
+		if compare(&list[i-1], &list[i]) > 0 {
+			list = slices.Clone(list)
+			slices.SortStableFunc(list, func(a, b T) int { return compare(&a, &b) })
+			break
+		}
 	}
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, compare)
 	return list
+}
+
+// each goes through a list without copying its values, which are large: what the judge keeps of a history points into it.
+func each[T any](list []T) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for i := range list {
+			if !yield(&list[i]) {
+				return
+			}
+		}
+	}
 }
 
 // takePhases notes when each phase began and ended, the last time if it did more than once.
 func (r *Run) takePhases() {
-	for i := range r.Events {
-		event := &r.Events[i]
+	for event := range each(r.Events) {
 		if event.Source != history.SourcePhase {
 			continue
 		}
@@ -108,9 +129,12 @@ func (r *Run) takeReadings() {
 
 // spoiltBefore says whether the harness failed or a fault would not heal before t.
 func (r *Run) spoiltBefore(t history.Time) bool {
-	return slices.ContainsFunc(r.Events, func(e history.Event) bool {
-		return e.At <= t && (e.Kind == history.HarnessErr || e.Kind == history.FaultHealFailed)
-	})
+	for event := range each(r.Events) {
+		if event.At <= t && (event.Kind == history.HarnessErr || event.Kind == history.FaultHealFailed) {
+			return true
+		}
+	}
+	return false
 }
 
 // index joins what different sources say of one order: by its number, by the client reference, by a payment's id.
@@ -148,13 +172,13 @@ func (x *index) findForeign() {
 			x.foreign[row.Order] = true
 		}
 	}
-	for _, op := range x.run.Ops {
+	for op := range each(x.run.Ops) {
 		if x.run.warmUp(op) {
 			x.warmRefs[op.Ref] = true
 			x.foreign[op.Order] = true
 		}
 	}
-	for _, op := range x.run.Ops {
+	for op := range each(x.run.Ops) {
 		if !x.run.warmUp(op) {
 			delete(x.warmRefs, op.Ref)
 		}
@@ -173,7 +197,7 @@ func (x *index) findForeign() {
 // findNumbers learns every order's number and reference first, so that what knows only one of them finds its order
 // whenever it happened.
 func (x *index) findNumbers() {
-	for _, op := range x.run.Ops {
+	for op := range each(x.run.Ops) {
 		if op.Order != "" && !x.run.warmUp(op) {
 			x.know(op.Order, op.Ref)
 			if op.Payment != "" {
@@ -191,7 +215,7 @@ func (x *index) findNumbers() {
 			}
 		}
 	}
-	for _, event := range x.run.Events {
+	for event := range each(x.run.Events) {
 		if event.Source == history.SourceChannel && event.Order != "" {
 			x.know(event.Order, event.Ref)
 			if event.Payment != "" {

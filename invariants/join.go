@@ -5,7 +5,7 @@ import (
 )
 
 func (x *index) joinOps() {
-	for _, op := range x.run.Ops {
+	for op := range each(x.run.Ops) {
 		if x.run.warmUp(op) {
 			continue
 		}
@@ -32,8 +32,7 @@ type attempt struct {
 func (x *index) joinEvents() {
 	refunds := map[string]*Refund{}
 	open := map[attempt][]*Delivery{}
-	for i := range x.run.Events {
-		event := &x.run.Events[i]
+	for event := range each(x.run.Events) {
 		switch event.Source {
 		case history.SourceChannel, history.SourceDelivery, history.SourceFault, history.SourceSink:
 		default:
@@ -50,10 +49,10 @@ func (x *index) joinEvents() {
 			joinDelivery(story, event, open)
 		case history.SourceFault:
 			if event.Kind == history.FaultAffected {
-				story.Affected = append(story.Affected, *event)
+				story.Affected = append(story.Affected, event)
 			}
 		case history.SourceSink:
-			story.Sunk = append(story.Sunk, *event)
+			story.Sunk = append(story.Sunk, event)
 		default:
 		}
 	}
@@ -61,12 +60,12 @@ func (x *index) joinEvents() {
 
 func (x *index) joinLedger(story *Story, event *history.Event, refunds map[string]*Refund) {
 	if event.Kind == history.Request {
-		story.Requests = append(story.Requests, *event)
+		story.Requests = append(story.Requests, event)
 		return
 	}
 	payment := x.byPayment[event.Payment]
 	if payment == nil {
-		payment = &Payment{ID: event.Payment, Minor: event.Minor, Currency: event.Currency, Created: *event}
+		payment = &Payment{ID: event.Payment, Minor: event.Minor, Currency: event.Currency, Created: event}
 		x.byPayment[event.Payment] = payment
 		story.Payments = append(story.Payments, payment)
 	}
@@ -74,7 +73,7 @@ func (x *index) joinLedger(story *Story, event *history.Event, refunds map[strin
 	case history.PaymentSucceeded:
 		payment.Succeeded, payment.FinalState = event, "succeeded"
 	case history.PaymentFailed:
-		payment.Failed = append(payment.Failed, *event)
+		payment.Failed = append(payment.Failed, event)
 		payment.FinalState = "failed"
 	case history.PaymentClosed:
 		payment.Closed, payment.FinalState = event, "closed"
@@ -93,7 +92,7 @@ func joinRefund(payment *Payment, event *history.Event, refunds map[string]*Refu
 	key := event.Payment + "\x00" + event.Refund + "\x00" + event.MerchantRefund
 	refund := refunds[key]
 	if refund == nil {
-		refund = &Refund{ID: event.Refund, MerchantRefund: event.MerchantRefund, Minor: event.Minor, Created: *event}
+		refund = &Refund{ID: event.Refund, MerchantRefund: event.MerchantRefund, Minor: event.Minor, Created: event}
 		refunds[key] = refund
 		payment.Refunds = append(payment.Refunds, refund)
 	}
@@ -112,7 +111,7 @@ func joinDelivery(story *Story, event *history.Event, open map[attempt][]*Delive
 	case history.DeliverySent:
 		delivery := &Delivery{
 			Notification: event.Notification, Attempt: event.Attempt, Type: event.State, Forgery: event.Forgery,
-			Payment: event.Payment, Minor: event.Minor, Currency: event.Currency, Sent: *event,
+			Payment: event.Payment, Minor: event.Minor, Currency: event.Currency, Sent: event,
 		}
 		story.Deliveries = append(story.Deliveries, delivery)
 		open[key] = append(open[key], delivery)

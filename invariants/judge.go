@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/money"
@@ -41,8 +42,8 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	verdict.Service = serviceResults(run, verdict.Load)
 	met := newKnownReds(header)
 	struck := struckBeyond(run)
-	for _, invariant := range asked {
-		result := ask(run, invariant, met, struck)
+	for i, found := range findAll(run, asked) {
+		result := resultOf(run, asked[i], found, met, struck)
 		verdict.Invariants = append(verdict.Invariants, result)
 		verdict.Judged.Total++
 		if result.Status == Held || result.Status == Violated {
@@ -55,18 +56,34 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	return verdict
 }
 
-// ask puts one invariant's finding into its line of the verdict.
-func ask(run *Run, invariant Invariant, met *knownReds, struck map[string]bool) InvariantResult {
+// answer is what an invariant found, and which tables it would have needed to look.
+type answer struct {
+	Finding
+	missing []string
+}
+
+// findAll asks every invariant, all at once: none of them changes the run.
+func findAll(run *Run, asked []Invariant) []answer {
+	answers := make([]answer, len(asked))
+	var asking sync.WaitGroup
+	for i, invariant := range asked {
+		asking.Go(func() { answers[i].Finding, answers[i].missing = find(run, invariant) })
+	}
+	asking.Wait()
+	return answers
+}
+
+// resultOf puts one invariant's answer into its line of the verdict.
+func resultOf(run *Run, invariant Invariant, found answer, met *knownReds, struck map[string]bool) InvariantResult {
 	result := InvariantResult{
 		ID: invariant.ID, Name: invariant.Name, Patterns: []Pattern{}, AtRisk: []AtRisk{}, Evidence: []Evidence{},
 		Required: slices.Contains(run.Header.Required, invariant.ID),
 	}
-	finding, missing := find(run, invariant)
-	result.Evaluated, result.Exercised = finding.Evaluated, finding.Exercised
-	result.Pending = finding.Pending
-	violations := slices.Clone(finding.Violations)
+	result.Evaluated, result.Exercised = found.Evaluated, found.Exercised
+	result.Pending = found.Pending
+	violations := slices.Clone(found.Violations)
 	slices.SortStableFunc(violations, compareViolations)
-	unjudged := append(missing, finding.Unjudged...)
+	unjudged := append(found.missing, found.Unjudged...)
 	switch {
 	case len(violations) > 0:
 		result.Status = Violated
@@ -75,10 +92,10 @@ func ask(run *Run, invariant Invariant, met *knownReds, struck map[string]bool) 
 		result.BeyondOnly = !slices.ContainsFunc(violations, func(v Violation) bool { return !struck[v.Order] })
 		result.Gates = gates(run, result)
 		result.Summary = violatedSummary(result)
-	case len(unjudged) > 0 || finding.Exercised == 0 && result.Required:
-		result.Status, result.Summary = notProven(run, invariant, finding, unjudged)
+	case len(unjudged) > 0 || found.Exercised == 0 && result.Required:
+		result.Status, result.Summary = notProven(run, invariant, found.Finding, unjudged)
 	default:
-		result.Status, result.Summary = Held, heldSummary(finding)
+		result.Status, result.Summary = Held, heldSummary(found.Finding)
 	}
 	return result
 }

@@ -98,7 +98,7 @@ func endedBeforeCapture(story *Story, timers history.Timers) *ending {
 func ended(story *Story, payment *Payment, timers history.Timers) (string, []Evidence) {
 	captured := payment.Succeeded.At
 	if before(payment.Closed, payment.Succeeded) {
-		return "the payment was closed at " + seconds(payment.Closed.At), []Evidence{recordOf(*payment.Closed)}
+		return "the payment was closed at " + seconds(payment.Closed.At), []Evidence{recordOf(payment.Closed)}
 	}
 	for _, op := range story.Ops {
 		if tellsClosed(op) && op.Returned < captured {
@@ -130,7 +130,7 @@ func before(first, second *history.Event) bool {
 
 // tellsClosed says whether the shop told the buyer that the order is over without a sale. A cancellation that was
 // accepted tells so unless its answer names another state.
-func tellsClosed(op history.Op) bool {
+func tellsClosed(op *history.Op) bool {
 	if op.Outcome != history.OK || op.Kind == history.OpPay {
 		return false
 	}

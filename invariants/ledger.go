@@ -18,24 +18,24 @@ type ledgerChange struct {
 }
 
 func ledgerOf(story *Story) ledger {
-	var events []history.Event
+	var events []*history.Event
 	for _, payment := range story.Payments {
 		if payment.Succeeded != nil {
-			events = append(events, *payment.Succeeded)
+			events = append(events, payment.Succeeded)
 		}
 		for _, refund := range payment.Refunds {
-			created := refund.Created
+			created := *refund.Created
 			created.Kind = history.RefundCreated // a damaged history may know only how it ended
-			events = append(events, created)
+			events = append(events, &created)
 			if refund.Succeeded != nil {
-				events = append(events, *refund.Succeeded)
+				events = append(events, refund.Succeeded)
 			}
 			if refund.Failed != nil {
-				events = append(events, *refund.Failed)
+				events = append(events, refund.Failed)
 			}
 		}
 	}
-	slices.SortStableFunc(events, func(a, b history.Event) int {
+	slices.SortStableFunc(events, func(a, b *history.Event) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Seq, b.Seq))
 	})
 	var l ledger

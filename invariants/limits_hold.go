@@ -65,7 +65,7 @@ func (f *Finding) judgeLimit(run *Run, item *history.Item, buyers []*buyer) {
 // buyer is one buyer's whole shopping, by whatever numbers the shop knows it. Of number 0 is what nobody is known for.
 type buyer struct {
 	number  int
-	orders  []history.Op
+	orders  []*history.Op
 	stories []*Story
 }
 
@@ -81,7 +81,7 @@ func buyersOf(run *Run) []*buyer {
 		}
 		return byNumber[number]
 	}
-	for _, op := range run.Ops {
+	for op := range each(run.Ops) {
 		if op.Kind == history.OpOrder && !run.warmUp(op) {
 			who := of(op.Buyer)
 			who.orders = append(who.orders, op)

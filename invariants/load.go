@@ -12,7 +12,7 @@ func loadResult(run *Run) LoadResult {
 	result := LoadResult{Ops: map[string]OpCounts{}}
 	result.LatencyMS = map[string]LatencyMS{}
 	begin, _, began := run.PhaseAt(history.PhaseStorm)
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Source != history.SourceLoad || !began || event.At < begin { // the warm-up's journeys are no load
 			continue
 		}
@@ -31,7 +31,7 @@ func loadResult(run *Run) LoadResult {
 	}
 	known, total := int64(0), int64(0)
 	samples := map[string][]float64{}
-	for _, op := range run.Ops {
+	for op := range each(run.Ops) {
 		if run.warmUp(op) {
 			continue
 		}
@@ -62,13 +62,13 @@ func loadResult(run *Run) LoadResult {
 }
 
 // warmUp says whether the op belongs to the warm-up and so is not judged.
-func (r *Run) warmUp(op history.Op) bool {
+func (r *Run) warmUp(op *history.Op) bool {
 	return op.Phase == history.PhaseWarmUp || (op.SKU != "" && op.SKU == r.Header.WarmUpSKU)
 }
 
 // latency is counted from when the load model wanted the op, so that a shop which delays its callers does not hide it.
 // With dropped iterations the intended times mean nothing, and the call itself must do.
-func latency(op history.Op, intended bool) float64 {
+func latency(op *history.Op, intended bool) float64 {
 	from := op.Called
 	if intended && op.Intended > 0 {
 		from = min(from, op.Intended)

@@ -65,9 +65,9 @@ func judgeNothingStuck(run *Run) Finding {
 
 // acceptedBy is the op that placed the order, or nil.
 func acceptedBy(story *Story) *history.Op {
-	for i := range story.Ops {
-		if story.Ops[i].Kind == history.OpOrder && story.Ops[i].Outcome == history.OK {
-			return &story.Ops[i]
+	for _, op := range story.Ops {
+		if op.Kind == history.OpOrder && op.Outcome == history.OK {
+			return op
 		}
 	}
 	return nil
@@ -102,7 +102,7 @@ func endOfMissing(bound bound, story *Story, accepted *history.Op) orderEnd {
 	}
 	violation := stuck(story, "an accepted order is missing from the books")
 	violation.Since = accepted.Returned
-	violation.Evidence = append([]Evidence{opRecord(*accepted)}, violation.Evidence...)
+	violation.Evidence = append([]Evidence{opRecord(accepted)}, violation.Evidence...)
 	return orderEnd{violation: &violation}
 }
 
@@ -248,8 +248,7 @@ func reviewOverCap(run *Run) (Violation, bool) {
 // stayedDead finds a shop that died unasked and gave no sign of life until its books were read.
 func stayedDead(run *Run, bound bound) (Violation, bool) {
 	var exit *history.Event
-	for i := range run.Events {
-		event := &run.Events[i]
+	for event := range each(run.Events) {
 		if event.At > bound.begin {
 			break
 		}
@@ -260,11 +259,11 @@ func stayedDead(run *Run, bound bound) (Violation, bool) {
 			exit = nil
 		}
 	}
-	if exit == nil || answeredAfter(run.Ops, exit.At) {
+	if exit == nil || answeredAfter(run, exit.At) {
 		return Violation{}, false
 	}
 	return Violation{
-		Pattern: "the shop died and did not come back", Since: exit.At, Evidence: []Evidence{recordOf(*exit)},
+		Pattern: "the shop died and did not come back", Since: exit.At, Evidence: []Evidence{recordOf(exit)},
 		Detail: "died at " + seconds(exit.At) + ": " + exit.Detail,
 	}, true
 }
@@ -273,8 +272,7 @@ func stayedDead(run *Run, bound bound) (Violation, bool) {
 // error is an answer. Behind a fault that still stands a shop may have to be silent.
 func unanswering(run *Run, bound bound) (Violation, bool) {
 	silent := map[string]*history.Event{}
-	for i := range run.Events {
-		event := &run.Events[i]
+	for event := range each(run.Events) {
 		if event.Kind != history.ShopAsked {
 			continue
 		}
@@ -291,7 +289,7 @@ func unanswering(run *Run, bound bound) (Violation, bool) {
 		Detail: "no answer to: " + strings.Join(questions, ", "),
 	}
 	for _, question := range questions {
-		violation.Evidence = append(violation.Evidence, recordOf(*silent[question]))
+		violation.Evidence = append(violation.Evidence, recordOf(silent[question]))
 	}
 	return violation, true
 }
@@ -308,8 +306,8 @@ func signOfLife(event *history.Event) bool {
 	}
 }
 
-func answeredAfter(ops []history.Op, moment history.Time) bool {
-	for _, op := range ops {
+func answeredAfter(run *Run, moment history.Time) bool {
+	for op := range each(run.Ops) {
 		if op.Called > moment && op.Outcome == history.OK && op.Kind != history.OpPay {
 			return true
 		}

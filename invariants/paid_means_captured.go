@@ -131,7 +131,7 @@ func uncaptured(story *Story, early *belief) Violation {
 	if capture := story.firstCapture(); capture != nil {
 		violation.Pattern = "treated as paid before the money was captured"
 		violation.Net.Minor, violation.Until = 0, capture.At
-		violation.Evidence = append(violation.Evidence, recordOf(*capture))
+		violation.Evidence = append(violation.Evidence, recordOf(capture))
 		violation.Detail = fmt.Sprintf("%s at %s; captured only at %s", early.what, seconds(early.until), seconds(capture.At))
 	} else if story.Row != nil && !believesPaid(story.Row.State) {
 		violation.Net.Minor = 0 // the shop has taken it back, and no goods leave
@@ -163,7 +163,7 @@ func mismatch(story *Story, wrong []*Payment) (Violation, bool) {
 	var evidence []Evidence
 	for _, payment := range wrong {
 		kept += payment.Kept()
-		evidence = append(evidence, recordOf(*payment.Succeeded))
+		evidence = append(evidence, recordOf(payment.Succeeded))
 	}
 	sum, due := story.balance(), story.Due()
 	settled := sum.net() == due.Minor && sum.currency == due.Currency && sameCurrency(wrong)

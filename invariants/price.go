@@ -34,8 +34,8 @@ func mispriced(story *Story) (Violation, bool) {
 // request that came twice was added up.
 func misbooked(story *Story) (Violation, bool) {
 	var asked *history.Op
-	for i := range story.Ops {
-		if op := &story.Ops[i]; op.Kind == history.OpOrder && op.Quantity > 0 && (asked == nil || total(op.Lines()) > total(asked.Lines())) {
+	for _, op := range story.Ops {
+		if op.Kind == history.OpOrder && op.Quantity > 0 && (asked == nil || total(op.Lines()) > total(asked.Lines())) {
 			asked = op
 		}
 	}
@@ -48,7 +48,7 @@ func misbooked(story *Story) (Violation, bool) {
 		Pattern: "charged for more units than were ordered", Order: story.Order, Units: more, Gross: sum.amount(sum.captured),
 		Net:    sum.amount(sum.net() * more / booked),
 		Bearer: BearerBuyer, Since: story.firstCapture().At,
-		Evidence: slices.Concat([]Evidence{opRecord(*asked)}, story.moneyEvidence(), story.rowEvidence()),
+		Evidence: slices.Concat([]Evidence{opRecord(asked)}, story.moneyEvidence(), story.rowEvidence()),
 		Detail:   fmt.Sprintf("%d ordered, %d in the books; %s", total(asked.Lines()), booked, sum),
 	}, true
 }

@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -57,6 +58,18 @@ func TestAnIncorrectShopIsRed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the judge keeps of a history points into it, and no invariant may change what the others read.
+func TestJudgingChangesNothing(t *testing.T) {
+	for _, defect := range []string{"", "D12", "D15"} {
+		shop := simulation{seed: 3, buyers: 300, stock: 200, defect: defect}
+		judged := shop.run()
+		Judge(judged)
+		if !reflect.DeepEqual(judged, shop.run()) {
+			t.Errorf("defect %q: the history is another after it was judged", defect)
+		}
 	}
 }
 

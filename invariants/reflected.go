@@ -104,14 +104,14 @@ func (s *Story) moneyEvidence() []Evidence {
 	var found []Evidence
 	for _, payment := range s.Payments {
 		if payment.Succeeded != nil {
-			found = append(found, recordOf(*payment.Succeeded))
+			found = append(found, recordOf(payment.Succeeded))
 		}
 		for _, refund := range payment.Refunds {
 			switch {
 			case refund.Failed != nil:
-				found = append(found, recordOf(*refund.Failed))
+				found = append(found, recordOf(refund.Failed))
 			case refund.Succeeded != nil:
-				found = append(found, recordOf(*refund.Succeeded))
+				found = append(found, recordOf(refund.Succeeded))
 			default:
 				found = append(found, recordOf(refund.Created))
 			}
@@ -136,11 +136,9 @@ func (s *Story) rowWords() string {
 	return "order " + string(s.Row.State)
 }
 
-func recordOf(event history.Event) Evidence {
-	return Evidence(fmt.Sprintf("%s:%d", event.Writer, event.Seq))
-}
+func recordOf(event *history.Event) Evidence { return recordAt(event.Writer, event.Seq) }
 
-func opRecord(op history.Op) Evidence { return Evidence(fmt.Sprintf("%s:%d", op.Writer, op.Seq)) }
+func opRecord(op *history.Op) Evidence { return recordAt(op.Writer, op.Seq) }
 
 func seconds(at history.Time) string { return fmt.Sprintf("%.3fs", at.Duration().Seconds()) }
 

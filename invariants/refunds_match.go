@@ -206,8 +206,8 @@ func refundedInPart(story *Story) []Violation {
 
 // refundPromised is the last request of the buyer for the money back that the shop accepted, or nil.
 func refundPromised(story *Story) *history.Op {
-	for i := len(story.Ops) - 1; i >= 0; i-- {
-		if op := &story.Ops[i]; op.Kind == history.OpRefund && op.Outcome == history.OK {
+	for _, op := range slices.Backward(story.Ops) {
+		if op.Kind == history.OpRefund && op.Outcome == history.OK {
 			return op
 		}
 	}
@@ -222,7 +222,7 @@ func refundForgotten(story *Story, pairs []refundPair, promise *history.Op) []Vi
 	}
 	violation := story.owes("a refund was accepted from the buyer, and forgotten")
 	violation.Since = promise.Returned
-	violation.Evidence = append([]Evidence{opRecord(*promise)}, violation.Evidence...)
+	violation.Evidence = append([]Evidence{opRecord(promise)}, violation.Evidence...)
 	return []Violation{violation}
 }
 

@@ -56,7 +56,7 @@ func refusesRepeats(run *Run) (Violation, bool) {
 			len(refused), meanwhile, refused[len(refused)-1].Answered.Status),
 	}
 	for _, delivery := range refused[:fewRepeats] {
-		violation.Evidence = append(violation.Evidence, recordOf(*delivery.Answered))
+		violation.Evidence = append(violation.Evidence, recordOf(delivery.Answered))
 	}
 	return violation, true
 }

@@ -94,7 +94,7 @@ func paymentSuccessRate(run *Run) (rate float64, measured bool) {
 	}
 	tried, paid := 0, 0
 	for _, story := range run.Stories {
-		if !slices.ContainsFunc(story.Ops, func(op history.Op) bool { return op.Kind == history.OpPay }) {
+		if !slices.ContainsFunc(story.Ops, func(op *history.Op) bool { return op.Kind == history.OpPay }) {
 			continue
 		}
 		tried++
@@ -114,7 +114,7 @@ func timeToRecover(run *Run) (value float64, measured bool) {
 		return 0, false
 	}
 	last := begin
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.At > run.Final.Begin {
 			break
 		}
@@ -127,7 +127,7 @@ func timeToRecover(run *Run) (value float64, measured bool) {
 
 // repairs says whether the event is the ledger changing or the shop acknowledging something, and not the shop merely
 // asking how things stand.
-func repairs(event history.Event) bool {
+func repairs(event *history.Event) bool {
 	switch event.Kind {
 	case history.PaymentSucceeded, history.PaymentClosed, history.RefundCreated, history.RefundSucceeded,
 		history.RefundFailed:
@@ -167,11 +167,11 @@ func buyerWaits(run *Run) (visible, waits []float64) {
 }
 
 // byReturn is the ops that were answered, by when they were.
-func byReturn(ops []history.Op) []*history.Op {
+func byReturn(ops []*history.Op) []*history.Op {
 	answered := make([]*history.Op, 0, len(ops))
-	for i := range ops {
-		if ops[i].Returned > 0 {
-			answered = append(answered, &ops[i])
+	for _, op := range ops {
+		if op.Returned > 0 {
+			answered = append(answered, op)
 		}
 	}
 	slices.SortStableFunc(answered, func(a, b *history.Op) int { return cmp.Compare(a.Returned, b.Returned) })

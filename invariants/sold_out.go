@@ -31,7 +31,7 @@ func (s *sku) refusedTooEarly(*Run) []Violation {
 }
 
 // otherSoldOut says that one of the other SKUs of the same order may explain the answer.
-func (s *sku) otherSoldOut(op history.Op) bool {
+func (s *sku) otherSoldOut(op *history.Op) bool {
 	return slices.ContainsFunc(op.Lines(), func(line history.Line) bool {
 		other := s.all[line.SKU]
 		return other == nil || other.before.Available-other.heldAt(op) < op.Units(line.SKU)
@@ -39,13 +39,13 @@ func (s *sku) otherSoldOut(op history.Op) bool {
 }
 
 // heldAt is the most units that orders beside the op could hold when it was answered.
-func (s *sku) heldAt(op history.Op) int64 {
+func (s *sku) heldAt(op *history.Op) int64 {
 	if s.tallies == nil {
-		refused := func(op history.Op) bool { return op.Outcome == history.Refused }
+		refused := func(op *history.Op) bool { return op.Outcome == history.Refused }
 		s.tallies = &tallies{
-			taken:  s.tally(func(op history.Op) (history.Time, bool) { return op.Called, !refused(op) }),
-			begun:  s.tally(func(op history.Op) (history.Time, bool) { return op.Called, refused(op) }),
-			over:   s.tally(func(op history.Op) (history.Time, bool) { return op.Returned, refused(op) }),
+			taken:  s.tally(func(op *history.Op) (history.Time, bool) { return op.Called, !refused(op) }),
+			begun:  s.tally(func(op *history.Op) (history.Time, bool) { return op.Called, refused(op) }),
+			over:   s.tally(func(op *history.Op) (history.Time, bool) { return op.Returned, refused(op) }),
 			unseen: s.unseen(),
 		}
 	}
@@ -64,7 +64,7 @@ type tallies struct {
 func (s *sku) unseen() int64 {
 	units := int64(0)
 	for _, story := range s.stories {
-		if !slices.ContainsFunc(story.Ops, func(op history.Op) bool { return op.Kind == history.OpOrder }) {
+		if !slices.ContainsFunc(story.Ops, func(op *history.Op) bool { return op.Kind == history.OpOrder }) {
 			units += story.Units(s.item.SKU)
 		}
 	}
@@ -94,7 +94,7 @@ type tally struct {
 }
 
 // tally counts the units of the ops that when answers true for, at the time that it gives.
-func (s *sku) tally(when func(history.Op) (history.Time, bool)) tally {
+func (s *sku) tally(when func(*history.Op) (history.Time, bool)) tally {
 	type step struct {
 		at    history.Time
 		units int64

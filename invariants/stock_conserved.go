@@ -69,7 +69,7 @@ type sku struct {
 	before     history.StockRow // in the baseline
 	initial    int64            // units that may be sold in the run
 	all        map[string]*sku  // on sale
-	ops        []history.Op     // orders of it, by call
+	ops        []*history.Op    // orders of it, by call
 	stories    []*Story
 	tallies    *tallies // see heldAt
 	soldOut    bool
@@ -88,7 +88,7 @@ func newSKU(run *Run, item *history.Item, all map[string]*sku) *sku {
 		}
 	}
 	busy := history.Time(0)
-	for _, op := range run.Ops {
+	for op := range each(run.Ops) {
 		if op.Kind != history.OpOrder || op.Units(item.SKU) == 0 || run.warmUp(op) {
 			continue
 		}
@@ -103,7 +103,7 @@ func newSKU(run *Run, item *history.Item, all map[string]*sku) *sku {
 	return s
 }
 
-func soldOutAnswer(op history.Op) bool {
+func soldOutAnswer(op *history.Op) bool {
 	return op.Outcome == history.Refused && op.Reason == history.ReasonSoldOut
 }
 

@@ -38,12 +38,12 @@ type Story struct {
 
 	onSale map[string]*history.Item
 
-	Ops        []history.Op
+	Ops        []*history.Op
 	Payments   []*Payment // at the channel, by creation
 	Deliveries []*Delivery
-	Requests   []history.Event // the shop's requests to the channel
-	Affected   []history.Event // faults that struck this order
-	Sunk       []history.Event // effects outside the shop
+	Requests   []*history.Event // the shop's requests to the channel
+	Affected   []*history.Event // faults that struck this order
+	Sunk       []*history.Event // effects outside the shop
 
 	Row          *history.OrderRow // in the final reading
 	RowSeq       Evidence
@@ -69,10 +69,10 @@ type Payment struct {
 	ID         string
 	Minor      int64 // what was asked for
 	Currency   string
-	Created    history.Event
+	Created    *history.Event
 	Succeeded  *history.Event // Minor is what was captured
 	Closed     *history.Event // the last close, which a late success may follow
-	Failed     []history.Event
+	Failed     []*history.Event
 	Refunds    []*Refund
 	FinalState string // of the last change by version
 }
@@ -112,7 +112,7 @@ type Refund struct {
 	ID             string
 	MerchantRefund string
 	Minor          int64
-	Created        history.Event
+	Created        *history.Event
 	Succeeded      *history.Event
 	Failed         *history.Event
 }
@@ -126,7 +126,7 @@ type Delivery struct {
 	Payment      string
 	Minor        int64
 	Currency     string
-	Sent         history.Event
+	Sent         *history.Event
 	Answered     *history.Event // nil: no answer was recorded, so unknown
 }
 

@@ -62,19 +62,18 @@ const (
 // word is the weightiest thing that the buyer was told, and by which op.
 type word struct {
 	given string
-	op    history.Op
+	op    *history.Op
 }
 
 // wordOf weighs the ops of an order. Told paid binds the shop whatever else it said.
 func wordOf(story *Story) word {
 	var paid, over, none, refused *history.Op
 	placed := false
-	for i := range story.Ops {
-		op := &story.Ops[i]
+	for _, op := range story.Ops {
 		switch {
-		case tellsPaid(*op):
+		case tellsPaid(op):
 			paid = op
-		case tellsClosed(*op):
+		case tellsClosed(op):
 			over = op
 		case op.Kind == history.OpPay && op.Outcome == history.Refused:
 			over = op
@@ -87,13 +86,13 @@ func wordOf(story *Story) word {
 	}
 	switch {
 	case paid != nil:
-		return word{wordPaid, *paid}
+		return word{wordPaid, paid}
 	case over != nil:
-		return word{wordOver, *over}
+		return word{wordOver, over}
 	case refused != nil && !placed:
-		return word{wordRefused, *refused}
+		return word{wordRefused, refused}
 	case none != nil:
-		return word{wordNone, *none}
+		return word{wordNone, none}
 	default:
 		return word{}
 	}

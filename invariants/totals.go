@@ -10,7 +10,7 @@ import (
 // saleResults is how each item on sale stands at the end.
 func saleResults(run *Run) []SaleResult {
 	refused := map[string]bool{}
-	for _, op := range run.Ops {
+	for op := range each(run.Ops) {
 		if soldOutAnswer(op) && len(op.More) == 0 { // of several SKUs, any may have been the one
 			refused[op.SKU] = true
 		}
@@ -111,7 +111,7 @@ func ordersResult(run *Run) OrdersResult {
 // timings are of the run as a whole. A phase that never ended counts as 0.
 func timings(run *Run) Timings {
 	var result Timings
-	for _, op := range run.Ops {
+	for op := range each(run.Ops) {
 		if !run.warmUp(op) {
 			result.StartToFirstOpMS = op.Called.Duration().Milliseconds()
 			break
@@ -132,21 +132,22 @@ func timings(run *Run) Timings {
 
 // between is the time from the first event of one kind to the next of another, or 0 if one of them is missing.
 func between(run *Run, begin, end string) int64 {
-	from := slices.IndexFunc(run.Events, func(e history.Event) bool { return e.Kind == begin })
-	if from < 0 {
-		return 0
+	var first *history.Event
+	for event := range each(run.Events) {
+		switch {
+		case first == nil && event.Kind == begin:
+			first = event
+		case first != nil && event.Kind == end:
+			return event.At.Sub(first.At).Milliseconds()
+		}
 	}
-	to := slices.IndexFunc(run.Events[from:], func(e history.Event) bool { return e.Kind == end })
-	if to < 0 {
-		return 0
-	}
-	return run.Events[from+to].At.Sub(run.Events[from].At).Milliseconds()
+	return 0
 }
 
 // images are what the system's containers were made of, each once.
 func images(run *Run) []string {
 	found := append([]string{}, run.Header.System.Images...)
-	for _, event := range run.Events {
+	for event := range each(run.Events) {
 		if event.Kind == history.NodeImage {
 			found = append(found, event.Detail)
 		}
