@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"reflect"
 	"sync"
 	"time"
 
@@ -112,7 +111,7 @@ type stillness struct {
 func (s *stillness) read(books history.Books, now history.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !reflect.DeepEqual(books, s.books) {
+	if !books.Equal(s.books) {
 		s.books, s.since = books, now
 	}
 }

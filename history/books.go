@@ -1,5 +1,7 @@
 package history
 
+import "slices"
+
 // OrderState is a state of an order in canonical terms. A shop's own names are mapped onto these by its system file.
 type OrderState string
 
@@ -93,6 +95,13 @@ type Books struct {
 	Ledger        []LedgerRow      `json:"ledger,omitempty"`
 	Discrepancies []DiscrepancyRow `json:"discrepancies,omitempty"`
 	Inbox         []InboxRow       `json:"inbox,omitempty"`
+}
+
+// Equal says whether both hold the same rows.
+func (b Books) Equal(other Books) bool {
+	return slices.Equal(b.Stock, other.Stock) && slices.Equal(b.Orders, other.Orders) && slices.Equal(b.Payments, other.Payments) &&
+		slices.Equal(b.Refunds, other.Refunds) && slices.Equal(b.Grants, other.Grants) && slices.Equal(b.Coupons, other.Coupons) &&
+		slices.Equal(b.Ledger, other.Ledger) && slices.Equal(b.Discrepancies, other.Discrepancies) && slices.Equal(b.Inbox, other.Inbox)
 }
 
 // StockRow is the authoritative stock of one SKU, in units. Sold is net of restocked refunds.

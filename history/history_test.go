@@ -1,6 +1,9 @@
 package history
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 func TestCompleteAndHorizon(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -41,6 +44,25 @@ func TestPhaseAt(t *testing.T) {
 		if begin != want.begin || end != want.end || ok != want.ok {
 			t.Errorf("%s: %d to %d, %v", phase, begin, end, ok)
 		}
+	}
+}
+
+// A row more in any table makes other books.
+func TestBooksEqual(t *testing.T) {
+	same, other := Books{Orders: []OrderRow{{Order: "O1"}}}, Books{Orders: []OrderRow{{Order: "O1"}}}
+	if !same.Equal(other) {
+		t.Error("equal books are not")
+	}
+	for i := range reflect.TypeFor[Books]().NumField() {
+		changed := same
+		table := reflect.ValueOf(&changed).Elem().Field(i)
+		table.Set(reflect.Append(table, reflect.Zero(table.Type().Elem())))
+		if changed.Equal(other) || other.Equal(changed) {
+			t.Errorf("a row more of %s is not noticed", reflect.TypeFor[Books]().Field(i).Name)
+		}
+	}
+	if (Books{Orders: []OrderRow{{Order: "O2"}}}).Equal(other) {
+		t.Error("another order is not noticed")
 	}
 }
 

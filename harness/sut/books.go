@@ -3,7 +3,6 @@ package sut
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
@@ -113,7 +112,7 @@ func (d *door) ReadAgreed(ctx context.Context, label string, every, most time.Du
 		if next, err = d.Read(ctx, label); err != nil {
 			break
 		}
-		if len(next.Errors)+len(last.Errors) == 0 && reflect.DeepEqual(last.Books, next.Books) {
+		if len(next.Errors)+len(last.Errors) == 0 && last.Books.Equal(next.Books) {
 			next.Agreed = true
 			return next, nil
 		}

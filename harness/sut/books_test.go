@@ -24,7 +24,7 @@ INSERT INTO orders VALUES (7, 17, 499900, 'PAID'), (5, 3, 100, 'SENT');
 INSERT INTO refunds VALUES ('r1', 7, 499900, 'DONE');`
 
 // shopDatabase is a database of a shop in a fresh directory, open like a shop has it.
-func shopDatabase(t *testing.T, journal string) (*sql.DB, string) {
+func shopDatabase(t testing.TB, journal string) (*sql.DB, string) {
 	t.Helper()
 	dir := t.TempDir()
 	database, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "shop.db")+"?_pragma=journal_mode("+journal+")")
@@ -36,14 +36,14 @@ func shopDatabase(t *testing.T, journal string) (*sql.DB, string) {
 	return database, dir
 }
 
-func execute(t *testing.T, database *sql.DB, statement string) {
+func execute(t testing.TB, database *sql.DB, statement string) {
 	t.Helper()
 	if _, err := database.ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func externalShop(t *testing.T, dir string, probes map[string]scenarios.Probe) Shop {
+func externalShop(t testing.TB, dir string, probes map[string]scenarios.Probe) Shop {
 	t.Helper()
 	shop, err := Start(t.Context(), Config{
 		System: scenarios.System{
@@ -67,7 +67,7 @@ func goodProbes() map[string]scenarios.Probe {
 	}
 }
 
-func read(t *testing.T, shop Shop) history.Reading {
+func read(t testing.TB, shop Shop) history.Reading {
 	t.Helper()
 	reading, err := shop.Read(t.Context(), history.ReadingCheckpoint)
 	if err != nil {
@@ -308,5 +308,24 @@ func TestReadAgreed(t *testing.T) {
 	})
 	if err := database.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Ten thousand orders with their payments, which settle reads several times a second and observe twice.
+func BenchmarkRead(b *testing.B) {
+	const orders = 10_000
+	database, dir := shopDatabase(b, "wal")
+	execute(b, database, `CREATE TABLE many AS WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000)
+		SELECT 'f' || hex(n * 7919 % 10007) || 'OS7SJQ2PACRO' AS id, 'pay_' || hex(n) AS payment, n % 997 AS buyer FROM numbers`)
+	shop := externalShop(b, dir, map[string]scenarios.Probe{
+		"orders": {SQLite: "shop.db", Query: `SELECT id AS "order", 'ref-' || id AS ref, buyer, 'phone-x' AS sku, 1 AS quantity,
+			499900 AS minor, 'CNY' AS currency, 'PAID' AS state FROM many`},
+		"payments": {SQLite: "shop.db", Query: `SELECT payment, id AS "order", 499900 AS minor, 'CNY' AS currency, 'succeeded' AS state FROM many`},
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		if reading := read(b, shop); len(reading.Books.Orders) != orders || len(reading.Books.Payments) != orders {
+			b.Fatalf("%d orders, %d payments, %v", len(reading.Books.Orders), len(reading.Books.Payments), reading.Errors)
+		}
 	}
 }

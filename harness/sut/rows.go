@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -42,16 +43,15 @@ func into[T any](rows *[]T, answer raw) error {
 	if err != nil {
 		return err
 	}
-	var result []T
+	result := slices.Grow([]T(nil), len(answer.rows))[:len(answer.rows)]
+	row := reflect.ValueOf(result).Index // where it lies, for to reflect on a row itself copies it
 	misfits := make([]misfit, len(fields))
 	for number, values := range answer.rows {
-		var row T
 		for i, value := range values {
-			if err := set(reflect.ValueOf(&row).Elem().Field(fields[i]), value); err != nil {
+			if err := set(row(number).Field(fields[i]), value); err != nil {
 				misfits[i].add(number+1, err)
 			}
 		}
-		result = append(result, row)
 	}
 	var faults []string
 	for i, misfit := range misfits {
@@ -62,7 +62,7 @@ func into[T any](rows *[]T, answer raw) error {
 	if len(faults) > 0 {
 		return errors.New(strings.Join(faults, "; "))
 	}
-	slices.SortFunc(result, func(a, b T) int { return compare(reflect.ValueOf(a), reflect.ValueOf(b)) })
+	sort.Slice(result, func(i, j int) bool { return compare(row(i), row(j)) < 0 })
 	*rows = result
 	return nil
 }
