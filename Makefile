@@ -18,6 +18,8 @@ TIMED   := cmd/paystorm examples/flashshop harness/link harness/load/k6child
 FUZZ    ?= 2m
 SEEDS   ?= 1
 DEFECT_SEEDS ?= 1
+# A run on a shop without containers mostly waits, and needs half a processor.
+PARALLEL ?= 2
 STRIPE_MOCK  ?= v0.203.0
 NOTICE  := $(GO) -C tools run ./notice -module ..
 
@@ -66,7 +68,7 @@ test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 
 
 .PHONY: prove
 prove: build ## the correct shop under every scenario, and every known defect under its own
-	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -parallel $(PARALLEL) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
 
 .PHONY: prove-docker
 prove-docker: images ## the same of two replicas on PostgreSQL and Redis in containers, and what goes wrong with those; needs Docker
@@ -75,7 +77,7 @@ prove-docker: images ## the same of two replicas on PostgreSQL and Redis in cont
 
 .PHONY: prove-graphql
 prove-graphql: build ## whether the reference shop has the same verdicts over GraphQL as over REST (SEEDS=5)
-	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -parallel $(PARALLEL) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql
 
 .PHONY: prove-nodeshop
 prove-nodeshop: build ## the same of the shop in examples/nodeshop, which no Go knows of; needs Node 20

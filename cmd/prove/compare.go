@@ -12,22 +12,24 @@ import (
 // compare runs every scenario with the correct shop, and every defect under its own, by each of two system files of the
 // same shop, and holds the verdicts of each seed against each other: how a shop is asked must not change what is found.
 func (p *prover) compare(ctx context.Context, out io.Writer, proofs matrix, seeds, defectSeeds int, chosen choice, pair [2]string) {
-	fmt.Fprintf(out, "| shop | under | seeds | %s | %s | the same |\n|---|---|---:|---|---|---|\n", pair[0], pair[1])
+	var lines []line
 	for _, c := range proofs.Correct {
 		both := len(c.Systems) == 0 || slices.Contains(c.Systems, pair[0]) && slices.Contains(c.Systems, pair[1])
 		if both && chosen.has(c.Scenario, pair[0]) {
-			p.compareCell(ctx, out, proof{scenario: c.Scenario}, nil, seeds, pair)
+			lines = append(lines, func() string { return p.compareCell(ctx, proof{scenario: c.Scenario}, nil, seeds, pair) })
 		}
 	}
 	for _, d := range proofs.Defects {
 		if chosen.has(d.ID, pair[0]) && (len(d.Systems) == 0 || slices.Contains(d.Systems, pair[0])) {
-			p.compareCell(ctx, out, proof{scenario: d.Scenario, defect: d.ID}, d.Red, defectSeeds, pair)
+			of := proof{scenario: d.Scenario, defect: d.ID}
+			lines = append(lines, func() string { return p.compareCell(ctx, of, d.Red, defectSeeds, pair) })
 		}
 	}
+	p.table(out, fmt.Sprintf("| shop | under | seeds | %s | %s | the same |\n|---|---|---:|---|---|---|", pair[0], pair[1]), lines)
 }
 
 // compareCell compares one line of the matrix. Of a defect, the invariants that must find it are part of the verdict.
-func (p *prover) compareCell(ctx context.Context, out io.Writer, of proof, red []string, seeds int, pair [2]string) {
+func (p *prover) compareCell(ctx context.Context, of proof, red []string, seeds int, pair [2]string) string {
 	var told [2]map[string]int
 	same := 0
 	for index := range told {
@@ -37,24 +39,22 @@ func (p *prover) compareCell(ctx context.Context, out io.Writer, of proof, red [
 		var words, why [2]string
 		for index, system := range pair {
 			of.system = system
-			p.runs++
 			words[index], why[index] = p.inWords(ctx, of, red, seed)
 			told[index][words[index]]++
 		}
 		if words[0] == words[1] {
 			same++
-			fmt.Fprintf(p.log, "same %s seed %d: %s\n", of, seed, words[0])
+			p.say("same %s seed %d: %s", of, seed, words[0])
 			continue
 		}
-		p.failures = append(p.failures, fmt.Sprintf("%s seed %d: %s (%s), and by %s %s (%s)",
+		p.failed(fmt.Sprintf("%s seed %d: %s (%s), and by %s %s (%s)",
 			proof{pair[0], of.scenario, of.defect}, seed, words[0], why[0], pair[1], words[1], why[1]))
-		fmt.Fprintf(p.log, "BAD  %s\n", p.failures[len(p.failures)-1])
 	}
 	shop := "correct"
 	if of.defect != "" {
 		shop = of.defect
 	}
-	fmt.Fprintf(out, "| %s | %s | %d | %s | %s | %d |\n", shop, of.scenario, seeds, counted(told[0]), counted(told[1]), same)
+	return fmt.Sprintf("| %s | %s | %d | %s | %s | %d |", shop, of.scenario, seeds, counted(told[0]), counted(told[1]), same)
 }
 
 // inWords has one run decided and says what it found, and why.

@@ -19,10 +19,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"golang.org/x/sync/errgroup"
 )
 
 // mostAgain is how often a run that proved nothing is made again.
@@ -51,10 +53,13 @@ type defect struct {
 	Systems  []string `yaml:"systems"` // empty: the first
 }
 
-// prover runs one cell of the matrix after another.
+// prover works through the lines of the matrix.
 type prover struct {
 	binary, out string
 	defects     string // the setting that gives the shop one
+	parallel    int    // lines at a time
+
+	mutex       sync.Mutex // guards the next fields
 	log         io.Writer
 	runs, again int
 	failures    []string
@@ -78,6 +83,7 @@ func main() {
 	flag.StringVar(&p.out, "out", "runs/prove", "folder for run directories")
 	seeds := flag.Int("seeds", 2, "seeds 1 to n of each scenario with the correct shop")
 	defectSeeds := flag.Int("defect-seeds", 1, "seeds 1 to n of each defect")
+	flag.IntVar(&p.parallel, "parallel", 1, "lines of the matrix at a time; a run on the plain shop mostly waits, and needs half a processor")
 	only := flag.String("only", "", "only scenarios and defects with these names, with commas")
 	systems := flag.String("systems", "", "only these systems, with commas; all of the matrix if empty")
 	compare := flag.String("compare", "", "two systems with a comma between: whether both have the same verdicts, and not whether they are the right ones")
@@ -140,21 +146,49 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 	return nil
 }
 
+// line is one of a table's lines in the making.
+type line func() string
+
+// table prints a head, and the lines in their order while several are worked out at a time.
+func (p *prover) table(out io.Writer, head string, lines []line) {
+	fmt.Fprintln(out, head)
+	made := make([]chan string, len(lines))
+	for i := range made {
+		made[i] = make(chan string, 1)
+	}
+	go func() {
+		var working errgroup.Group
+		working.SetLimit(p.parallel)
+		for i, line := range lines {
+			working.Go(func() error {
+				made[i] <- line()
+				return nil
+			})
+		}
+	}()
+	for i := range made {
+		fmt.Fprintln(out, <-made[i])
+	}
+}
+
 func (p *prover) proveCorrect(ctx context.Context, out io.Writer, proofs matrix, seeds int, chosen choice) {
-	fmt.Fprintf(out, "| correct shop | under | runs | passed | slowest |\n|---|---|---:|---:|---:|\n")
+	var lines []line
 	for _, system := range proofs.Systems {
 		for _, c := range proofs.Correct {
 			if !chosen.has(c.Scenario, system) || (len(c.Systems) > 0 && !slices.Contains(c.Systems, system)) {
 				continue
 			}
-			passed, slowest := p.cell(ctx, proof{system: system, scenario: c.Scenario}, seeds, isPass)
-			fmt.Fprintf(out, "| %s | %s | %d | %d | %.1f s |\n", system, c.Scenario, seeds, passed, slowest.Seconds())
+			lines = append(lines, func() string {
+				passed, slowest := p.cell(ctx, proof{system: system, scenario: c.Scenario}, seeds, isPass)
+				return fmt.Sprintf("| %s | %s | %d | %d | %.1f s |", system, c.Scenario, seeds, passed, slowest.Seconds())
+			})
 		}
 	}
+	p.table(out, "| correct shop | under | runs | passed | slowest |\n|---|---|---:|---:|---:|", lines)
 }
 
 func (p *prover) proveDefects(ctx context.Context, out io.Writer, proofs matrix, seeds int, chosen choice) {
-	fmt.Fprintf(out, "\n| defect | of | under | runs | found by | found | without its trigger | passed |\n|---|---|---|---:|---|---:|---|---:|\n")
+	var lines []line
 	for _, d := range proofs.Defects {
 		systems := d.Systems
 		if len(systems) == 0 {
@@ -164,17 +198,20 @@ func (p *prover) proveDefects(ctx context.Context, out io.Writer, proofs matrix,
 			if !chosen.has(d.ID, system) {
 				continue
 			}
-			red := func(v verdict) error { return isRedBy(v, d.Red) }
-			found, _ := p.cell(ctx, proof{system, d.Scenario, d.ID}, seeds, red)
-			green, passed := "needs none", "–"
-			if d.Green != "" {
-				count, _ := p.cell(ctx, proof{system, d.Green, d.ID}, seeds, isPass)
-				green, passed = d.Green, fmt.Sprint(count)
-			}
-			fmt.Fprintf(out, "| %s | %s | %s | %d | %s | %d | %s | %s |\n",
-				d.ID, system, d.Scenario, seeds, strings.Join(d.Red, " "), found, green, passed)
+			lines = append(lines, func() string {
+				red := func(v verdict) error { return isRedBy(v, d.Red) }
+				found, _ := p.cell(ctx, proof{system, d.Scenario, d.ID}, seeds, red)
+				green, passed := "needs none", "–"
+				if d.Green != "" {
+					count, _ := p.cell(ctx, proof{system, d.Green, d.ID}, seeds, isPass)
+					green, passed = d.Green, fmt.Sprint(count)
+				}
+				return fmt.Sprintf("| %s | %s | %s | %d | %s | %d | %s | %s |",
+					d.ID, system, d.Scenario, seeds, strings.Join(d.Red, " "), found, green, passed)
+			})
 		}
 	}
+	p.table(out, "\n| defect | of | under | runs | found by | found | without its trigger | passed |\n|---|---|---|---:|---|---:|---|---:|", lines)
 }
 
 // proof is one run of a shop, correct or with one defect, under one scenario.
@@ -196,7 +233,6 @@ func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdi
 	for seed := 1; seed <= seeds && ctx.Err() == nil; seed++ {
 		name := fmt.Sprintf("%s seed %d", of, seed)
 		began := time.Now()
-		p.runs++
 		v, err := p.decide(ctx, of, seed)
 		took := time.Since(began)
 		slowest = max(slowest, took)
@@ -204,23 +240,48 @@ func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdi
 			err = check(v)
 		}
 		if err != nil {
-			p.failures = append(p.failures, name+": "+err.Error())
-			fmt.Fprintf(p.log, "BAD  %s (%.1fs): %v\n", name, took.Seconds(), err)
+			p.failed(name + ": " + err.Error())
 			continue
 		}
 		good++
-		fmt.Fprintf(p.log, "ok   %s (%.1fs): %s\n", name, took.Seconds(), v.Headline)
+		p.say("ok   %s (%.1fs): %s", name, took.Seconds(), v.Headline)
 	}
 	return good, slowest
+}
+
+func (p *prover) say(format string, args ...any) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	fmt.Fprintf(p.log, format+"\n", args...)
+}
+
+// failed notes that something was not proven.
+func (p *prover) failed(what string) {
+	p.say("BAD  %s", what)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.failures = append(p.failures, what)
+}
+
+// count counts a run, and whether it is made again.
+func (p *prover) count(again bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if again {
+		p.again++
+	} else {
+		p.runs++
+	}
 }
 
 // decide makes a run, and makes it again while it proves nothing: on a machine that was busy for a moment too little may
 // have been tried. What a run has proven, either way, stands.
 func (p *prover) decide(ctx context.Context, of proof, seed int) (verdict, error) {
+	p.count(false)
 	v, err := p.run(ctx, of, seed)
 	for again := 0; again < mostAgain && err == nil && v.Verdict == "inconclusive" && ctx.Err() == nil; again++ {
-		fmt.Fprintf(p.log, "again %s seed %d: %s: %s\n", of, seed, v.Headline, strings.Join(v.Reasons, "; "))
-		p.again++
+		p.say("again %s seed %d: %s: %s", of, seed, v.Headline, strings.Join(v.Reasons, "; "))
+		p.count(true)
 		v, err = p.run(ctx, of, seed)
 	}
 	return v, err

@@ -89,11 +89,24 @@ func TestRequestsAboutNoPayment(t *testing.T) {
 	w.wantHidden(page, "sk_of_somebody_else_entirely")
 }
 
+// A secret is base64, and has characters that a page, a URL or JSON writes otherwise.
 func TestSecretsAreVeiled(t *testing.T) {
-	w := newWorld(t)
-	w.reply = func(rw http.ResponseWriter) { _, _ = rw.Write([]byte("my secret is " + w.merchant.NotifySecret)) }
+	for name, secret := range map[string]string{
+		"plain":          "whsec_" + strings.Repeat("aB3d", 8),
+		"plus and slash": "whsec_" + strings.Repeat("+/9+", 8),
+		"later on":       "whsec_aB3daB3d" + strings.Repeat("/+9+", 6),
+	} {
+		t.Run(name, func(t *testing.T) { secretIsVeiled(t, secret) })
+	}
+}
+
+func secretIsVeiled(t *testing.T, secret string) {
+	t.Helper()
+	w := newWorld(t, func(config *mockchannel.Config) { config.Merchants[0].NotifySecret = secret })
+	escaped := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ReplaceAll(secret, "/", `\/`)}
+	w.reply = func(rw http.ResponseWriter) { _, _ = rw.Write([]byte("my secret is " + strings.Join(escaped, " "))) }
 	body := fmt.Sprintf(`{"order":"o1","amount_minor":1000,"currency":"CNY","notify_url":%q,"metadata":{"note":%q}}`,
-		w.shop.URL+"/callback?"+url.Values{"s": {w.merchant.NotifySecret}}.Encode(), w.merchant.APIKey)
+		w.shop.URL+"/callback?"+url.Values{"s": {secret}}.Encode(), w.merchant.APIKey)
 	w.merchantAsks(http.MethodPost, "/v1/payments", body, "k")
 	id := w.channel.Dossiers()[0].Payment.ID
 	if _, err := w.channel.Pay(id, "", 0); err != nil {
@@ -102,8 +115,9 @@ func TestSecretsAreVeiled(t *testing.T) {
 	w.settled()
 	for _, path := range []string{"/", pageOf(id)} {
 		page := w.get(path)
-		w.wantHidden(page, w.merchant.APIKey, w.merchant.NotifySecret, url.QueryEscape(w.merchant.NotifySecret))
-		w.wantShown(page, w.merchant.NotifySecret[:7]+"…")
+		page.body = html.UnescapeString(page.body) // as a browser shows it
+		w.wantHidden(page, append(escaped, w.merchant.APIKey)...)
+		w.wantShown(page, secret[:7]+"…")
 	}
 }
 

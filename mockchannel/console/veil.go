@@ -19,9 +19,9 @@ func newVeil(merchants []mockchannel.Merchant) veil {
 	var pairs []string
 	hide := func(secret string) {
 		for _, written := range []string{
-			secret, template.HTMLEscapeString(secret), url.QueryEscape(secret), strings.ReplaceAll(secret, "/", `\/`),
+			secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ReplaceAll(secret, "/", `\/`),
 		} {
-			pairs = append(pairs, written, beginning(written))
+			pairs = append(pairs, written, beginning(written), inPage(written), inPage(beginning(written)))
 		}
 	}
 	for _, merchant := range merchants {
@@ -43,6 +43,15 @@ func isSecret(value string) bool {
 	number := strings.IndexFunc(value, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
 	public := strings.Contains(value, "PUBLIC KEY") || strings.Contains(value, "CERTIFICATE") || strings.Contains(value, "://")
 	return len(value) >= shortestSecret && !number && !public
+}
+
+var text = template.Must(template.New("text").Parse("{{.}}"))
+
+// inPage is how a page's template writes a text. It escapes more than HTMLEscapeString does: a "+", of which base64 is full.
+func inPage(written string) string {
+	var page strings.Builder
+	_ = text.Execute(&page, written) // neither a string nor a Builder can fail
+	return page.String()
 }
 
 // beginning is as much of a secret as tells one from another.
