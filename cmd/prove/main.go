@@ -121,6 +121,9 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 	if len(proofs.Systems) == 0 {
 		return fmt.Errorf("%s: names no systems", file)
 	}
+	if p.parallel < 1 {
+		return fmt.Errorf("-parallel %d: want at least 1", p.parallel)
+	}
 	p.defects = proofs.Switch
 	begun := time.Now()
 	switch len(chosen.compare) {
