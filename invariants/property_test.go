@@ -47,7 +47,7 @@ func TestAnIncorrectShopIsRed(t *testing.T) {
 	} {
 		t.Run(defect, func(t *testing.T) {
 			for seed := range uint64(5) {
-				verdict := Judge(simulation{seed: seed, buyers: 500, stock: 300, defect: defect}.run())
+				verdict := Judge(simulation{seed: seed, buyers: 200, stock: 120, defect: defect}.run())
 				if verdict.Verdict != Fail {
 					t.Errorf("seed %d: %s", seed, verdict.Headline)
 				}

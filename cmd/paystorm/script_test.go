@@ -21,23 +21,61 @@ import (
 	"github.com/paystorm/paystorm/scenarios"
 )
 
-// TestScripts runs testdata/script/*.txtar. Each finds shop.yaml and sale.yaml of testdata beside it, and the address of
-// a port that is taken in $TAKEN.
+// TestScripts runs testdata/script/*.txtar, in which paystorm is a process. Each finds shop.yaml and sale.yaml of testdata
+// beside it, and the address of a port that is taken in $TAKEN.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	testscript.Run(t, scripts("script", func(ts *testscript.TestScript, args []string) int {
+		var exit *exec.ExitError
+		if err := ts.Exec("paystorm", args...); errors.As(err, &exit) {
+			return exit.ExitCode()
+		} else if err != nil {
+			ts.Fatalf("%v", err)
+		}
+		return exitPass
+	}))
+}
+
+// TestQuickScripts runs testdata/quick/*.txtar likewise, but paystorm is a call: most of what a command line may have
+// wrong is told sooner than a process starts. The working directory is the whole program's, so it is one after another.
+func TestQuickScripts(t *testing.T) {
+	home, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.RunT(inTurn{t}, scripts("quick", func(ts *testscript.TestScript, args []string) int {
+		ts.Check(os.Chdir(ts.MkAbs(".")))
+		defer func() { ts.Check(os.Chdir(home)) }()
+		return Run(t.Context(), args, streams{in: strings.NewReader(""), out: ts.Stdout(), err: ts.Stderr()})
+	}))
+}
+
+// inTurn is a test whose scripts run one after another.
+type inTurn struct{ *testing.T }
+
+func (t inTurn) Parallel() {}
+
+func (t inTurn) Verbose() bool { return testing.Verbose() }
+
+func (t inTurn) Run(name string, script func(testscript.T)) {
+	t.T.Run(name, func(t *testing.T) { script(inTurn{t}) })
+}
+
+// scripts are those of a folder in testdata. Execute gives a command line's exit status.
+func scripts(folder string, execute func(ts *testscript.TestScript, args []string) int) testscript.Params {
+	return testscript.Params{
+		Dir:                 filepath.Join("testdata", folder),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":      exits,
+			"exits":      exits(execute),
 			"rundir":     findRunDir,
 			"valid":      valid,
 			"noraces":    noRaces,
 			"samedigest": sameDigest,
 		},
-	})
+	}
 }
 
 // writeScripted writes the script of docs/k6.md as shop.js, and as scripted.yaml the shop of shop.yaml with it.
@@ -86,23 +124,17 @@ func setUpScript(env *testscript.Env) error {
 	return nil
 }
 
-// exits runs a command and checks its exit status: `exits 2 paystorm run nope`.
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits STATUS PROGRAM [ARGUMENT…]")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
-	if got != want {
-		ts.Fatalf("exit status %d, want %d", got, want)
+// exits runs paystorm and checks its exit status: `exits 2 paystorm run nope`.
+func exits(execute func(ts *testscript.TestScript, args []string) int) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 2 || args[1] != "paystorm" {
+			ts.Fatalf("usage: exits STATUS paystorm [ARGUMENT…]")
+		}
+		want, err := strconv.Atoi(args[0])
+		ts.Check(err)
+		if got := execute(ts, args[2:]); got != want {
+			ts.Fatalf("exit status %d, want %d", got, want)
+		}
 	}
 }
 

@@ -116,7 +116,7 @@ func TestWrongCache(t *testing.T) {
 	onReplicas := func(t *testing.T, wrong func(r *redisServer)) {
 		t.Parallel()
 		r := newRedis(t)
-		o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
+		o := onPostgres(t)
 		o.url = balance(t, o.start(r.cached()), o.start(r.cached()))
 		o.channel.shop = o.url
 		o.sku("phone-x", stock, 0)

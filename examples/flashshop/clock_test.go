@@ -49,7 +49,7 @@ func TestReplicaWithAnotherClock(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "offset")
-			o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
+			o := onPostgres(t)
 			o.url = o.start(quick, settings{"ORDER_EXPIRY": "3s", "CLOCK_OFFSET_FILE": file, "DEFECTS": row.defect})
 			o.channel.shop = o.url
 			o.sku("phone-x", stock, 0)

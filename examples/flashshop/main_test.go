@@ -41,11 +41,16 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		client.CloseIdleConnections()
-		stopPostgres()
-		os.Exit(code)
-	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+	goleak.VerifyTestMain(allTests{m}, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// allTests end with what they share.
+type allTests struct{ *testing.M }
+
+func (m allTests) Run() int {
+	defer stopPostgres()
+	defer client.CloseIdleConnections()
+	return m.M.Run()
 }
 
 // outlet is an app under test: a running shop, its channel and its books.
@@ -56,7 +61,7 @@ type outlet struct {
 	db      string
 
 	replicas int     // how many shops it has, all on the same books
-	beside   *sql.DB // the books, opened beside the shop when they were first looked at
+	beside   *sql.DB // the books, open beside the shop; nil until they are first looked at
 }
 
 // settings are a shop's environment where it differs from the tests' own, in which timers hardly ever fire.
@@ -76,7 +81,7 @@ func environment(f *fakeChannel, db string, sets ...settings) map[string]string 
 		"MAIL_URL": f.server.URL + "/mail",
 	}
 	if strings.HasPrefix(db, "postgres:") {
-		env["DATABASE_URL"] = db
+		env["DATABASE_URL"] = db + "&pool_max_conns=2" // each connection is a process, and there are hundreds of shops
 	} else {
 		env["DB"] = db
 	}
@@ -140,9 +145,17 @@ func openAt(t testing.TB, speaks tongue, sets ...settings) *outlet {
 	return o
 }
 
+// onPostgres is an outlet whose shops, which are still to be started, have their books in PostgreSQL.
+func onPostgres(t testing.TB) *outlet {
+	t.Helper()
+	channel := newFakeChannel(t, standardTongue{})
+	db, books := newDatabase(t)
+	return &outlet{t: t, channel: channel, db: db, beside: books}
+}
+
 func openReplicas(t testing.TB, sets ...settings) *outlet {
 	t.Helper()
-	o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
+	o := onPostgres(t)
 	o.url = balance(t, o.start(sets...), o.start(sets...))
 	o.channel.shop = o.url
 	o.sku("phone-x", stock, 0)

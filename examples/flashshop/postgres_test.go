@@ -30,7 +30,7 @@ func ownPostgres(t *testing.T) *postgresServer {
 func TestDatabaseGoneAndBack(t *testing.T) {
 	t.Parallel()
 	server := ownPostgres(t)
-	o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: server.address + "/postgres"}
+	o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: server.at("postgres")}
 	o.url = balance(t, o.start(quick), o.start(quick))
 	o.channel.shop = o.url
 	o.sku("phone-x", stock, 0)
@@ -70,7 +70,7 @@ func TestReadingWithoutADatabase(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			server := ownPostgres(t)
-			o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: server.address + "/postgres"}
+			o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: server.at("postgres")}
 			o.url = o.start(settings{"DEFECTS": row.defect})
 			o.channel.shop = o.url
 			o.sku("phone-x", stock, 0)

@@ -34,14 +34,21 @@ type postgresServer struct {
 	daemon  *exec.Cmd // running
 
 	mutex sync.Mutex
-	made  int      // databases
-	empty []string // those of them that no test has; to make one takes the server most of a second when it is busy
+	made  int                // databases
+	empty []string           // those of them that no test has; to make one takes the server most of a second when it is busy
+	open  map[string]*sql.DB // by name, those that have been looked into; kept, for each connection is a process
 }
 
-var thePostgres = sync.OnceValues(startPostgres)
+var (
+	thePostgres = sync.OnceValues(func() (*postgresServer, error) {
+		postgresWanted.Store(true)
+		return startPostgres()
+	})
+	postgresWanted atomic.Bool
+)
 
-// newDatabase is an empty database until the test ends. It skips the test where there is no PostgreSQL.
-func newDatabase(t testing.TB) (address string) {
+// newDatabase is an empty database until the test ends, and a look into it. It skips the test where there is no PostgreSQL.
+func newDatabase(t testing.TB) (address string, books *sql.DB) {
 	t.Helper()
 	if postgresProgram("postgres") == "" {
 		without(t, "postgres", "postgresql")
@@ -58,20 +65,36 @@ func newDatabase(t testing.TB) (address string) {
 		server.execute(t, name, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 		server.put(name)
 	})
-	return server.at(name)
+	if books, err = server.books(name); err != nil {
+		t.Fatal(err)
+	}
+	return server.at(name), books
 }
 
 func (s *postgresServer) at(database string) string {
 	return s.address + "/" + database + "?sslmode=disable"
 }
 
+// books are those of a database of this server, beside whoever else uses it.
+func (s *postgresServer) books(database string) (*sql.DB, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if db := s.open[database]; db != nil {
+		return db, nil
+	}
+	db, err := sql.Open("pgx", s.at(database))
+	if err == nil {
+		s.open[database] = db
+	}
+	return db, err
+}
+
 func (s *postgresServer) execute(t testing.TB, database, statements string) {
 	t.Helper()
-	db, err := sql.Open("pgx", s.at(database))
+	db, err := s.books(database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }()
 	// A test that has ended has no context any more, and what it left behind may hold a lock.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 60*time.Second)
 	defer cancel()
@@ -124,7 +147,7 @@ func startPostgres() (*postgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &postgresServer{dir: dir, address: "postgres://shop@127.0.0.1:" + port}
+	s := &postgresServer{dir: dir, address: "postgres://shop@127.0.0.1:" + port, open: map[string]*sql.DB{}}
 	as, err := nobody(dir)
 	if err != nil {
 		return s, err
@@ -175,12 +198,15 @@ func (s *postgresServer) up() error {
 	}
 }
 
-// stopPostgres ends the server that the tests share.
+// stopPostgres ends the server that the tests share, if one of them has wanted it.
 func stopPostgres() {
-	if postgresProgram("postgres") == "" {
+	if !postgresWanted.Load() {
 		return
 	}
 	if s, _ := thePostgres(); s != nil {
+		for _, db := range s.open {
+			_ = db.Close()
+		}
 		s.stop()
 		_ = os.RemoveAll(s.dir)
 	}

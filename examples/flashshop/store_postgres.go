@@ -21,7 +21,7 @@ const (
 	dialPatience     = 2 * time.Second
 
 	// All orders of a SKU wait for one row. A crowd that waits here costs the database nothing; there it would hold up those
-	// who have the row.
+	// who have the row. DATABASE_URL may ask for another number with pool_max_conns.
 	postgresConnections = 8
 )
 
@@ -43,7 +43,10 @@ func openPostgres(ctx context.Context, address string, wall *clock, broken defec
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	config.MaxConns, config.ConnConfig.ConnectTimeout = postgresConnections, dialPatience
+	if !strings.Contains(address, "pool_max_conns=") {
+		config.MaxConns = postgresConnections
+	}
+	config.ConnConfig.ConnectTimeout = dialPatience
 	// What a replica holds that is frozen, or cut off in mid-transaction, the others get back.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "1500"
 	config.ConnConfig.RuntimeParams["lock_timeout"] = "1500"

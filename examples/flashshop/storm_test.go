@@ -161,7 +161,7 @@ func TestKilledShop(t *testing.T) {
 		o.isKilledAgainAndAgain()
 	})
 	t.Run("one of two replicas", func(t *testing.T) { // the other one's workers take over what was claimed
-		o := &outlet{t: t, channel: newFakeChannel(t, standardTongue{}), db: newDatabase(t)}
+		o := onPostgres(t)
 		o.start(quick, settings{"ORDER_EXPIRY": "1s"})
 		o.isKilledAgainAndAgain()
 	})

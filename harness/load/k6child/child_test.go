@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,10 @@ func TestMain(m *testing.M) {
 			os.Exit(code)
 		}
 		os.Exit(Main(os.Args[2:], func(scenarios.Plan) load.Payers { return nil }))
+	}
+	if err := flag.Set("test.parallel", "4"); err != nil { // they wait for timers more than they work
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
