@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -74,13 +73,7 @@ func TestDockerDemanded(t *testing.T) {
 // TestDockerScripts runs testdata/docker/*.txtar, as TestScripts does those that need no engine.
 func TestDockerScripts(t *testing.T) {
 	inContainers(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "docker"),
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Setup:               setUpScript,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
-	})
+	testscript.Run(t, scripts("docker", asProcess))
 }
 
 // madeBy lists what a process has made in the engine, by its label.

@@ -25,15 +25,7 @@ import (
 // beside it, and the address of a port that is taken in $TAKEN.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, scripts("script", func(ts *testscript.TestScript, args []string) int {
-		var exit *exec.ExitError
-		if err := ts.Exec("paystorm", args...); errors.As(err, &exit) {
-			return exit.ExitCode()
-		} else if err != nil {
-			ts.Fatalf("%v", err)
-		}
-		return exitPass
-	}))
+	testscript.Run(t, scripts("script", asProcess))
 }
 
 // TestQuickScripts runs testdata/quick/*.txtar likewise, but paystorm is a call: most of what a command line may have
@@ -43,11 +35,16 @@ func TestQuickScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.RunT(inTurn{t}, scripts("quick", func(ts *testscript.TestScript, args []string) int {
+	testscript.RunT(inTurn{t}, scripts("quick", asCall(t.Context(), home)))
+}
+
+// asCall leaves the working directory as it was, home.
+func asCall(ctx context.Context, home string) func(*testscript.TestScript, []string) int {
+	return func(ts *testscript.TestScript, args []string) int {
 		ts.Check(os.Chdir(ts.MkAbs(".")))
 		defer func() { ts.Check(os.Chdir(home)) }()
-		return Run(t.Context(), args, streams{in: strings.NewReader(""), out: ts.Stdout(), err: ts.Stderr()})
-	}))
+		return Run(ctx, args, streams{in: strings.NewReader(""), out: ts.Stdout(), err: ts.Stderr()})
+	}
 }
 
 // inTurn is a test whose scripts run one after another.
@@ -59,6 +56,16 @@ func (t inTurn) Verbose() bool { return testing.Verbose() }
 
 func (t inTurn) Run(name string, script func(testscript.T)) {
 	t.T.Run(name, func(t *testing.T) { script(inTurn{t}) })
+}
+
+func asProcess(ts *testscript.TestScript, args []string) int {
+	var exit *exec.ExitError
+	if err := ts.Exec("paystorm", args...); errors.As(err, &exit) {
+		return exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	return exitPass
 }
 
 // scripts are those of a folder in testdata. Execute gives a command line's exit status.
