@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -17,8 +18,8 @@ const (
 // know whether waiting longer could change anything; the judge makes up its own mind from the history.
 type ledger struct {
 	mu     sync.Mutex
-	orders map[string]*balance
-	before map[string]bool // orders of the baseline, which are not this run's
+	orders map[string]*balance // by the channel's number of an order or, with some providers, of a payment
+	before map[string]bool     // orders of the baseline, which are not this run's; set before the storm
 }
 
 type balance struct{ captured, refunded, refunding int64 }
@@ -68,18 +69,15 @@ func (l *ledger) agrees(reading history.Reading) bool {
 	if !reading.Has(history.TableOrders) || len(reading.Errors) > 0 {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	balances := l.byOrder(reading.Books.Payments)
 	seen := 0
 	rows := reading.Books.Orders
 	for i, row := range rows {
 		if another := i > 0 && rows[i-1].Order == row.Order; another || l.before[row.Order] {
 			continue // one more line of the same order, or an order of before
 		}
-		b := l.orders[row.Order]
-		if b == nil {
-			b = &balance{}
-		} else {
+		b, moved := balances[row.Order]
+		if moved {
 			seen++
 		}
 		kept := b.captured - b.refunded - b.refunding
@@ -97,7 +95,28 @@ func (l *ledger) agrees(reading history.Reading) bool {
 			return false
 		}
 	}
-	return seen == len(l.orders)
+	return seen == len(balances)
+}
+
+// byOrder are the balances by the shop's numbers. Some providers know each payment by a number of its own: then the
+// shop's payments say whose it is.
+func (l *ledger) byOrder(payments []history.PaymentRow) map[string]balance {
+	orderOf := map[string]string{}
+	for _, row := range payments {
+		if row.Number != "" {
+			orderOf[row.Number] = row.Order
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	balances := make(map[string]balance, len(l.orders))
+	for number, moved := range l.orders {
+		order := cmp.Or(orderOf[number], number)
+		b := balances[order]
+		b.captured, b.refunded, b.refunding = b.captured+moved.captured, b.refunded+moved.refunded, b.refunding+moved.refunding
+		balances[order] = b
+	}
+	return balances
 }
 
 // stillness is since when nothing has moved that can be seen from outside: neither the books nor what comes to a sink.

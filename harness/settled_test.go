@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/paystorm/paystorm/history"
@@ -54,6 +55,25 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 			l.ignore(history.Books{Orders: []history.OrderRow{{Order: "old", State: history.OrderPending}}})
 			if got := l.agrees(reading); got != c.want {
 				t.Errorf("agrees beside an old order: %v, want %v", got, c.want)
+			}
+			if len(c.rows) > 0 && len(c.events) > 0 { // the same, where the channel knows each payment by a number of its own
+				numbered := newLedger()
+				var payments []history.PaymentRow
+				for nth, event := range c.events {
+					if event.Kind == history.PaymentSucceeded {
+						payments = append(payments, history.PaymentRow{Number: fmt.Sprint("o1_", nth), Order: "o1"})
+					}
+					event.Order = payments[len(payments)-1].Number
+					numbered.take(event)
+				}
+				numbered.ignore(history.Books{Orders: []history.OrderRow{{Order: "old"}}})
+				if numbered.agrees(reading) {
+					t.Error("numbers that nobody knows agree")
+				}
+				reading.Books.Payments = payments
+				if got := numbered.agrees(reading); got != c.want {
+					t.Errorf("agrees by numbers: %v, want %v", got, c.want)
+				}
 			}
 			reading.Tables = nil
 			if l.agrees(reading) {
