@@ -7,7 +7,15 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
-func TestLedgerAgreesWithBooks(t *testing.T) {
+// ledgerCase is what the channel told of order o1, what the shop's books hold, and whether both agree.
+type ledgerCase struct {
+	name   string
+	events []history.Event
+	rows   []history.OrderRow
+	want   bool
+}
+
+func ledgerCases() []ledgerCase {
 	paid := history.Event{Kind: history.PaymentSucceeded, Order: "o1", Minor: 100}
 	asked := history.Event{Kind: history.RefundCreated, Order: "o1", Minor: 100}
 	refunded := history.Event{Kind: history.RefundSucceeded, Order: "o1", Minor: 100}
@@ -15,12 +23,7 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 	row := func(state history.OrderState) []history.OrderRow {
 		return []history.OrderRow{{Order: "o1", Minor: 100, State: state}}
 	}
-	cases := []struct {
-		name   string
-		events []history.Event
-		rows   []history.OrderRow
-		want   bool
-	}{
+	return []ledgerCase{
 		{"nothing happened", nil, nil, true},
 		{"paid and paid", []history.Event{paid}, row(history.OrderPaid), true},
 		{"paid and paid, in two lines", []history.Event{paid}, []history.OrderRow{
@@ -41,7 +44,10 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 		{"paid twice", []history.Event{paid, paid}, row(history.OrderPaid), false},
 		{"paid twice, one refunded", []history.Event{paid, paid, asked, refunded}, row(history.OrderPaid), true},
 	}
-	for _, c := range cases {
+}
+
+func TestLedgerAgreesWithBooks(t *testing.T) {
+	for _, c := range ledgerCases() {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLedger()
 			for _, event := range c.events {
@@ -56,28 +62,37 @@ func TestLedgerAgreesWithBooks(t *testing.T) {
 			if got := l.agrees(reading); got != c.want {
 				t.Errorf("agrees beside an old order: %v, want %v", got, c.want)
 			}
-			if len(c.rows) > 0 && len(c.events) > 0 { // the same, where the channel knows each payment by a number of its own
-				numbered := newLedger()
-				var payments []history.PaymentRow
-				for nth, event := range c.events {
-					if event.Kind == history.PaymentSucceeded {
-						payments = append(payments, history.PaymentRow{Number: fmt.Sprint("o1_", nth), Order: "o1"})
-					}
-					event.Order = payments[len(payments)-1].Number
-					numbered.take(event)
-				}
-				numbered.ignore(history.Books{Orders: []history.OrderRow{{Order: "old"}}})
-				if numbered.agrees(reading) {
-					t.Error("numbers that nobody knows agree")
-				}
-				reading.Books.Payments = payments
-				if got := numbered.agrees(reading); got != c.want {
-					t.Errorf("agrees by numbers: %v, want %v", got, c.want)
-				}
-			}
 			reading.Tables = nil
 			if l.agrees(reading) {
 				t.Error("books that were not read agree")
+			}
+		})
+	}
+}
+
+// Some providers know each payment by a number of its own, which only the shop's payments lead back to its order.
+func TestLedgerAgreesByNumbersOfPayments(t *testing.T) {
+	for _, c := range ledgerCases() {
+		if len(c.events) == 0 {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			l := newLedger()
+			var payments []history.PaymentRow
+			for _, event := range c.events {
+				if event.Kind == history.PaymentSucceeded {
+					payments = append(payments, history.PaymentRow{Number: fmt.Sprint("o1_", len(payments)+1), Order: "o1"})
+				}
+				event.Order = payments[len(payments)-1].Number
+				l.take(event)
+			}
+			reading := history.Reading{Tables: []history.Table{history.TableOrders}, Books: history.Books{Orders: c.rows}}
+			if l.agrees(reading) {
+				t.Error("numbers that nobody knows agree")
+			}
+			reading.Books.Payments = payments
+			if got := l.agrees(reading); got != c.want {
+				t.Errorf("agrees: %v, want %v", got, c.want)
 			}
 		})
 	}

@@ -130,7 +130,7 @@ func TestDuplicates(t *testing.T) {
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
-				o := open(t, settings{"DEFECTS": row.defect})
+				o := open(t, crowded, settings{"DEFECTS": row.defect})
 				for range orders {
 					id, pay := o.order()
 					good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))

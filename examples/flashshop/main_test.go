@@ -73,6 +73,8 @@ var (
 	brief = settings{"ORDER_EXPIRY": "400ms"}
 
 	patient = settings{"CHANNEL_TIMEOUT": "2s"}
+
+	crowded = settings{"CONNECTIONS": "8"} // to PostgreSQL, as many as a shop has by itself; the tests', not the shop's
 )
 
 func environment(f *fakeChannel, db string, sets ...settings) map[string]string {
@@ -80,15 +82,15 @@ func environment(f *fakeChannel, db string, sets ...settings) map[string]string 
 		"ADDR": "127.0.0.1:0", "QUERY_AFTER": "10m", "REFUND_RETRY": "10m", "CHANNEL_TIMEOUT": "2s",
 		"MAIL_URL": f.server.URL + "/mail",
 	}
-	if strings.HasPrefix(db, "postgres:") {
-		env["DATABASE_URL"] = db + "&pool_max_conns=2" // each connection is a process, and there are hundreds of shops
-	} else {
-		env["DB"] = db
-	}
 	for _, set := range sets {
 		for name, value := range set {
 			env[name] = value
 		}
+	}
+	if strings.HasPrefix(db, "postgres:") { // each connection is a process, and there are hundreds of shops
+		env["DATABASE_URL"] = db + "&pool_max_conns=" + cmp.Or(env["CONNECTIONS"], "2")
+	} else {
+		env["DB"] = db
 	}
 	f.tongue.configure(f, env)
 	env["CALLBACK_URL"] = shopName + "/callbacks/" + cmp.Or(env["PROVIDER"], "standard")

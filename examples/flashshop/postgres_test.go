@@ -97,7 +97,7 @@ func TestShopStartsBeforeItsDatabase(t *testing.T) {
 	server.stop()
 	var opening sync.WaitGroup
 	opening.Go(func() {
-		st, err := openStore(t.Context(), server.address+"/postgres", &clock{}, nil)
+		st, err := openStore(t.Context(), server.at("postgres"), &clock{}, nil)
 		if err != nil {
 			t.Errorf("open: %v", err)
 			return

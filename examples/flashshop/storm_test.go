@@ -26,7 +26,7 @@ func TestConcurrentBuyers(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, open opener) {
-				o := open(t, settings{"DEFECTS": row.defect})
+				o := open(t, crowded, settings{"DEFECTS": row.defect})
 				oversold := false
 				for round := 0; round < row.rounds && !oversold; round++ {
 					oversold = o.rush(fmt.Sprint("ring-", round))
@@ -100,7 +100,7 @@ func TestLimitHolds(t *testing.T) {
 // every fifth answer and some callbacks. Whatever wins, the books must agree in the end.
 func TestRaces(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
-		o := open(t, settings{"ORDER_EXPIRY": "400ms", "QUERY_AFTER": "200ms", "REFUND_RETRY": "100ms", "CHANNEL_TIMEOUT": "600ms"})
+		o := open(t, crowded, settings{"ORDER_EXPIRY": "400ms", "QUERY_AFTER": "200ms", "REFUND_RETRY": "100ms", "CHANNEL_TIMEOUT": "600ms"})
 		o.sku("ring", 200, 0)
 		o.channel.ended = func(string, int) string { return "succeeded" }
 		o.channel.goesWrong(func(_ string, nth int) fault {
