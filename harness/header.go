@@ -46,6 +46,9 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 	for _, item := range plan.Items {
 		h.Sale = append(h.Sale, history.Item(item))
 	}
+	for _, coupon := range plan.Coupons {
+		h.Coupons = append(h.Coupons, history.Coupon(coupon))
+	}
 	for _, invariant := range sortedKeys(plan.Waive) {
 		h.Waived = append(h.Waived, history.Waiver{Invariant: invariant, Reason: plan.Waive[invariant]})
 	}
@@ -93,6 +96,18 @@ func systemFacts(system scenarios.System, version, commit string) history.System
 		Legal:  history.Legal(system.Legal),
 		Grants: system.Grants,
 		Sinks:  sortedKeys(system.Sinks),
+		Prices: history.Prices(system.Prices),
+	}
+	for _, name := range facts.Sinks {
+		if system.Sinks[name].Per != "" {
+			facts.OwedSinks = append(facts.OwedSinks, name)
+		}
+	}
+	if system.Fees != nil {
+		facts.FeeMost = system.Fees.AtMost
+	}
+	if system.Ledger != nil {
+		facts.ChannelAccounts = system.Ledger.Channel
 	}
 	if dialect, err := Dialect(system.Channel.Dialect); err == nil { // an unknown one has been refused
 		facts.NumberPerPayment = dialect.Traits().NumberPerPayment

@@ -125,6 +125,8 @@ type OrderRow struct {
 	Currency string     `json:"currency,omitempty"`
 	State    OrderState `json:"state"`
 	Reason   string     `json:"reason,omitempty"`
+	Discount int64      `json:"discount,omitempty"` // taken off the price, in minor units of the whole order; never negative
+	Fee      int64      `json:"fee,omitempty"`      // shipping, tax: likewise, added
 }
 
 // PaymentRow is a payment as the shop believes it. Payment is the channel's id, "" while the shop has not learnt it.
@@ -159,6 +161,7 @@ type CouponRow struct {
 	Coupon string `json:"coupon"`
 	Order  string `json:"order"`
 	Buyer  string `json:"buyer,omitempty"`
+	Minor  int64  `json:"minor,omitempty"` // what it took off the order, in the order's currency
 }
 
 // LedgerRow is one side of a booking in the shop's own double entry. Debits are positive.

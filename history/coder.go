@@ -222,6 +222,7 @@ func (i *Invocation) fields(c *coder) {
 	c.text(&i.Fault)
 	c.operation(&i.Op)
 	c.lines(&i.More)
+	c.small(&i.Wish)
 }
 
 func (a *Answer) fields(c *coder) {

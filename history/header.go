@@ -34,6 +34,7 @@ type Header struct {
 	Started    time.Time     `json:"started"` // wall clock at Time 0
 	Writers    []string      `json:"writers"` // each owes a segment with an end record
 	Sale       []Item        `json:"sale"`
+	Coupons    []Coupon      `json:"coupons,omitempty"`     // that the sale gives away; of any other nobody has said what it is worth
 	WarmUpSKU  string        `json:"warm_up_sku,omitempty"` // not part of the sale, not judged
 	LeftOut    []LeftOut     `json:"left_out,omitempty"`    // optional faults that the provider cannot produce
 	Faults     []FaultFacts  `json:"faults"`                // message, link, node and payer faults alike
@@ -59,11 +60,27 @@ type SystemFacts struct {
 	Legal   Legal    `json:"legal"`
 	Tables  []Table  `json:"tables"` // probes that are declared
 	Sinks   []string `json:"sinks,omitempty"`
+	// OwedSinks are the sinks to which every paid order owes one effect.
+	OwedSinks []string `json:"owed_sinks,omitempty"`
 	// Grants lists the kinds of side effect that every paid order must have exactly once.
 	Grants []string `json:"grants,omitempty"`
 	// NumberPerPayment: the channel knows payments by numbers of which an order may have several.
-	NumberPerPayment bool `json:"number_per_payment,omitempty"`
+	NumberPerPayment bool         `json:"number_per_payment,omitempty"`
+	Prices           Prices       `json:"prices,omitempty"`
+	FeeMost          money.Amount `json:"fee_most,omitzero"` // the most that an order may cost beside its price: shipping, tax
+	// ChannelAccounts are the accounts of the shop's double entry that stand for its money at the channel.
+	ChannelAccounts []string `json:"channel_accounts,omitempty"`
 }
+
+// Prices says whose word the price of an order is.
+type Prices string
+
+// The sorts of prices.
+const (
+	PricesListed Prices = ""      // the sale's, less known discounts; what is more than that is worth a look
+	PricesExact  Prices = "exact" // the sale's, less known discounts and plus known fees, to the cent
+	PricesOwn    Prices = "own"   // the shop's own: nothing is known of them beforehand
+)
 
 // Timers are the shop's own, as its system file declares them.
 type Timers struct {
@@ -93,6 +110,14 @@ type Item struct {
 	Stock    int64        `json:"stock"`
 	Price    money.Amount `json:"price"`
 	PerBuyer int64        `json:"per_buyer,omitempty"` // 0: no limit
+}
+
+// Coupon is a discount that the sale gives away.
+type Coupon struct {
+	Code     string       `json:"code"`
+	Off      money.Amount `json:"off"`                 // what it takes off an order
+	Uses     int64        `json:"uses,omitempty"`      // orders that may use it in all; 0: any number
+	PerBuyer int64        `json:"per_buyer,omitempty"` // orders of one buyer that may use it; 0: any number
 }
 
 // FaultFacts is one fault as planned.

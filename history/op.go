@@ -34,10 +34,11 @@ type Invocation struct {
 	SKU      string `json:"sku,omitempty"`
 	Quantity int64  `json:"quantity,omitempty"`
 	More     []Line `json:"more,omitempty"`  // the other SKUs of the same order
-	Minor    int64  `json:"minor,omitempty"` // what the client expects to pay, or pays, in minor units
+	Minor    int64  `json:"minor,omitempty"` // what the client expects to pay, or pays; of a refund what it asks for, 0 all; in minor units
 	Currency string `json:"currency,omitempty"`
 	Phase    string `json:"phase,omitempty"` // PhaseWarmUp or PhaseStorm
 	Fault    string `json:"fault,omitempty"` // the payer fault that made the client do this, if any
+	Wish     int    `json:"wish,omitempty"`  // of a refund: the how-manieth of its order, from 1; asked again, it is the same one
 	Intended Time   `json:"intended_ns"`     // when the load model wanted it; 0 if it follows from an earlier answer
 	Called   Time   `json:"called_ns"`
 }

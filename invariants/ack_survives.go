@@ -20,8 +20,7 @@ func ackSurvives() Invariant {
 		ID:        "I11",
 		Name:      "an acknowledgement survives",
 		Statement: "What was acknowledged is done or stored and survives a crash; a failed handling is not acknowledged; after heal, what is done is acknowledged.",
-		Needs:     []history.Table{history.TableOrders},
-		Judge:     judgeAckSurvives,
+		Clauses:   []Clause{{Name: "an acknowledgement holds", Needs: []history.Table{history.TableOrders}, Judge: judgeAckSurvives}},
 	}
 }
 

@@ -155,7 +155,7 @@ func TestDoneIsAcknowledgedAfterHeal(t *testing.T) {
 			test.after(o)
 			run := b.run()
 			run.SettleBegin = settleBegin(run)
-			found := ackSurvives().Judge(run)
+			found := find(run, ackSurvives())
 			if (len(found.Violations) == 1) != test.violated {
 				t.Fatalf("violated should be %t: %+v", test.violated, found.Violations)
 			}

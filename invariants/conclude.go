@@ -112,20 +112,26 @@ func damage(run *Run) []string {
 	return doubts
 }
 
+// alwaysJudged are the invariants about money: what of them could not be judged is a doubt in every run.
+func alwaysJudged() []string { return []string{"I1", "I2", "I3", "I7"} }
+
+// invariantDoubts are about what had to be judged and was not. That it was exercised is asked only where the scenario
+// names the invariant, or has something that exercises it.
 func invariantDoubts(run *Run, verdict *Verdict) []string {
 	var doubts []string
-	for _, id := range run.Header.Required {
-		at := slices.IndexFunc(verdict.Invariants, func(r InvariantResult) bool { return r.ID == id })
-		if at < 0 {
-			doubts = append(doubts, fmt.Sprintf("%s is required, and this judge does not know it", id))
-			continue
-		}
-		result := verdict.Invariants[at]
+	for _, result := range verdict.Invariants {
+		must := result.Required || slices.Contains(alwaysJudged(), result.ID)
 		switch {
-		case result.Status == NotKnown:
+		case !must || result.Status == Violated || result.Status == NotApplicable:
+		case len(result.Unjudged) > 0:
 			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and %s", result.ID, result.Name, result.Summary))
-		case result.Status == Held && result.Exercised == 0:
+		case result.Required && result.Exercised == 0:
 			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and never exercised", result.ID, result.Name))
+		}
+	}
+	for _, id := range run.Header.Required {
+		if !slices.ContainsFunc(verdict.Invariants, func(r InvariantResult) bool { return r.ID == id }) {
+			doubts = append(doubts, fmt.Sprintf("%s is required, and this judge does not know it", id))
 		}
 	}
 	return doubts

@@ -21,8 +21,7 @@ func effectsExactlyOnce() Invariant {
 		ID:        "I9",
 		Name:      "side effects happen exactly once",
 		Statement: "Side effects happen exactly once per paid order and never for an unpaid one, and effects outside the shop are unique by key.",
-		Needs:     []history.Table{history.TableOrders, history.TableGrants},
-		Judge:     judgeEffectsExactlyOnce,
+		Clauses:   []Clause{{Name: "effects happen once", Needs: []history.Table{history.TableOrders, history.TableGrants}, Judge: judgeEffectsExactlyOnce}},
 	}
 }
 

@@ -9,12 +9,10 @@ import (
 // was closed and whose money is back, or on its way back, is settled too.
 func everySuccessReflected() Invariant {
 	return Invariant{
-		ID:          "I7",
-		Name:        "every success is reflected",
-		Statement:   "Every payment that succeeded at the channel is reflected in the shop by the bound: by callback, query or reconciliation.",
-		Needs:       []history.Table{history.TableOrders},
-		AfterSettle: true,
-		Judge:       judgeEverySuccessReflected,
+		ID:        "I7",
+		Name:      "every success is reflected",
+		Statement: "Every payment that succeeded at the channel is reflected in the shop by the bound: by callback, query or reconciliation.",
+		Clauses:   []Clause{{Name: "every success is reflected", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeEverySuccessReflected}},
 	}
 }
 

@@ -48,7 +48,7 @@ func TestEverySuccessReflected(t *testing.T) {
 			b.standing("cut")
 			b.event(history.Event{Source: history.SourceFault, Kind: history.FaultEnd, Fault: "cut"})
 		}},
-		{name: "the books were never read", unjudged: "never read", story: func(b *builder) {
+		{name: "the books were not read", unjudged: "were not read", story: func(b *builder) {
 			captured(b)
 			b.cutOff()
 		}},

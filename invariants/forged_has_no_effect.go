@@ -16,8 +16,7 @@ func forgedHasNoEffect() Invariant {
 		ID:        "I8",
 		Name:      "forged messages have no effect",
 		Statement: "An unauthenticated callback is not acknowledged, and no message changes anything that the ledger does not justify.",
-		Needs:     []history.Table{history.TableOrders},
-		Judge:     judgeForgedHasNoEffect,
+		Clauses:   []Clause{{Name: "a forgery has no effect and no acknowledgement", Needs: []history.Table{history.TableOrders}, Judge: judgeForgedHasNoEffect}},
 	}
 }
 

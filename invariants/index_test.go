@@ -99,7 +99,7 @@ func TestNothingBeyondTheHorizonIsJudged(t *testing.T) {
 	if last.Outcome != history.Unknown || last.State != "" {
 		t.Errorf("an answer beyond the horizon is not known, got %+v", last)
 	}
-	if found := paidMeansCaptured().Judge(run); len(found.Violations) > 0 {
+	if found := find(run, paidMeansCaptured()); len(found.Violations) > 0 {
 		t.Errorf("what one writer lost is no lie of the shop: %+v", found.Violations)
 	}
 	if len(h.Ops) != 2 || h.Ops[1].State != string(history.OrderPaid) {

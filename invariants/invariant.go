@@ -10,14 +10,24 @@ type Invariant struct {
 	ID        string // I1 … I14
 	Name      string // "one effective payment per order"
 	Statement string // one sentence, for people
+	Clauses   []Clause
+}
+
+// Clause is a part of an invariant that can be judged by itself: what was not read costs the clauses that need it, and no
+// others.
+type Clause struct {
+	Name string // in words, unique in its invariant: "what was captured is what was due"
 	// Needs lists the canonical tables without which it cannot be judged.
 	Needs []history.Table
 	// AfterSettle marks a liveness judgement: unknown when the history is cut off before the books were read.
 	AfterSettle bool
-	Judge       func(*Run) Finding
+	// Applies is false for a run in which there is nothing for the clause to say: no coupon was given, no ledger is declared.
+	// nil: it always has.
+	Applies func(*Run) bool
+	Judge   func(*Run) Finding
 }
 
-// Finding is what an invariant found. Held, with Exercised 0, means nothing: the antecedent never was true.
+// Finding is what a clause found. Held, with Exercised 0, means nothing: the antecedent never was true.
 type Finding struct {
 	Evaluated  int // cases looked at
 	Exercised  int // cases in which the antecedent was true, so that it could have been violated
@@ -26,6 +36,15 @@ type Finding struct {
 	Pending []string
 	// Unjudged says why cases could not be judged; they make the invariant unknown unless it is violated anyway.
 	Unjudged []string
+}
+
+// add takes another clause's finding in.
+func (f *Finding) add(other Finding) {
+	f.Evaluated += other.Evaluated
+	f.Exercised += other.Exercised
+	f.Violations = append(f.Violations, other.Violations...)
+	f.Pending = append(f.Pending, other.Pending...)
+	f.Unjudged = append(f.Unjudged, other.Unjudged...)
 }
 
 // Violation is one case, with its evidence.

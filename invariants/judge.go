@@ -56,9 +56,10 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	return verdict
 }
 
-// answer is what an invariant found, and which tables it would have needed to look.
+// answer is what an invariant's clauses found together, how each fared, and what the unasked ones would have needed.
 type answer struct {
 	Finding
+	clauses []ClauseResult
 	missing []string
 }
 
@@ -67,7 +68,7 @@ func findAll(run *Run, asked []Invariant) []answer {
 	answers := make([]answer, len(asked))
 	var asking sync.WaitGroup
 	for i, invariant := range asked {
-		asking.Go(func() { answers[i].Finding, answers[i].missing = find(run, invariant) })
+		asking.Go(func() { answers[i] = find(run, invariant) })
 	}
 	asking.Wait()
 	return answers
@@ -79,11 +80,14 @@ func resultOf(run *Run, invariant Invariant, found answer, met *knownReds, struc
 		ID: invariant.ID, Name: invariant.Name, Patterns: []Pattern{}, AtRisk: []AtRisk{}, Evidence: []Evidence{},
 		Required: slices.Contains(run.Header.Required, invariant.ID),
 	}
-	result.Evaluated, result.Exercised = found.Evaluated, found.Exercised
+	result.Evaluated, result.Exercised, result.Clauses = found.Evaluated, found.Exercised, found.clauses
 	result.Pending = found.Pending
 	violations := slices.Clone(found.Violations)
 	slices.SortStableFunc(violations, compareViolations)
-	unjudged := append(found.missing, found.Unjudged...)
+	result.Unjudged = append(found.missing, found.Unjudged...)
+	unproven := len(result.Unjudged) > 0 || found.Exercised == 0 && result.Required
+	reason, waived := waiver(run, invariant)
+	judged := slices.ContainsFunc(found.clauses, func(c ClauseResult) bool { return c.Status == ClauseJudged })
 	switch {
 	case len(violations) > 0:
 		result.Status = Violated
@@ -92,49 +96,82 @@ func resultOf(run *Run, invariant Invariant, found answer, met *knownReds, struc
 		result.BeyondOnly = !slices.ContainsFunc(violations, func(v Violation) bool { return !struck[v.Order] })
 		result.Gates = gates(run, result)
 		result.Summary = violatedSummary(result)
-	case len(unjudged) > 0 || found.Exercised == 0 && result.Required:
-		result.Status, result.Summary = notProven(run, invariant, found.Finding, unjudged)
+	case waived && unproven:
+		result.Status, result.Summary, result.Unjudged = NotApplicable, "waived: "+reason, nil
+	case !judged && len(result.Unjudged) == 0:
+		result.Status, result.Summary = NotApplicable, "nothing in this run is its business"
+		for _, clause := range found.clauses {
+			result.Summary = cmp.Or(clause.Why, result.Summary)
+		}
+	case !judged, len(found.Unjudged) > 0:
+		result.Status, result.Summary = NotKnown, "not judged: "+strings.Join(result.Unjudged, "; ")
 	default:
 		result.Status, result.Summary = Held, heldSummary(found.Finding)
+		if len(result.Unjudged) > 0 {
+			result.Summary += "; not judged: " + strings.Join(result.Unjudged, "; ")
+		}
 	}
 	return result
 }
 
-// find asks the invariant, unless it says by itself that this history cannot answer.
-func find(run *Run, invariant Invariant) (finding Finding, missing []string) {
+// find asks each clause that this history can answer.
+func find(run *Run, invariant Invariant) answer {
+	var all answer
+	for _, clause := range invariant.Clauses {
+		result := ClauseResult{Name: clause.Name, Status: ClauseJudged}
+		lacks := clause.lacks(run)
+		reason, waived := waivedTable(run, clause)
+		switch {
+		case clause.Applies != nil && !clause.Applies(run):
+			result.Status = ClauseNotApplicable
+		case waived:
+			result.Status, result.Why = ClauseNotApplicable, "waived: "+reason
+		case lacks != "":
+			result.Status, result.Why = ClauseNotJudged, lacks
+			if !slices.Contains(all.missing, lacks) {
+				all.missing = append(all.missing, lacks)
+			}
+		default:
+			found := clause.Judge(run)
+			result.Evaluated, result.Exercised, result.Violations = found.Evaluated, found.Exercised, len(found.Violations)
+			all.add(found)
+		}
+		all.clauses = append(all.clauses, result)
+	}
+	return all
+}
+
+// lacks says what the clause would need and this history does not have, or "".
+func (c Clause) lacks(run *Run) string {
 	if run.Final == nil {
-		if invariant.AfterSettle {
-			return Finding{}, []string{"the shop's books were not read at rest after a clean heal"}
+		if c.AfterSettle {
+			return "the shop's books were not read at rest after a clean heal"
 		}
-		return invariant.Judge(run), nil
+		return ""
 	}
-	for _, table := range invariant.Needs {
+	var unread []string
+	for _, table := range c.Needs {
 		if !run.Final.Has(table) {
-			missing = append(missing, fmt.Sprintf("table %s was not read", table))
+			unread = append(unread, fmt.Sprintf("table %s was not read", table))
 		}
 	}
-	if len(missing) > 0 {
-		return Finding{}, missing
-	}
-	return invariant.Judge(run), nil
+	return strings.Join(unread, ", ")
 }
 
-// notProven is the status of an invariant that is neither violated nor shown to hold: a scenario may do without it.
-func notProven(run *Run, invariant Invariant, finding Finding, unjudged []string) (Status, string) {
-	if reason, waived := waiver(run, invariant); waived {
-		return NotApplicable, "waived: " + reason
-	}
-	if len(unjudged) > 0 {
-		return NotKnown, "not judged: " + strings.Join(unjudged, "; ")
-	}
-	return Held, heldSummary(finding)
-}
-
-// waiver finds what the scenario says of doing without the invariant, or without a table that was not read.
+// waiver finds what the scenario says of doing without the invariant.
 func waiver(run *Run, invariant Invariant) (reason string, waived bool) {
 	for _, w := range run.Header.Waived {
-		table := history.Table(w.Invariant)
-		if w.Invariant == invariant.ID || slices.Contains(invariant.Needs, table) && !run.Has(table) {
+		if w.Invariant == invariant.ID {
+			return w.Reason, true
+		}
+	}
+	return "", false
+}
+
+// waivedTable finds what the scenario says of doing without a table that the clause needs and that was not read.
+func waivedTable(run *Run, clause Clause) (reason string, waived bool) {
+	for _, w := range run.Header.Waived {
+		if table := history.Table(w.Invariant); slices.Contains(clause.Needs, table) && !run.Has(table) {
 			return w.Reason, true
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // findsAlways is an invariant that finds what it is given.
 func findsAlways(found Finding) Invariant {
-	return Invariant{ID: "T1", Name: "a test's", Judge: func(*Run) Finding { return found }}
+	return Invariant{ID: "T1", Name: "a test's", Clauses: []Clause{{Name: "it", Judge: func(*Run) Finding { return found }}}}
 }
 
 var (
@@ -280,7 +280,7 @@ func TestConclusion(t *testing.T) {
 				test.with(b)
 			}
 			invariant := findsAlways(test.found)
-			invariant.Needs, invariant.AfterSettle = test.needs, test.live
+			invariant.Clauses[0].Needs, invariant.Clauses[0].AfterSettle = test.needs, test.live
 			h := b.at(30_000).history()
 			if test.ghost {
 				h.Header.Writers = append(h.Header.Writers, "ghost")
@@ -352,7 +352,7 @@ func TestTheVerdictIsEqualByteForByte(t *testing.T) {
 func TestEveryInvariantSaysWhatItIs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, invariant := range All() {
-		if invariant.ID == "" || invariant.Name == "" || invariant.Statement == "" || invariant.Judge == nil || seen[invariant.ID] {
+		if invariant.ID == "" || invariant.Name == "" || invariant.Statement == "" || len(invariant.Clauses) == 0 || seen[invariant.ID] {
 			t.Errorf("incomplete, or there twice: %+v", invariant)
 		}
 		seen[invariant.ID] = true

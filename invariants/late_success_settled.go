@@ -9,12 +9,10 @@ import (
 // told, from a checkpoint, or from the declared expiry where the order did end closed.
 func lateSuccessSettled() Invariant {
 	return Invariant{
-		ID:          "I6",
-		Name:        "a late success is settled",
-		Statement:   "An order that is paid after it was closed or cancelled ends refunded, reinstated, or in review by the bound.",
-		Needs:       []history.Table{history.TableOrders},
-		AfterSettle: true,
-		Judge:       judgeLateSuccessSettled,
+		ID:        "I6",
+		Name:      "a late success is settled",
+		Statement: "An order that is paid after it was closed or cancelled ends refunded, reinstated, or in review by the bound.",
+		Clauses:   []Clause{{Name: "late money is settled", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeLateSuccessSettled}},
 	}
 }
 

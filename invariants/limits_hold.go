@@ -20,8 +20,7 @@ func limitsHold() Invariant {
 		ID:        "I12",
 		Name:      "purchase limits hold",
 		Statement: "No buyer has more units of an item than its limit for each buyer allows.",
-		Needs:     []history.Table{history.TableOrders},
-		Judge:     judgeLimitsHold,
+		Clauses:   []Clause{{Name: "purchase limits hold", Needs: []history.Table{history.TableOrders}, Judge: judgeLimitsHold}},
 	}
 }
 

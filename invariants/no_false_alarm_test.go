@@ -27,7 +27,7 @@ func TestNoFalseAlarm(t *testing.T) {
 			w.at(60_000)
 			run := w.run()
 			for _, invariant := range All() {
-				found := invariant.Judge(run)
+				found := find(run, invariant)
 				exercised[invariant.ID] += found.Exercised
 				if len(found.Violations)+len(found.Unjudged) > 0 {
 					t.Errorf("%s cries: %+v %q", invariant.ID, found.Violations, found.Unjudged)

@@ -18,7 +18,7 @@ func noStateMovesBack() Invariant {
 		ID:        "I5",
 		Name:      "no state moves back",
 		Statement: "A paid, shipped or refunded state is never moved back by an older or weaker event, and buyers whose reads do not overlap do not see it move back.",
-		Judge:     judgeNoStateMovesBack,
+		Clauses:   []Clause{{Name: "no state is seen to move back", Judge: judgeNoStateMovesBack}},
 	}
 }
 

@@ -14,12 +14,10 @@ import (
 // allows, a shop that died must have come back, and one that is asked must answer.
 func nothingStuck() Invariant {
 	return Invariant{
-		ID:          "I13",
-		Name:        "nothing is stuck",
-		Statement:   "No order stays in a middle state beyond the bound, and after heal the shop answers.",
-		Needs:       []history.Table{history.TableOrders},
-		AfterSettle: true,
-		Judge:       judgeNothingStuck,
+		ID:        "I13",
+		Name:      "nothing is stuck",
+		Statement: "No order stays in a middle state beyond the bound, and after heal the shop answers.",
+		Clauses:   []Clause{{Name: "no order is stuck", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeNothingStuck}},
 	}
 }
 

@@ -11,12 +11,10 @@ import (
 // it is pending; an order in review is a person's to settle, and is listed too.
 func oneEffectivePayment() Invariant {
 	return Invariant{
-		ID:          "I1",
-		Name:        "one effective payment per order",
-		Statement:   "One order keeps at most one effective payment; every extra payment is refunded, once, in full.",
-		Needs:       []history.Table{history.TableOrders},
-		AfterSettle: true,
-		Judge:       judgeOneEffectivePayment,
+		ID:        "I1",
+		Name:      "one effective payment per order",
+		Statement: "One order keeps at most one effective payment; every extra payment is refunded, once, in full.",
+		Clauses:   []Clause{{Name: "every extra payment is refunded", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeOneEffectivePayment}},
 	}
 }
 

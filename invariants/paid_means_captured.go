@@ -18,7 +18,7 @@ func paidMeansCaptured() Invariant {
 		ID:        "I2",
 		Name:      "paid means captured",
 		Statement: "Nothing is treated as paid unless the ledger captured that order's amount in its currency; a capture that does not match ends refunded or in review.",
-		Judge:     judgePaidMeansCaptured,
+		Clauses:   []Clause{{Name: "what is treated as paid was captured, and as due", Judge: judgePaidMeansCaptured}},
 	}
 }
 

@@ -16,8 +16,7 @@ func refundsMatch() Invariant {
 		ID:        "I3",
 		Name:      "refunds match",
 		Statement: "Refunds of a payment never exceed what was captured; one effective refund per refund owed; the shop's refunds equal the channel's.",
-		Needs:     []history.Table{history.TableOrders, history.TableRefunds},
-		Judge:     judgeRefundsMatch,
+		Clauses:   []Clause{{Name: "the refunds of both sides are the same", Needs: []history.Table{history.TableOrders, history.TableRefunds}, Judge: judgeRefundsMatch}},
 	}
 }
 

@@ -16,8 +16,7 @@ func stockConserved() Invariant {
 		ID:        "I4",
 		Name:      "stock is conserved",
 		Statement: "Per SKU, initial stock = available + reserved + sold + written off, none below 0; no more units are bought than there were; a reservation ends once, as sold or released.",
-		Needs:     []history.Table{history.TableStock, history.TableOrders},
-		Judge:     judgeStockConserved,
+		Clauses:   []Clause{{Name: "stock and orders add up", Needs: []history.Table{history.TableStock, history.TableOrders}, Judge: judgeStockConserved}},
 	}
 }
 

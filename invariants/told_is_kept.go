@@ -12,12 +12,10 @@ import (
 // closed and reinstated: whoever is charged has the goods. Money that is on its way back counts as given back.
 func toldIsKept() Invariant {
 	return Invariant{
-		ID:          "I14",
-		Name:        "what was told is kept",
-		Statement:   "Told \"paid\" stays paid or is refunded; told \"failed\" is net not charged; an answer that never came is resolved one way.",
-		Needs:       []history.Table{history.TableOrders},
-		AfterSettle: true,
-		Judge:       judgeToldIsKept,
+		ID:        "I14",
+		Name:      "what was told is kept",
+		Statement: "Told \"paid\" stays paid or is refunded; told \"failed\" is net not charged; an answer that never came is resolved one way.",
+		Clauses:   []Clause{{Name: "the last word is kept", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeToldIsKept}},
 	}
 }
 

@@ -71,24 +71,46 @@ type Judged struct {
 
 // InvariantResult is one invariant's line.
 type InvariantResult struct {
-	ID         string     `json:"id"`
-	Name       string     `json:"name"`
-	Status     Status     `json:"status"`
-	Required   bool       `json:"required"`
-	Evaluated  int        `json:"evaluated"`
-	Exercised  int        `json:"exercised"`
-	Violations int        `json:"violations"`
-	Patterns   []Pattern  `json:"patterns"`
-	AtRisk     []AtRisk   `json:"at_risk"`
-	Units      int64      `json:"units"`
-	Summary    string     `json:"summary"` // one sentence: what was found, or why it is not judged
-	Pending    []string   `json:"pending,omitempty"`
-	Evidence   []Evidence `json:"evidence"`              // of the first violations
-	Known      bool       `json:"known,omitempty"`       // every violation is a known red that has not expired
-	BeyondOnly bool       `json:"beyond_only,omitempty"` // every violated order met a fault that no provider may cause
-	Gates      bool       `json:"gates,omitempty"`       // violated, and the run fails for it
-	SinceMS    int64      `json:"since_ms,omitempty"`
-	UntilMS    int64      `json:"until_ms,omitempty"` // 0: it lasts
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Status     Status         `json:"status"`
+	Required   bool           `json:"required"`
+	Evaluated  int            `json:"evaluated"`
+	Exercised  int            `json:"exercised"`
+	Violations int            `json:"violations"`
+	Patterns   []Pattern      `json:"patterns"`
+	AtRisk     []AtRisk       `json:"at_risk"`
+	Units      int64          `json:"units"`
+	Summary    string         `json:"summary"` // one sentence: what was found, or why it is not judged
+	Clauses    []ClauseResult `json:"clauses"`
+	Pending    []string       `json:"pending,omitempty"`
+	Unjudged   []string       `json:"unjudged,omitempty"`    // what of it could not be judged, and why
+	Evidence   []Evidence     `json:"evidence"`              // of the first violations
+	Known      bool           `json:"known,omitempty"`       // every violation is a known red that has not expired
+	BeyondOnly bool           `json:"beyond_only,omitempty"` // every violated order met a fault that no provider may cause
+	Gates      bool           `json:"gates,omitempty"`       // violated, and the run fails for it
+	SinceMS    int64          `json:"since_ms,omitempty"`
+	UntilMS    int64          `json:"until_ms,omitempty"` // 0: it lasts
+}
+
+// ClauseStatus says whether a clause was asked.
+type ClauseStatus string
+
+// What may have become of a clause.
+const (
+	ClauseJudged        ClauseStatus = "judged"
+	ClauseNotJudged     ClauseStatus = "not-judged"
+	ClauseNotApplicable ClauseStatus = "not-applicable" // nothing in the run is its business, or the scenario waives what it needs
+)
+
+// ClauseResult is how one clause of an invariant fared.
+type ClauseResult struct {
+	Name       string       `json:"name"`
+	Status     ClauseStatus `json:"status"`
+	Why        string       `json:"why,omitempty"` // it was not judged
+	Evaluated  int          `json:"evaluated"`
+	Exercised  int          `json:"exercised"`
+	Violations int          `json:"violations"`
 }
 
 // Pattern groups equal violations.

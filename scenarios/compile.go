@@ -61,6 +61,7 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 		Why:         scenario.Why,
 		System:      *system,
 		Items:       scenario.Sale.Items,
+		Coupons:     scenario.Sale.Coupons,
 		WarmUpSKU:   warmUpSKU,
 		Steps:       steps,
 		Offered:     last.FirstBuyer - 1 + last.Iterations,

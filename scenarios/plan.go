@@ -21,6 +21,7 @@ type Plan struct {
 	File        string            `json:"file,omitempty"`       // the scenario as it was named on the command line; not in the digest
 	Flags       []string          `json:"flags,omitempty"`      // --system and --set, as they were given; not in the digest
 	Items       []Item            `json:"items"`
+	Coupons     []Coupon          `json:"coupons,omitempty"`
 	WarmUpSKU   string            `json:"warm_up_sku"`
 	Steps       []LoadStep        `json:"steps"`
 	Offered     int               `json:"offered"` // iterations in all steps

@@ -38,7 +38,16 @@ type BusinessTime struct {
 
 // Sale is what is sold.
 type Sale struct {
-	Items []Item `yaml:"items" jsonschema:"required"`
+	Items   []Item   `yaml:"items" jsonschema:"required"`
+	Coupons []Coupon `yaml:"coupons"`
+}
+
+// Coupon is a discount that the sale gives away, each buyer's to use in an order.
+type Coupon struct {
+	Code     string       `yaml:"code" json:"code" jsonschema:"required"`
+	Off      money.Amount `yaml:"off" json:"off" jsonschema:"required"`                        // what it takes off an order
+	Uses     int64        `yaml:"uses" json:"uses,omitempty" jsonschema:"minimum=0"`           // orders that may use it in all; 0: any number
+	PerBuyer int64        `yaml:"per-buyer" json:"per_buyer,omitempty" jsonschema:"minimum=0"` // orders of one buyer that may; 0: any number
 }
 
 // Item is one thing on sale.

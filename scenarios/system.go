@@ -1,5 +1,7 @@
 package scenarios
 
+import "github.com/paystorm/paystorm/money"
+
 // System is a system file: everything the harness needs to know about a shop.
 type System struct {
 	Name    string            `yaml:"name" json:"name" jsonschema:"required,pattern=^[a-z0-9][a-z0-9-]*$"`
@@ -10,7 +12,10 @@ type System struct {
 	Links   map[string]string `yaml:"links" json:"links,omitempty"` // link → the loopback address that it must have, for a shop that cannot be told one
 	Timers  Timers            `yaml:"timers" json:"timers"`
 	Legal   Legal             `yaml:"legal" json:"legal"`
-	Grants  []string          `yaml:"grants" json:"grants,omitempty"` // side effects that every paid order has exactly once
+	Prices  string            `yaml:"prices" json:"prices,omitempty" jsonschema:"enum=exact,enum=own"` // exact: the sale's, to the cent; own: the shop's, and not judged; default: the sale's, and what an order costs beyond is listed
+	Fees    *Fees             `yaml:"fees" json:"fees,omitempty"`                                      // what an order may cost beside its price
+	Ledger  *Ledger           `yaml:"ledger" json:"ledger,omitempty"`                                  // of the shop's own double entry
+	Grants  []string          `yaml:"grants" json:"grants,omitempty"`                                  // side effects that every paid order has exactly once
 	Sinks   map[string]Sink   `yaml:"sinks" json:"sinks,omitempty"`
 	// Once, when the shop is ready and before the sale is set up: how a shop that keeps its gateway in its database is told
 	// of the channel. Its templates may name what a process's may; everything after it, what it captured.
@@ -95,10 +100,21 @@ type Legal struct {
 	RecountRefunded bool `yaml:"recount-refunded" json:"recount_refunded,omitempty"`
 }
 
+// Fees are what an order may cost beside its price: shipping, tax. A shop whose orders probe has a column fee needs none.
+type Fees struct {
+	AtMost money.Amount `yaml:"at-most" json:"at_most" jsonschema:"required"` // for each order
+}
+
+// Ledger says how the shop's double entry is to be read.
+type Ledger struct {
+	Channel []string `yaml:"channel,one-or-list" json:"channel" jsonschema:"required"` // the accounts that stand for the money at the channel
+}
+
 // Sink is a recording endpoint for effects outside the shop, told to it as {{ sink "name" }}. It takes POSTed JSON.
 type Sink struct {
-	Key   string `yaml:"key" json:"key" jsonschema:"required"`     // path of the effect's own key in the body
-	Order string `yaml:"order" json:"order" jsonschema:"required"` // path of the order number in the body
+	Key   string `yaml:"key" json:"key" jsonschema:"required"`                  // path of the effect's own key in the body
+	Order string `yaml:"order" json:"order" jsonschema:"required"`              // path of the order number in the body
+	Per   string `yaml:"per" json:"per,omitempty" jsonschema:"enum=paid-order"` // who owes it one effect; default: nobody
 }
 
 // Job is one of the shop's own jobs, and runs by what either Post or GraphQL asks. Its strings are templates with env,
