@@ -37,11 +37,10 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 			StartedShare: plan.Expect.StartedShare,
 			KnownShare:   plan.Expect.KnownShare,
 		},
-		Required:   plan.Required,
-		ReviewCap:  plan.ReviewCap,
-		GateBeyond: plan.GateBeyond,
-		Settle:     plan.Settle,
-		Cores:      runtime.NumCPU(),
+		Required:  plan.Required,
+		ReviewCap: plan.ReviewCap,
+		Settle:    plan.Settle,
+		Cores:     runtime.NumCPU(),
 	}
 	for _, item := range plan.Items {
 		h.Sale = append(h.Sale, history.Item(item))

@@ -9,14 +9,13 @@ import (
 // Schema is the version of the history's format. A reader refuses a newer one.
 const Schema = 1
 
-// Contract says how far a fault goes beyond what a provider promises.
+// Contract says on what ground a fault stands: what a provider itself says, or what was seen of one.
 type Contract string
 
 // The contract levels.
 const (
 	Documented Contract = "documented" // the provider says that it may happen
 	Seen       Contract = "seen"       // it happened, in public incidents
-	Beyond     Contract = "beyond"     // legal for no provider we know
 )
 
 // Header is everything the judge needs to know that did not happen: what was for sale, what was planned, below which
@@ -44,7 +43,6 @@ type Header struct {
 	ReviewCap  int           `json:"review_cap"`       // most orders that may end in review
 	Known      []Known       `json:"known,omitempty"`
 	Service    []ServiceGoal `json:"service,omitempty"`
-	GateBeyond bool          `json:"gate_beyond,omitempty"` // a red that needs a Beyond fault gates too
 	Settle     time.Duration `json:"settle_ns"`
 	Cores      int           `json:"cores,omitempty"` // processors of the machine that ran it
 }

@@ -23,12 +23,6 @@ func conclude(run *Run, verdict *Verdict) (Result, []string) {
 	}
 }
 
-// gates says whether a violated invariant makes the run fail.
-func gates(run *Run, result InvariantResult) bool {
-	beyond := result.BeyondOnly && !run.Header.GateBeyond
-	return result.Status == Violated && !result.Known && !beyond
-}
-
 func failures(verdict *Verdict) []string {
 	var failures []string
 	for _, result := range verdict.Invariants {
@@ -188,13 +182,8 @@ func share(part, whole int64) float64 {
 func notes(run *Run, verdict *Verdict) []string {
 	var notes []string
 	for _, result := range verdict.Invariants {
-		switch {
-		case result.Status != Violated || result.Gates:
-		case result.Known:
+		if result.Status == Violated && result.Known {
 			notes = append(notes, fmt.Sprintf("known and not gating: %s, %s: %s", result.ID, result.Name, result.Summary))
-		default:
-			notes = append(notes, fmt.Sprintf("not gating, because no provider we know may cause the faults behind it: %s, %s: %s",
-				result.ID, result.Name, result.Summary))
 		}
 	}
 	for _, known := range verdict.Known {

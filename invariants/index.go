@@ -114,7 +114,6 @@ func (r *Run) takeReadings() {
 		case history.ReadingCheckpoint:
 			r.Checkpoints = append(r.Checkpoints, *reading)
 		case history.ReadingFinal:
-			r.ObserveAt = reading.Begin
 			if r.Final != nil {
 				r.Checkpoints = append(r.Checkpoints, *r.Final)
 			}

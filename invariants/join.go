@@ -71,20 +71,16 @@ func (x *index) joinLedger(story *Story, event *history.Event, refunds map[strin
 	}
 	switch event.Kind {
 	case history.PaymentSucceeded:
-		payment.Succeeded, payment.FinalState = event, "succeeded"
+		payment.Succeeded = event
 	case history.PaymentFailed:
 		payment.Failed = append(payment.Failed, event)
-		payment.FinalState = "failed"
 	case history.PaymentClosed:
-		payment.Closed, payment.FinalState = event, "closed"
+		payment.Closed = event
 	case history.PaymentUpdated:
 		payment.Minor = event.Minor
 	case history.RefundCreated, history.RefundSucceeded, history.RefundFailed:
 		joinRefund(payment, event, refunds)
 	default:
-		if payment.FinalState == "" {
-			payment.FinalState = event.State
-		}
 	}
 }
 

@@ -41,9 +41,8 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	}
 	verdict.Service = serviceResults(run, verdict.Load)
 	met := newKnownReds(header)
-	struck := struckBeyond(run)
 	for i, found := range findAll(run, asked) {
-		result := resultOf(run, asked[i], found, met, struck)
+		result := resultOf(run, asked[i], found, met)
 		verdict.Invariants = append(verdict.Invariants, result)
 		verdict.Judged.Total++
 		if result.Status == Held || result.Status == Violated {
@@ -75,7 +74,7 @@ func findAll(run *Run, asked []Invariant) []answer {
 }
 
 // resultOf puts one invariant's answer into its line of the verdict.
-func resultOf(run *Run, invariant Invariant, found answer, met *knownReds, struck map[string]bool) InvariantResult {
+func resultOf(run *Run, invariant Invariant, found answer, met *knownReds) InvariantResult {
 	result := InvariantResult{
 		ID: invariant.ID, Name: invariant.Name, Patterns: []Pattern{}, AtRisk: []AtRisk{}, Evidence: []Evidence{},
 		Required: slices.Contains(run.Header.Required, invariant.ID),
@@ -93,8 +92,7 @@ func resultOf(run *Run, invariant Invariant, found answer, met *knownReds, struc
 		result.Status = Violated
 		tell(&result, violations)
 		result.Known = met.all(invariant.ID, violations)
-		result.BeyondOnly = !slices.ContainsFunc(violations, func(v Violation) bool { return !struck[v.Order] })
-		result.Gates = gates(run, result)
+		result.Gates = !result.Known
 		result.Summary = violatedSummary(result)
 	case waived && unproven:
 		result.Status, result.Summary, result.Unjudged = NotApplicable, "waived: "+reason, nil

@@ -107,21 +107,6 @@ func TestConclusion(t *testing.T) {
 			with: func(b *builder) { known(b, "is odd", later) },
 		},
 		{
-			name: "only orders that a fault beyond every contract struck", found: wrong, want: Pass, why: "no provider we know",
-			with: func(b *builder) {
-				b.fault(history.FaultFacts{ID: "magic", Contract: history.Beyond})
-				b.orders[0].struck("magic")
-			},
-		},
-		{
-			name: "a fault beyond every contract, and the scenario gates it", found: wrong, want: Fail, why: "something is wrong",
-			with: func(b *builder) {
-				b.fault(history.FaultFacts{ID: "magic", Contract: history.Beyond})
-				b.orders[0].struck("magic")
-				b.hist.Header.GateBeyond = true
-			},
-		},
-		{
 			name: "a fault that providers document", found: wrong, want: Fail, why: "something is wrong",
 			with: func(b *builder) {
 				b.fault(history.FaultFacts{ID: "magic"})

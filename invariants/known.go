@@ -38,20 +38,3 @@ func (k *knownReds) all(id string, violations []Violation) bool {
 }
 
 func (k *knownReds) results() []KnownResult { return k.list }
-
-// struckBeyond is the set of orders that met a fault which no provider may cause.
-func struckBeyond(run *Run) map[string]bool {
-	beyond := map[string]bool{}
-	for _, fault := range run.Header.Faults {
-		beyond[fault.ID] = fault.Contract == history.Beyond
-	}
-	struck := map[string]bool{}
-	for _, story := range run.Stories {
-		for _, event := range story.Affected {
-			if beyond[event.Fault] {
-				struck[story.label()] = true
-			}
-		}
-	}
-	return struck
-}

@@ -12,7 +12,6 @@ type Run struct {
 	Checkpoints []history.Reading
 	Final       *history.Reading // nil if the books were never read to rest
 	SettleBegin history.Time     // 0 if settle never began
-	ObserveAt   history.Time     // when the final reading began; 0 if it never did
 
 	phases map[string]span
 }
@@ -66,15 +65,14 @@ type EarlierRow struct {
 
 // Payment is one payment at the channel, with all that became of it.
 type Payment struct {
-	ID         string
-	Minor      int64 // what was asked for
-	Currency   string
-	Created    *history.Event
-	Succeeded  *history.Event // Minor is what was captured
-	Closed     *history.Event // the last close, which a late success may follow
-	Failed     []*history.Event
-	Refunds    []*Refund
-	FinalState string // of the last change by version
+	ID        string
+	Minor     int64 // what was asked for
+	Currency  string
+	Created   *history.Event
+	Succeeded *history.Event // Minor is what was captured
+	Closed    *history.Event // the last close, which a late success may follow
+	Failed    []*history.Event
+	Refunds   []*Refund
 }
 
 // Captured is what the ledger took from the payer.

@@ -84,11 +84,10 @@ type InvariantResult struct {
 	Summary    string         `json:"summary"` // one sentence: what was found, or why it is not judged
 	Clauses    []ClauseResult `json:"clauses"`
 	Pending    []string       `json:"pending,omitempty"`
-	Unjudged   []string       `json:"unjudged,omitempty"`    // what of it could not be judged, and why
-	Evidence   []Evidence     `json:"evidence"`              // of the first violations
-	Known      bool           `json:"known,omitempty"`       // every violation is a known red that has not expired
-	BeyondOnly bool           `json:"beyond_only,omitempty"` // every violated order met a fault that no provider may cause
-	Gates      bool           `json:"gates,omitempty"`       // violated, and the run fails for it
+	Unjudged   []string       `json:"unjudged,omitempty"` // what of it could not be judged, and why
+	Evidence   []Evidence     `json:"evidence"`           // of the first violations
+	Known      bool           `json:"known,omitempty"`    // every violation is a known red that has not expired
+	Gates      bool           `json:"gates,omitempty"`    // violated, and the run fails for it
 	SinceMS    int64          `json:"since_ms,omitempty"`
 	UntilMS    int64          `json:"until_ms,omitempty"` // 0: it lasts
 }

@@ -77,7 +77,6 @@ type Channel struct {
 	strangers   atomic.Int64           // payments of unknown buyers
 	due         atomic.Int64
 	inFlight    atomic.Int64 // attempts of genuine notifications that are posted and not yet answered
-	healed      atomic.Bool
 	started     atomic.Bool
 	ended       chan struct{} // closed when Run's context has ended
 	client      *http.Client
@@ -160,10 +159,6 @@ func (c *Channel) Run(ctx context.Context) error {
 	return err
 }
 
-// Heal ends all fault decisions: from now on Faults is not asked. Decisions that were made stand, or a notification
-// that was lost for ever would be rescued by a retry.
-func (c *Channel) Heal() { c.healed.Store(true) }
-
 // Due is how many notifications and timers the channel still owes: attempts under way, retries, refunds that take
 // time, scheduled payments. What is lost for ever is not due.
 func (c *Channel) Due() int { return int(c.due.Load()) }
@@ -204,14 +199,6 @@ func (c *Channel) over() bool {
 	default:
 		return false
 	}
-}
-
-// faults is whom to ask what goes wrong.
-func (c *Channel) faults() Faults {
-	if c.healed.Load() {
-		return none{}
-	}
-	return c.config.Faults
 }
 
 // identifier is new, differs between runs, and does not tell the order of creation, as real ones do not.

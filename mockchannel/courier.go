@@ -173,7 +173,7 @@ func (c *Channel) written(d delivery) {
 }
 
 func (c *Channel) reachedByNotice(d delivery, stage Stage) {
-	c.faults().Reached(Moment{Subject: d.payment.peek(), Message: d.message.Type, Stage: stage, Attempt: d.attempt, InFlight: int(c.inFlight.Load())})
+	c.config.Faults.Reached(Moment{Subject: d.payment.peek(), Message: d.message.Type, Stage: stage, Attempt: d.attempt, InFlight: int(c.inFlight.Load())})
 }
 
 // recordDelivery records an event of an attempt. It fills in what all of them carry.

@@ -125,7 +125,6 @@ func TestLoseNotice(t *testing.T) {
 				Duplicates: nil,
 			}))
 			w.createAndPay("o1")
-			w.channel.Heal() // the decision stands
 			w.quiet()
 			w.wantAffected(test.affected)
 			if lost := w.recorded(history.DeliveryLost); len(lost) != test.lost || lost[0].Fault != "f" || lost[0].Attempt != 1 {
@@ -347,16 +346,6 @@ func TestCallbacksInFlightAreCounted(t *testing.T) {
 	defer mutex.Unlock()
 	if !slices.Equal(sent, []int{1, 2, 3, 1}) || len(acked) != 4 || slices.Max(acked) > 2 || acked[3] != 0 {
 		t.Errorf("in flight when sent: %v, when acknowledged: %v", sent, acked)
-	}
-}
-
-func TestHealEndsDecisions(t *testing.T) {
-	w := newWorld(t, onType(success, mockchannel.NoticeFault{Lose: &mockchannel.LoseNotice{Fault: "f"}}))
-	w.channel.Heal()
-	w.createAndPay("o1")
-	w.quiet()
-	if len(w.received()) != 1 || len(w.recorded(history.FaultAffected)) != 0 {
-		t.Errorf("the shop got %d", len(w.received()))
 	}
 }
 

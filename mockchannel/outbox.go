@@ -99,7 +99,7 @@ func (c *Channel) addressees(p *payment, announcement Announcement) []*Endpoint 
 
 // enqueue puts a notification into the outbox. The payment's lock is held.
 func (c *Channel) enqueue(n *notification, call *Call) {
-	n.fault = c.faults().Notice(n.notice)
+	n.fault = c.config.Faults.Notice(n.notice)
 	for _, duplicate := range n.fault.Duplicates {
 		for range duplicate.Count {
 			if duplicate.Burst {
@@ -171,7 +171,7 @@ func (c *Channel) try(ctx context.Context, n *notification) {
 		return
 	}
 	attempt := n.next()
-	fault := c.faults().Attempt(n.notice, attempt)
+	fault := c.config.Faults.Attempt(n.notice, attempt)
 	first := n.begin()
 	switch {
 	case n.fault.Lose != nil && n.fault.Lose.First == 0:
@@ -281,7 +281,7 @@ func (c *Channel) series(n *notification, duplicate Duplicate, left int) {
 // copy sends a notification once more, outside its schedule.
 func (c *Channel) copy(ctx context.Context, n *notification, duplicate Duplicate) {
 	attempt := n.next()
-	attemptFault := c.faults().Attempt(n.notice, attempt)
+	attemptFault := c.config.Faults.Attempt(n.notice, attempt)
 	switch lose := n.fault.Lose; {
 	case lose != nil && attempt <= lose.First:
 		c.loseAttempt(n, attempt, lose.Fault)

@@ -46,7 +46,7 @@ func (c *Channel) Close(id string) (Payment, error) {
 
 // inProcess is how long a payment that the payer has just made is in process, by a fault. The lock is held.
 func (c *Channel) inProcess(p *payment) time.Duration {
-	process := c.faults().Change(Change{Subject: p.subject(), Kind: ChangePaying, Minor: p.now.Minor}).Process
+	process := c.config.Faults.Change(Change{Subject: p.subject(), Kind: ChangePaying, Minor: p.now.Minor}).Process
 	if process == nil {
 		return 0
 	}

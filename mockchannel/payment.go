@@ -302,7 +302,7 @@ func (c *Channel) authorize(p *payment, call *Call) {
 
 // capture takes the money. The lock is held.
 func (c *Channel) capture(p *payment, call *Call, minor int64) {
-	fault := c.faults().Change(Change{Subject: p.subject(), Kind: ChangeCapture, Minor: minor})
+	fault := c.config.Faults.Change(Change{Subject: p.subject(), Kind: ChangeCapture, Minor: minor})
 	captured := minor
 	if fault.Capture != nil && fault.Capture.Minor > 0 {
 		captured = fault.Capture.Minor
@@ -348,7 +348,7 @@ func (c *Channel) changed(p *payment, kind ChangeKind, minor int64, r *refund) C
 	if r != nil {
 		change.Refund = r.now.ID
 	}
-	fault := c.faults().Change(change)
+	fault := c.config.Faults.Change(change)
 	c.forgeries(p, fault.Extras)
 	return fault
 }

@@ -57,7 +57,7 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 		x.attempt = c.nth(request)
 		x.subject = c.subjectOf(request, nil)
 	}
-	x.fault = c.faults().Request(Request{Subject: x.subject, Operation: request.Operation, Attempt: x.attempt})
+	x.fault = c.config.Faults.Request(Request{Subject: x.subject, Operation: request.Operation, Attempt: x.attempt})
 	x.reached(StageReceived)
 	x.slow(false)
 	if x.fault.Reject != nil {
@@ -313,7 +313,7 @@ func (c *Channel) current(subject Subject) Subject {
 }
 
 func (x *exchange) reached(stage Stage) {
-	faults := x.channel.faults()
+	faults := x.channel.config.Faults
 	if _, nobody := faults.(none); nobody {
 		return
 	}

@@ -142,12 +142,10 @@ func statusWords(result invariants.InvariantResult) string {
 	switch {
 	case result.Status == invariants.Held && result.Exercised == 0:
 		return "held, never exercised"
-	case result.Status != invariants.Violated || result.Gates:
-		return string(result.Status)
-	case result.Known:
+	case result.Status == invariants.Violated && !result.Gates:
 		return "violated, known"
 	default:
-		return "violated, beyond contract"
+		return string(result.Status)
 	}
 }
 

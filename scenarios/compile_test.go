@@ -143,7 +143,7 @@ func TestSettings(t *testing.T) {
 		"expect.affected":                   "{twice: 5}",
 		"checkpoints":                       "[1s, 3s]",
 		"review-cap":                        "9",
-		"gate-beyond":                       "false",
+		"expect.sold-out":                   "false",
 		"why":                               "2",
 		"system.journeys.buy.order.within":  "1s",
 		"system.journeys.buy.0.order.think": "2s",
@@ -167,7 +167,7 @@ func TestSettings(t *testing.T) {
 		{"a map", plan.Payers[2].Floor, 5},
 		{"a list", plan.Checkpoints, []time.Duration{time.Second, 3 * time.Second}},
 		{"a number", plan.ReviewCap, 9},
-		{"true or false", plan.GateBeyond, false},
+		{"true or false", plan.Expect.SoldOut, false},
 		{"text", plan.Why, "2"},
 		{"a step by its name", plan.System.Journeys["buy"][0].Within, scenarios.Duration(time.Second)},
 		{"a key that was not there", plan.System.Journeys["buy"][0].Think, scenarios.Span{Low: 2 * time.Second, High: 2 * time.Second}},
@@ -201,7 +201,8 @@ func TestWrongSettings(t *testing.T) {
 		"expect.affected={nobody: 1}":    `--set expect.affected={nobody: 1}: affected: no fault has the id "nobody"`,
 		"settle=1s":                      `--set settle=1s: settle: 1s is too short for a system whose longest timer is reconcile: 10s: want at least 11s`,
 		"review-cap=-1":                  `--set review-cap=-1: review-cap: -1 is too small: want at least 0`,
-		"gate-beyond=perhaps":            `--set gate-beyond=perhaps: gate-beyond: want true or false, not a value "perhaps"`,
+		"expect.sold-out=perhaps":        `--set expect.sold-out=perhaps: sold-out: want true or false, not a value "perhaps"`,
+		"gate-beyond=true":               `--set gate-beyond=true: unknown key "gate-beyond"`,
 		"system.launch.external.url=x.y": `--set system.launch.external.url=x.y: url: "x.y" is no address of a shop`,
 	} {
 		t.Run(setting, func(t *testing.T) {

@@ -61,7 +61,6 @@ func TestLoadReadsEveryKey(t *testing.T) {
 			Affected: map[string]int{"lose-callbacks": 50, "lose-first-of-17": 0, "pay-twice": 3},
 		}},
 		{"known", scenario.Known[0].Until, time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)},
-		{"gate", scenario.GateBeyond, true},
 	} {
 		if !reflect.DeepEqual(check.got, check.want) {
 			t.Errorf("%s: got %v, want %v", check.name, check.got, check.want)

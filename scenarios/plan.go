@@ -38,7 +38,6 @@ type Plan struct {
 	ReviewCap   int               `json:"review_cap"`
 	Known       []Known           `json:"known,omitempty"`
 	Service     []ServiceGoal     `json:"service,omitempty"`
-	GateBeyond  bool              `json:"gate_beyond,omitempty"`
 	Business    Business          `json:"business"`
 	LeftOut     []LeftOut         `json:"left_out,omitempty"` // optional faults that the system's provider cannot produce
 }

@@ -24,7 +24,6 @@ type Scenario struct {
 	Known        []Known           `yaml:"known"`                             // reds that are shown and do not gate until their date
 	Service      []ServiceGoal     `yaml:"service"`                           // service levels that gate
 	BusinessTime BusinessTime      `yaml:"business-time"`                     // compresses the provider's own schedules: {span: 24h, in: 30s}
-	GateBeyond   bool              `yaml:"gate-beyond"`                       // let a red gate that only a fault beyond any provider's contract brought about
 
 	source *source
 }

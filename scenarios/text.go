@@ -146,9 +146,6 @@ func (p Plan) writeJudgement(w io.Writer) {
 	for _, goal := range p.Service {
 		fmt.Fprintf(w, "service\t%s, bound %g\n", goal.ID, goal.Bound)
 	}
-	if p.GateBeyond {
-		fmt.Fprintln(w, "gate\talso by faults beyond any provider's contract")
-	}
 }
 
 func join[T fmt.Stringer](of []T) string { return strings.Join(names(of, T.String), ", ") }

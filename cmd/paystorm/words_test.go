@@ -66,7 +66,7 @@ func words[T ~string](of ...T) []string {
 func TestKindsSayWhatTheJudgeKnows(t *testing.T) {
 	t.Parallel()
 	known := vocabulary()
-	contracts := words(history.Documented, history.Seen, history.Beyond)
+	contracts := words(history.Documented, history.Seen)
 	for _, kind := range slices.Concat(known.Faults, known.Payers) {
 		exercises := kind.Exercises
 		if params, more := kind.New().(scenarios.Exerciser); more {
