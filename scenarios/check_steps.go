@@ -56,6 +56,9 @@ func (c *checker) step(path []any, s Step, known []string) {
 	if s.Name == "" {
 		return // it did not decode
 	}
+	if s.Name == stepRefund {
+		known = slices.Concat(known, refundNames())
+	}
 	var verbs []string
 	for _, verb := range stepVerbs(s) {
 		if verb.target != "" {
@@ -87,6 +90,7 @@ func (c *checker) step(path []any, s Step, known []string) {
 		c.template(under(path, "header", name), name, s.Header[name], known)
 	}
 	c.captures(path, s)
+	c.wish(path, s)
 	c.answers(path, s)
 	c.poll(path, s)
 }
@@ -131,8 +135,43 @@ func (c *checker) body(path []any, label string, value any, known []string) {
 	}
 }
 
+// stepRefund is the step and the act that asks for money back.
+const stepRefund = "refund"
+
+// wish checks what a refund asks for. A part that the request does not name would be known to the judge and not to the shop.
+func (c *checker) wish(path []any, s Step) {
+	switch where := under(path, "amount"); {
+	case s.Amount == 0 && !c.has(where...), s.Payment != "", s.End != "": // the latter have been told so
+	case s.Name != stepRefund:
+		c.fail(where, "amount: belongs to a step refund: %s asks for no money back", s.Name)
+	case s.Amount != 0 && !s.Names(NameRefundMinor):
+		c.fail(where, "amount: the request does not say it: want {{ %s }} in it", NameRefundMinor)
+	}
+}
+
+// Names says whether the step's request names a value.
+func (s Step) Names(name string) bool {
+	return slices.ContainsFunc(s.templates(), func(text string) bool {
+		parsed, err := ParseTemplate(text)
+		return err == nil && slices.ContainsFunc(parsed.Uses(), func(u Use) bool { return u.Name == name })
+	})
+}
+
+// RefundsName says whether every refund that buyers can ask for names a value.
+func (s *System) RefundsName(name string) bool {
+	all := true
+	note := func(_ []any, step Step) { all = all && (step.Name != stepRefund || step.Names(name)) }
+	for _, steps := range s.Journeys {
+		Walk(steps, note)
+	}
+	for _, act := range s.Acts {
+		note(nil, act)
+	}
+	return all
+}
+
 func (c *checker) captures(path []any, s Step) {
-	taken := slices.Concat(itemNames(), orderNames(), secretNames(), pageNames(), processNames())
+	taken := slices.Concat(itemNames(), orderNames(), secretNames(), pageNames(), processNames(), refundNames())
 	for _, name := range sortedKeys(s.Capture) {
 		where := under(path, "capture", name)
 		switch {

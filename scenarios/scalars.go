@@ -22,6 +22,8 @@ type (
 	Share float64
 	// Size is a number of bytes, written as "256m", "64k" or "1g": of 1024 each.
 	Size int64
+	// Part is a part of what an order costs: "full", which is 0, or a share of its price such as "40%".
+	Part float64
 	// Rate is iterations per second, written as "400/s", "90/m" or "300/h".
 	Rate float64
 )
@@ -114,6 +116,42 @@ func (s Share) String() string {
 		return percent + "%"
 	}
 	return strconv.FormatFloat(float64(s), 'g', -1, 64)
+}
+
+// partFull is all of it.
+const partFull = "full"
+
+// UnmarshalText parses "full" or "40%".
+func (p *Part) UnmarshalText(text []byte) error {
+	if string(text) == partFull {
+		*p = 0
+		return nil
+	}
+	var share Share
+	if err := share.UnmarshalText(text); err != nil || share <= 0 || share >= 1 {
+		return fmt.Errorf("%q is no part of a price: want full, or a share of it such as 40%%", text)
+	}
+	*p = Part(share)
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (p Part) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// String is the part as a file writes it.
+func (p Part) String() string {
+	if p == 0 {
+		return partFull
+	}
+	return Share(p).String()
+}
+
+// Of is the part of a price in minor units: to the nearest one, and never nothing.
+func (p Part) Of(price int64) int64 {
+	if p == 0 {
+		return price
+	}
+	return max(1, int64(math.Round(float64(price)*float64(p))))
 }
 
 // UnmarshalText parses "400/s", "90/m" or "300/h".

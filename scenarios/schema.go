@@ -112,6 +112,9 @@ func (w *schemaWriter) known(of reflect.Type) *jsonschema.Schema {
 		return anyOf(text(durationPattern), &jsonschema.Schema{Const: 0})
 	case reflect.TypeFor[Span]():
 		return anyOf(text(durationPattern+`(\.\.`+durationPattern+`)?`), &jsonschema.Schema{Const: 0})
+	case reflect.TypeFor[Part]():
+		return anyOf(&jsonschema.Schema{Const: partFull}, text(decimalPattern+"%"),
+			&jsonschema.Schema{Type: "number", ExclusiveMinimum: "0", ExclusiveMaximum: "1"})
 	case reflect.TypeFor[Share]():
 		return anyOf(text(decimalPattern+"%"), &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"})
 	case reflect.TypeFor[Rate]():

@@ -127,8 +127,8 @@ type Job struct {
 }
 
 // Step is one act of a journey. Strings in it are templates: {{ sku }}, {{ quantity }}, {{ buyer }}, {{ ref }} and
-// whatever earlier steps captured; an order of two items has {{ sku_2 }}, {{ quantity_2 }} and so on. In a file it is a map
-// with one key, its name. It makes a request and says which answers are ok, or pays at the channel, whose answers the
+// whatever earlier steps captured; an order of two items has {{ sku_2 }}, {{ quantity_2 }} and so on, and a refund
+// {{ refund_minor }} and {{ wish }}. In a file it is a map with one key, its name. It makes a request and says which answers are ok, or pays at the channel, whose answers the
 // harness knows, or ends the journey.
 type Step struct {
 	Name    string            `yaml:"-" json:"name"` // order, pay, poll, look, cancel, refund, or one's own
@@ -147,6 +147,7 @@ type Step struct {
 	Until   []string          `yaml:"until,one-or-list" json:"until,omitempty"`     // of a poll: canonical states that end it; one or a list
 	Every   Duration          `yaml:"every" json:"every,omitempty"`
 	Within  Duration          `yaml:"within" json:"within,omitempty"` // of a poll: patience; of a request: its timeout
+	Amount  Part              `yaml:"amount" json:"amount,omitzero"`  // of a refund: full, which is the default, or a share of the order's price such as 40%; the request names it as {{ refund_minor }}
 	Think   Span              `yaml:"think" json:"think,omitzero"`    // pause before the step, or a range that buyers differ in
 	Fresh   bool              `yaml:"fresh" json:"fresh,omitempty"`   // the buyer begins anew: cookies and captured values are forgotten
 	Retry   *Retry            `yaml:"retry" json:"retry,omitempty"`

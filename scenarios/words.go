@@ -58,6 +58,14 @@ const ofSecond = "_2"
 // orderNames are what a journey's step may name beside the item and what was captured.
 func orderNames() []string { return []string{"quantity", "buyer", "ref"} }
 
+// What a refund may name beside that: how much is wished for, and the wish's own key.
+const (
+	NameRefundMinor = "refund_minor"
+	NameWish        = "wish"
+)
+
+func refundNames() []string { return []string{NameRefundMinor, NameWish} }
+
 // processNames are what a process's command and environment may name; link and sink take an argument.
 func processNames() []string {
 	return []string{

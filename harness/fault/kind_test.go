@@ -125,6 +125,10 @@ func disturb(t *testing.T, value reflect.Value) {
 		case *scenarios.Size:
 			*at = 17 << 20
 			continue
+		case **scenarios.Part:
+			part := scenarios.Part(0.25)
+			*at = &part
+			continue
 		}
 		switch field.Kind() {
 		case reflect.String:
@@ -248,6 +252,8 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 		{"lock-database", `{"mode":"shared"}`, ownShop(), "mode:"},
 		{"pay-late", `{"around":"expiry"}`, scenarios.System{}, "timers.expiry"},
 		{"parallel-refunds", `{"count":1}`, ownShop(), "count: 1"},
+		{"parallel-refunds", `{"count":2,"amount":"60%"}`, refunding(`{"key":"{{ wish }}"}`), "amount: a refund of the system does not say how much"},
+		{"parallel-refunds", `{"count":2,"distinct":true}`, refunding(`{"minor":"{{ refund_minor }}"}`), "distinct: a refund of the system does not say which one"},
 		{"parallel-orders", `{"count":1}`, ownShop(), "count: 1"},
 		{"retry-storm", `{"count":100}`, ownShop(), "count: 100"},
 	}
@@ -263,6 +269,15 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// refunding is a system whose refunds have that body.
+func refunding(body string) scenarios.System {
+	var parsed any
+	if err := json.Unmarshal([]byte(body), &parsed); err != nil {
+		panic(err)
+	}
+	return scenarios.System{Acts: map[string]scenarios.Step{"refund": {Name: "refund", Post: "/refunds", JSON: parsed}}}
 }
 
 func TestTimesReadsAllAndNumbers(t *testing.T) {

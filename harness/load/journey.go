@@ -38,6 +38,8 @@ type journey struct {
 	values  scenarios.Values
 	state   string // that the shop told last
 
+	wish     int    // the refund of the order that is asked for now, from 1
+	wished   int    // how many there were, the present ones among them
 	tabs     int    // in how many the buyer orders; 0: one
 	fault    string // that made this tab, or ""
 	thoughts int    // of a script
@@ -126,6 +128,7 @@ func (j *journey) newRef() {
 	if j.ref.Nth == 0 || j.ordered {
 		j.ref = history.Ref{Run: j.Runner.run, Buyer: j.buyer, Nth: j.ref.Nth + max(1, j.tabs)}
 		j.payer, j.stormed, j.ordered = Payer{}, false, false
+		j.wish, j.wished = 0, 0
 		if j.payers != nil {
 			j.payer = j.payers.Payer(j.ref)
 		}
@@ -148,9 +151,13 @@ func (j *journey) take(ctx context.Context, s *step) error {
 	if s.End != "" {
 		return end{s.End}
 	}
-	if s.kind() == history.OpOrder {
+	switch s.kind() {
+	case history.OpOrder:
 		j.newRef()
 		j.ordered = true
+	case history.OpRefund:
+		j.wished++
+		j.wish = j.wished
 	}
 	result, err := j.attempt(ctx, s)
 	for nth := 1; err == nil && s.Retry != nil && nth <= s.Retry.Times && result.is(s.Retry.On...); nth++ {
@@ -263,23 +270,25 @@ const (
 
 // ask makes one operation at the shop: recorded, sent, recorded. fault is the payer fault behind it, or "".
 func (j *journey) ask(
-	ctx context.Context, s *step, within time.Duration, intended history.Time, fault string,
+	ctx context.Context, s *step, within time.Duration, intended history.Time, wish refundWish, fault string,
 ) (answer, error) {
-	request, err := s.request(ctx, j.shopURL, j.values)
+	request, err := s.request(ctx, j.shopURL, j.wishing(wish))
 	if err != nil {
 		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
-	op := j.invoke(s.kind(), j.text(capturePayment), 0, intended, fault)
+	op := j.invoke(s.kind(), j.text(capturePayment), j.partOf(wish), intended, wish, fault)
 	result := do(j.client, request, within, func(received reply) answer { return s.answer(j.plan.System.States, received) })
 	return result, j.answered(ctx, op, result)
 }
 
-// invoke records an operation that is about to be made. minor is what the buyer pays with it, or 0.
-func (j *journey) invoke(kind, payment string, minor int64, intended history.Time, fault string) uint64 {
+// invoke records an operation that is about to be made. minor is what the buyer pays or wants back with it, or 0.
+func (j *journey) invoke(
+	kind, payment string, minor int64, intended history.Time, wish refundWish, fault string,
+) uint64 {
 	invocation := history.Invocation{
 		Op: j.recorder.NextOp(), Kind: kind, Ref: j.ref.String(), Buyer: j.buyer,
 		Order: j.text(captureOrder), Payment: payment, SKU: j.lines[0].item.SKU, Quantity: j.lines[0].quantity,
-		Minor: minor, Phase: j.phase, Fault: cmp.Or(fault, j.fault), Intended: intended, Called: j.clock.Now(),
+		Minor: minor, Phase: j.phase, Fault: cmp.Or(fault, j.fault), Wish: wish.nth, Intended: intended, Called: j.clock.Now(),
 	}
 	for _, more := range j.lines[1:] {
 		invocation.More = append(invocation.More, history.Line{SKU: more.item.SKU, Quantity: more.quantity})

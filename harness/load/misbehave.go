@@ -60,6 +60,9 @@ func (j *journey) shopStep(ctx context.Context, s *step) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if several.Distinct {
+		j.wished = j.wish + count - 1
+	}
 	j.affected(several, did, result)
 	return result, nil
 }
@@ -68,7 +71,7 @@ func (j *journey) shopStep(ctx context.Context, s *step) (answer, error) {
 func (j *journey) shopRequest(ctx context.Context, s *step, within time.Duration, fault string) (answer, error) {
 	storm := j.payer.RetryStorm
 	if storm == nil {
-		return j.ask(ctx, s, within, j.wanted(), fault)
+		return j.ask(ctx, s, within, j.wanted(), j.wishes(s), fault)
 	}
 	result, err := j.askOften(ctx, s, within, storm, storm.Count, fault)
 	if err == nil && !j.stormed {
@@ -84,12 +87,13 @@ func (j *journey) shopRequest(ctx context.Context, s *step, within time.Duration
 func (j *journey) askOften(
 	ctx context.Context, s *step, within time.Duration, b *Behaviour, count int, fault string,
 ) (answer, error) {
-	intended := j.wanted()
+	intended, first := j.wanted(), j.wishes(s)
 	results, err := together(ctx, count, b.After, func(nth int) (answer, error) {
+		wish := b.severalWishes(first, nth)
 		if nth == 0 {
-			return j.ask(ctx, s, within, intended, fault)
+			return j.ask(ctx, s, within, intended, wish, fault)
 		}
-		return j.ask(ctx, s, within, 0, b.Fault)
+		return j.ask(ctx, s, within, 0, wish, b.Fault)
 	})
 	if err != nil {
 		return answer{}, err

@@ -136,7 +136,7 @@ func (j *journey) pay(
 	if err != nil {
 		return answer{}, end{s.Name + ": cannot be asked: " + err.Error()}
 	}
-	op := j.invoke(history.OpPay, payment, j.price(), 0, fault)
+	op := j.invoke(history.OpPay, payment, j.price(), 0, refundWish{}, fault)
 	// The channel is no part of the shop, and gets none of its cookies.
 	result := do(j.Runner.client, request, s.within(), func(r reply) answer { return classifyPay(action, r.status, r.body) })
 	return result, j.answered(ctx, op, result)

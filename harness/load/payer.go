@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
 )
 
 // Payers tells how a buyer behaves. The harness's fault package answers; nil payers behave well.
@@ -23,7 +24,7 @@ type Payer struct {
 	CancelRace      *Behaviour // sends cancel and pay at once; After is the head start of the payment
 	DoubleClick     *Behaviour // sends the order twice, After apart, with one client reference
 	ParallelOrders  *Behaviour // acts out the journey Count times at once, After apart, each with orders of its own: so many tabs
-	ParallelRefunds *Behaviour // asks Count times at once for the same refund
+	ParallelRefunds *Behaviour // asks Count times at once for the same refund, or for as many of their own
 	RetryStorm      *Behaviour // sends every shop request Count times, After apart
 }
 
@@ -32,4 +33,7 @@ type Behaviour struct {
 	Fault string
 	After time.Duration
 	Count int
+	// Of refunds: how much each asks for, nil what the step says, and whether each is a wish of its own.
+	Amount   *scenarios.Part
+	Distinct bool
 }

@@ -30,6 +30,16 @@ type Facts struct {
 	State   string         // of the order, in the shop's words
 	Status  int            // of HTTP
 	Lines   []history.Line // what is ordered, if it is not what the buyer wants
+	Minor   int64          // of a refund: how much of it, in minor units; 0: all
+	Wish    int            // of a refund: the one that is asked for again; 0: another
+}
+
+// Begun is an operation on its way.
+type Begun struct {
+	Op   uint64
+	Ref  string // the client reference of its order
+	Wish int    // of a refund: the how-manieth of its order
+	Key  string // of a refund: unique to the wish
 }
 
 // Visit lets a buyer of the storm in, whom the load model wanted at intended.
@@ -76,24 +86,49 @@ func (v *Visit) Think(text string) (time.Duration, error) {
 
 // Begin records that an operation is being made. The first order is made under the buyer's reference, each further one
 // under one of its own; ref is the one.
-func (v *Visit) Begin(kind string, facts Facts) (op uint64, ref string, err error) {
+func (v *Visit) Begin(kind string, facts Facts) (Begun, error) {
 	switch kind {
 	case "":
-		return 0, "", errors.New("op.begin: no kind: want order, poll, look, cancel, refund, payment, or one of your own")
+		return Begun{}, errors.New("op.begin: no kind: want order, poll, look, cancel, refund, payment, or one of your own")
 	case history.OpPay:
-		return 0, "", errors.New("op.begin: paying is the channel's: want pay(payment)")
+		return Begun{}, errors.New("op.begin: paying is the channel's: want pay(payment)")
 	}
 	if err := v.want(facts.Lines); err != nil {
-		return 0, "", err
+		return Begun{}, err
 	}
 	if kind == history.OpOrder {
 		v.newRef()
 		v.ordered = true
 	}
+	wish, err := v.wishFor(kind, facts)
+	if err != nil {
+		return Begun{}, err
+	}
 	v.know(facts)
-	op = v.invoke(kind, v.text(capturePayment), 0, v.wanted(), "")
-	v.open = append(v.open, op)
-	return op, v.ref.String(), nil
+	begun := Begun{Op: v.invoke(kind, v.text(capturePayment), facts.Minor, v.wanted(), wish, ""), Ref: v.ref.String()}
+	if wish.nth > 0 {
+		begun.Wish, begun.Key = wish.nth, wishKey(v.ref, wish.nth)
+	}
+	v.open = append(v.open, begun.Op)
+	return begun, nil
+}
+
+// wishFor is the wish behind a refund: another one, unless the script says which it asks for again.
+func (v *Visit) wishFor(kind string, facts Facts) (refundWish, error) {
+	switch {
+	case kind != history.OpRefund && (facts.Minor != 0 || facts.Wish != 0):
+		return refundWish{}, errors.New("op.begin: minor and wish belong to a refund")
+	case kind != history.OpRefund:
+		return refundWish{}, nil
+	case facts.Minor < 0:
+		return refundWish{}, fmt.Errorf("op.begin: minor %d: want the part that is asked for, or nothing for all", facts.Minor)
+	case facts.Wish < 0 || facts.Wish > v.wished:
+		return refundWish{}, fmt.Errorf("op.begin: wish %d: want one that was asked for before, 1 to %d", facts.Wish, v.wished)
+	case facts.Wish > 0:
+		return refundWish{nth: facts.Wish}, nil
+	}
+	v.wished++
+	return refundWish{nth: v.wished}, nil
 }
 
 // want changes what the buyer orders.

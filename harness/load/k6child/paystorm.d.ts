@@ -18,12 +18,20 @@ declare module 'k6/x/paystorm' {
     payment?: string;
     /** What is ordered, if it is not the buyer's sku and quantity. Only SKUs of the sale. */
     lines?: { sku: string; quantity: number }[];
+    /** Of a refund: how much of the order, in minor units. Without it, all of it. */
+    minor?: number;
+    /** Of a refund: the wish that is asked for again, as the Op of the first time told it. Without it, another one. */
+    wish?: number;
   }
 
   /** An operation on its way. It ends once, by one of the three; one that is left open is recorded as unknown. */
   export interface Op {
     /** The client reference of this operation's order: send it where the shop lets you. */
     readonly ref: string;
+    /** Of a refund: the how-manieth wish of its order, from 1; else 0. */
+    readonly wish: number;
+    /** Of a refund: a key unique to the wish, such as ps-<run>-b7-o1-r1; else "". */
+    readonly key: string;
     ok(told?: Told): void;
     /** A definite no that had no effect. `sold_out` and `limit` are reasons that the judge understands. */
     refused(reason: string, told?: Told): void;

@@ -19,12 +19,12 @@ func (i *instance) begin(kind string, told map[string]any) (map[string]any, erro
 	if i.visit == nil {
 		return nil, errNobody
 	}
-	facts, err := factsOf("op.begin", told, "order", "payment", "lines")
+	facts, err := factsOf("op.begin", told, "order", "payment", "lines", "minor", "wish")
 	if err != nil {
 		return nil, err
 	}
 	visit := i.visit
-	op, ref, err := visit.Begin(kind, facts)
+	begun, err := visit.Begin(kind, facts)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +33,12 @@ func (i *instance) begin(kind string, told map[string]any) (map[string]any, erro
 		if err != nil {
 			return err
 		}
-		return visit.End(op, outcome, reason, facts)
+		return visit.End(begun.Op, outcome, reason, facts)
 	}
 	return map[string]any{
-		"ref":     ref,
+		"ref":     begun.Ref,
+		"wish":    begun.Wish,
+		"key":     begun.Key,
 		"ok":      func(told map[string]any) error { return end(history.OK, "", told) },
 		"refused": func(reason string, told map[string]any) error { return end(history.Refused, reason, told) },
 		"unknown": func(reason string) error { return end(history.Unknown, reason, nil) },
@@ -64,6 +66,14 @@ func factsOf(what string, told map[string]any, known ...string) (load.Facts, err
 		case "status":
 			if _, err := fmt.Sscan(text, &facts.Status); err != nil {
 				return facts, fmt.Errorf("%s: status %q is no number", what, text)
+			}
+		case "minor":
+			if _, err := fmt.Sscan(text, &facts.Minor); err != nil {
+				return facts, fmt.Errorf("%s: minor %q is no number of minor units", what, text)
+			}
+		case "wish":
+			if _, err := fmt.Sscan(text, &facts.Wish); err != nil {
+				return facts, fmt.Errorf("%s: wish %q is no number", what, text)
 			}
 		case "lines":
 			lines, err := linesOf(value)

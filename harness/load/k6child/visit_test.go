@@ -61,6 +61,21 @@ func TestWhatAScriptSays(t *testing.T) {
 			"completed",
 		},
 		{
+			"wishes", `export default function () {
+				op.begin('order').ok({order: 'O1'});
+				const first = op.begin('refund', {order: 'O1', minor: 100});
+				first.unknown('gone');
+				const again = op.begin('refund', {order: 'O1', minor: 100, wish: first.wish});
+				again.refused('busy');
+				const second = op.begin('refund', {order: 'O1'});
+				if (first.wish !== 1 || again.key !== first.key || second.wish !== 2 || second.key !== second.ref + '-r2') throw new Error(second.key);
+				second.ok();
+				op.begin('look', {minor: 1});
+			}`,
+			[]string{"1 order ok", "1 refund ok", "1 refund refused busy", "1 refund unknown gone"},
+			"script: op.begin: minor and wish belong to a refund",
+		},
+		{
 			"refused", `export default async function () { op.begin('order').refused('sold_out', {status: 409}); }`,
 			[]string{"1 " + ends},
 			"completed",
