@@ -205,6 +205,8 @@ func (e *Event) fields(c *coder) {
 	c.number((*int64)(&e.IntendedAt))
 	c.text(&e.Detail)
 	c.number((*int64)(&e.Signing))
+	c.number((*int64)(&e.From))
+	c.number((*int64)(&e.Until))
 }
 
 func (i *Invocation) fields(c *coder) {

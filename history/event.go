@@ -9,6 +9,7 @@ type Source string
 const (
 	SourcePhase    Source = "phase"    // the run's own phases and the harness's health
 	SourceChannel  Source = "channel"  // payments, refunds and the merchant's requests, at the channel
+	SourceBill     Source = "bill"     // what merchants are told afterwards, at the channel
 	SourceDelivery Source = "delivery" // notifications on their way to the shop
 	SourceLink     Source = "link"
 	SourceNode     Source = "node" // the shop's processes
@@ -44,6 +45,18 @@ const (
 	// unknown (processed, and the answer lost). Status is the HTTP status. Fault: what interfered, if anything. Signing: how
 	// long the channel took to sign the answer.
 	Request = "request"
+
+	// Bills: what a merchant was told afterwards. Rows are recorded as they were served, each content once: Version is the
+	// row's number. BillRow: Order, Payment, Refund, MerchantRefund, Minor, Currency as the bill has them (a payment or an
+	// order may be one that nobody knows); State: BillCapture or BillRefund; Reason: "succeeded", or a refund's state;
+	// IntendedAt: when it happened, by the bill, on the run's clock; Detail: the same in business time; Key: the first bill
+	// that had it.
+	BillRow = "bill.row"
+	// BillServed: At: when it was handed out. Key: the provider's name of it (such as its date), "#" and the number of the
+	// download; IntendedAt: its cut-off, up to which it is to have everything that the ledger then had; From and Until: the
+	// time that it is about, Until not included, 0 without bound; State: BillCapture or BillRefund, "" both; Count: rows;
+	// Detail: their numbers, such as 1-40,43; Outcome: ok, or unknown where the answer was lost; Status; Fault that spoilt it.
+	BillServed = "bill.served"
 
 	// Deliveries: Notification, Order, Payment, Attempt (from 1), State: the message type (such as PaymentSucceeded),
 	// Forgery ("" if genuine), Minor and Currency as the message claims them; Key: the provider's own name of the message,
@@ -114,6 +127,12 @@ const (
 	Note            = "note"             // tells no movement of money, or tells one beside the message that does
 )
 
+// What a bill's row is about.
+const (
+	BillCapture = "capture"
+	BillRefund  = "refund"
+)
+
 // ReasonDispute is the reason of a refund that is a dispute.
 const ReasonDispute = "dispute"
 
@@ -159,4 +178,6 @@ type Event struct {
 	IntendedAt     Time          `json:"intended_ns,omitempty"`
 	Detail         string        `json:"detail,omitempty"`
 	Signing        time.Duration `json:"signing_ns,omitempty"`
+	From           Time          `json:"from_ns,omitempty"`
+	Until          Time          `json:"until_ns,omitempty"`
 }

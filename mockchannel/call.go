@@ -20,6 +20,7 @@ type Call struct {
 	caused  []*notification // those that this call caused
 	spoil   *Spoil          // bills are wrong
 	spoilt  bool            // and one really was
+	handed  *Bill           // by its answer
 	payment *payment        // that was created or asked for
 }
 
@@ -205,15 +206,6 @@ func (call *Call) see(p *payment) Payment {
 	defer p.mutex.Unlock()
 	call.payment = p
 	return p.now
-}
-
-// Bill lists the merchant's captures and refunds, oldest first, spoilt if a fault wants it so.
-func (call *Call) Bill() []BillLine {
-	lines := call.channel.ledger.bill(call.merchant.ID, call.channel.business)
-	if call.spoil != nil {
-		lines, call.spoilt = call.spoil.lines(lines)
-	}
-	return lines
 }
 
 // Business is business time at a moment of the run: that of all dates that a merchant is told.

@@ -68,6 +68,7 @@ type Channel struct {
 	once        once
 	notices     table[*told] // that have a name, by id, for merchants who ask what has happened
 	ledger      ledger
+	bills       billRecords
 	signers     signers
 	timers      *timers
 	couriers    *queue

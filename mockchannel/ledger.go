@@ -1,11 +1,8 @@
 package mockchannel
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -102,55 +99,4 @@ func (c *Channel) balanced(p *payment) error {
 			p.now.ID, p.now.Refunded+p.now.Refunding, p.now.Captured)
 	}
 	return nil
-}
-
-// BillLine is one line of a merchant's bill: a capture or a refund.
-type BillLine struct {
-	Kind     string // "capture" or "refund"
-	At       time.Time
-	Payment  string
-	Order    string
-	Refund   string // the channel's id
-	Number   string // the merchant's refund number
-	Minor    int64  // always positive
-	Currency string
-	State    string // "succeeded"; of a refund also history.RefundPending or RefundBroken
-}
-
-// bill derives the lines from the ledger: a refund's later entries tell what became of it.
-func (l *ledger) bill(merchant string, business func(history.Time) time.Time) []BillLine {
-	var lines []BillLine
-	for _, entries := range l.entries.all() {
-		if len(entries) == 0 || entries[0].payment.now.Merchant != merchant {
-			continue
-		}
-		refunds := map[string]int{}
-		for _, booked := range entries {
-			switch booked.kind {
-			case entryCapture:
-				lines = append(lines, billed("capture", booked, business))
-			case entryRefund:
-				refunds[booked.refund.now.ID] = len(lines)
-				lines = append(lines, billed("refund", booked, business))
-			case entryRefundPaid, entryRefundReturned:
-				lines[refunds[booked.refund.now.ID]].State = booked.state
-			}
-		}
-	}
-	slices.SortFunc(lines, func(a, b BillLine) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Payment, b.Payment), cmp.Compare(a.Refund, b.Refund))
-	})
-	return lines
-}
-
-func billed(kind string, booked entry, business func(history.Time) time.Time) BillLine {
-	p := &booked.payment.now // of which only what never changes is read
-	line := BillLine{
-		Kind: kind, At: business(booked.at), Payment: p.ID, Order: p.Order, Minor: booked.postings[1].minor,
-		Currency: p.Currency, State: string(Succeeded),
-	}
-	if r := booked.refund; r != nil {
-		line.Refund, line.Number, line.State = r.now.ID, r.now.Number, booked.state
-	}
-	return line
 }

@@ -289,6 +289,9 @@ func (x *exchange) record(outcome history.Outcome) {
 		event.Reason = string(x.refusal.Code)
 	}
 	x.channel.recordRequest(x.w, event)
+	if x.call.handed != nil && x.refusal == nil {
+		x.channel.recordBill(*x.call.handed, outcome, x.answer.Status)
+	}
 }
 
 func (x *exchange) affected(fault string) {

@@ -26,15 +26,15 @@ const (
 	SpoilRefund  SpoilHow = "failed-refund" // a refund that failed stands there as if it had not
 )
 
-// lines is the bill as the merchant gets it, and whether it differs from the true one.
-func (s *Spoil) lines(lines []BillLine) (spoilt []BillLine, differs bool) {
-	spoilt = slices.Clone(lines)
-	last := lastOf(spoilt, func(line BillLine) bool { return line.Kind == "capture" })
+// lines are those that a spoilt bill is made from, or the true ones if there is none that it could strike.
+func (s *Spoil) lines(lines []BillLine, business *Business) []BillLine {
+	spoilt := slices.Clone(lines)
+	last := lastOf(spoilt, func(line BillLine) bool { return line.Kind == history.BillCapture })
 	if s.How == SpoilRefund {
 		last = lastOf(spoilt, func(line BillLine) bool { return line.State == history.RefundBroken })
 	}
 	if last < 0 {
-		return lines, false
+		return lines
 	}
 	switch line := &spoilt[last]; s.How {
 	case SpoilMissing:
@@ -51,12 +51,11 @@ func (s *Spoil) lines(lines []BillLine) (spoilt []BillLine, differs bool) {
 		}
 	case SpoilDay:
 		line.At = line.At.Add(-24 * time.Hour)
+		line.on = line.on.Add(-business.compress(24 * time.Hour))
 	case SpoilRefund:
 		line.State = history.RefundDone
-	default:
-		return lines, false
 	}
-	return spoilt, true
+	return spoilt
 }
 
 func lastOf(lines []BillLine, is func(BillLine) bool) int {

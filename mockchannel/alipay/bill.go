@@ -75,18 +75,18 @@ func queryBill(r *request) (mockchannel.MerchantRequest, error) {
 			}
 			return mockchannel.Answer{}, refusal("isp.bill_not_exist", "")
 		}
-		lines := billed(call.Bill(), period)
-		if len(lines) == 0 {
+		cut := call.Cut(mockchannel.BillScope{Name: string(r.content.BillDate), From: period.begin, Until: period.end, Shown: billed})
+		if len(cut.Lines) == 0 {
 			return mockchannel.Answer{}, refusal("isp.bill_not_exist", "")
 		}
-		made := bill{seller: r.keys.sellerID, period: period, made: call.Now(), rows: rowsOf(call, lines)}
+		made := bill{seller: r.keys.sellerID, period: period, made: call.Now(), rows: rowsOf(call, cut.Lines)}
 		file, err := made.file()
 		if err != nil {
 			return mockchannel.Answer{}, err
 		}
 		stamped := call.Wall()
 		token := r.token(period, stamped)
-		call.PutObject(kindOfBill, token, file)
+		call.PutObject(kindOfBill, token, billFile{cut, file})
 		name := made.account() + "_" + period.name + ".csv.zip"
 		query := url.Values{
 			"bizType": {billTrade}, "userId": {made.account()}, "fileType": {"csv.zip"}, "bizDates": {period.name},
@@ -108,20 +108,19 @@ func tokenOf(k *keys, name string, milliseconds int64) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// billed are the lines of a period that the provider bills: money that came, and money that went back for good.
-func billed(lines []mockchannel.BillLine, p period) []mockchannel.BillLine {
-	var chosen []mockchannel.BillLine
-	for _, line := range lines {
-		settled := line.Kind == "capture" || line.State == history.RefundDone
-		if settled && !line.At.Before(p.begin) && line.At.Before(p.end) {
-			chosen = append(chosen, line)
-		}
-	}
-	return chosen
+// billed are the lines that the provider bills: money that came, and money that went back for good.
+func billed(line mockchannel.BillLine) (mockchannel.BillLine, bool) {
+	return line, line.Kind == history.BillCapture || line.State == history.RefundDone
 }
 
-// billFile hands out a file. Who comes too late, or with an address that was not made here, gets nothing.
-func (d *dialect) billFile(channel *mockchannel.Channel, w http.ResponseWriter, r *http.Request) {
+// billFile is a bill and its file.
+type billFile struct {
+	bill mockchannel.Bill
+	file []byte
+}
+
+// fetchBill hands out a file. Who comes too late, or with an address that was not made here, gets nothing.
+func (d *dialect) fetchBill(channel *mockchannel.Channel, w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	milliseconds, err := strconv.ParseInt(query.Get("timestamp"), 10, 64)
 	merchant, known := channel.Authenticate(query.Get("appId"))
@@ -141,7 +140,11 @@ func (d *dialect) billFile(channel *mockchannel.Channel, w http.ResponseWriter, 
 	default:
 		w.Header().Set("Content-Type", "application/zip")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+strings.Map(plainName, query.Get("downloadFileName"))+`"`)
-		_, _ = w.Write(file.([]byte)) // a merchant who has gone needs nothing
+		made, outcome := file.(billFile), history.OK
+		if _, err := w.Write(made.file); err != nil {
+			outcome = history.Unknown
+		}
+		channel.Handed(made.bill, outcome, http.StatusOK)
 	}
 }
 

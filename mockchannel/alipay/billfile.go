@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 )
 
@@ -37,7 +38,7 @@ func rowsOf(call *mockchannel.Call, lines []mockchannel.BillLine) []row {
 		if p, err := call.Payment(line.Payment); err == nil {
 			r.subject, r.buyer, r.created = tradeOf(p).subject, logonOf(p), call.Business(p.CreatedAt)
 		}
-		if line.Kind == "refund" {
+		if line.Kind == history.BillRefund {
 			r.refund, r.number, r.fen = true, line.Number, -line.Minor
 			if r.number == "" {
 				r.number = line.Refund

@@ -76,7 +76,7 @@ func (d *dialect) MerchantHandler(channel *mockchannel.Channel) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /gateway.do", func(w http.ResponseWriter, r *http.Request) { d.gateway(channel, w, r) })
 	mux.HandleFunc("POST /gateway.do", func(w http.ResponseWriter, r *http.Request) { d.gateway(channel, w, r) })
-	mux.HandleFunc("GET "+billPath, func(w http.ResponseWriter, r *http.Request) { d.billFile(channel, w, r) })
+	mux.HandleFunc("GET "+billPath, func(w http.ResponseWriter, r *http.Request) { d.fetchBill(channel, w, r) })
 	return mux
 }
 

@@ -206,7 +206,11 @@ func getRefund(r *http.Request, _ []byte) (mockchannel.MerchantRequest, error) {
 
 func getBill(*http.Request, []byte) (mockchannel.MerchantRequest, error) {
 	return mockchannel.MerchantRequest{
-		Do: func(call *mockchannel.Call) (mockchannel.Answer, error) { return answerBill(call.Bill()) },
+		Do: func(call *mockchannel.Call) (mockchannel.Answer, error) {
+			bill := call.Cut(mockchannel.BillScope{})
+			call.Hand(bill)
+			return answerBill(bill.Lines)
+		},
 	}, nil
 }
 

@@ -66,15 +66,15 @@ func writeBalance(w *writer, m movement) {
 	w.end()
 }
 
-// movements are the bill, oldest first. A refund that failed is there twice: it left and came back.
-func movements(call *mockchannel.Call) []movement {
+// movements are those of a bill, oldest first. A refund that failed is there twice: it left and came back.
+func movements(call *mockchannel.Call, lines []mockchannel.BillLine) []movement {
 	var list []movement
-	for _, line := range call.Bill() {
+	for _, line := range lines {
 		m := movement{
 			kind: line.Kind, category: line.Kind, amount: toWire(line.Minor, line.Currency), currency: line.Currency, at: line.At,
 			payment: line.Payment, line: line,
 		}
-		if line.Kind == "capture" {
+		if line.Kind == history.BillCapture {
 			m.kind, m.category, m.source = "charge", "charge", chargeID(line.Payment, attemptsOf(call, line.Payment))
 		} else {
 			m.source, m.amount = line.Refund, -m.amount
@@ -84,7 +84,7 @@ func movements(call *mockchannel.Call) []movement {
 		}
 		m.id = balanceID(m.source)
 		list = append(list, m)
-		if line.Kind == "refund" && line.State == history.RefundBroken {
+		if line.Kind == history.BillRefund && line.State == history.RefundBroken {
 			m.id, m.kind, m.category, m.amount = m.id+failureSuffix, "refund_failure", "refund_failure", -m.amount
 			list = append(list, m)
 		}
@@ -107,17 +107,49 @@ func listBalance(r *request) (mockchannel.MerchantRequest, error) {
 		return mockchannel.MerchantRequest{}, err
 	}
 	return r.does(func(call *mockchannel.Call) (mockchannel.Answer, error) {
-		list := slices.DeleteFunc(movements(call), func(m movement) bool {
+		bill := call.Cut(mockchannel.BillScope{Name: "balance_transactions"})
+		list := slices.DeleteFunc(movements(call, bill.Lines), func(m movement) bool {
 			return (kind != "" && m.kind != kind) || (source != "" && m.source != source) || !page.covers(m.at.Unix())
 		})
 		slices.Reverse(list)
+		if kind == "" && source == "" {
+			handPage(call, bill, page, list)
+		}
 		return answerList(r, call, page, "balance transaction", list, func(m movement) string { return m.id }, writeBalance)
 	})
 }
 
+// handPage tells the channel of the page of a list that the answer hands out as a bill.
+func handPage(call *mockchannel.Call, bill mockchannel.Bill, p page, list []movement) {
+	part, more, err := cut(p, list, func(m movement) string { return m.id }, "")
+	if err != nil {
+		return
+	}
+	var lines []mockchannel.BillLine
+	for _, m := range slices.Backward(part) {
+		if !slices.Contains(lines, m.line) {
+			lines = append(lines, m.line)
+		}
+	}
+	var from, until time.Time
+	if p.since > 0 {
+		from = time.Unix(p.since, 0)
+	}
+	if p.until > 0 {
+		until = time.Unix(p.until+1, 0)
+	}
+	if len(lines) > 0 && (more || p.before != "") {
+		from = lines[0].At
+	}
+	if len(lines) > 0 && (p.after != "" || p.before != "") {
+		until = lines[len(lines)-1].At
+	}
+	call.Hand(bill.Part(lines, from, until))
+}
+
 func getBalance(r *request) (mockchannel.MerchantRequest, error) {
 	return r.does(func(call *mockchannel.Call) (mockchannel.Answer, error) {
-		for _, m := range movements(call) {
+		for _, m := range movements(call, call.Cut(mockchannel.BillScope{}).Lines) {
 			if m.id == r.id {
 				return r.answer(call, func(w *writer) { writeBalance(w, m) }), nil
 			}
@@ -138,12 +170,13 @@ const (
 	kindReport = "reporting.report_run"
 	kindFile   = "file"
 	itemized   = "balance_change_from_activity.itemized."
+	endless    = 1 << 62 // seconds
 )
 
 func createReport(r *request) (mockchannel.MerchantRequest, error) {
 	made := report{kind: r.required("report_type")}
 	parameters := reader{form: r.under("parameters")}
-	made.from, made.until = parameters.integer("interval_start", 0), parameters.integer("interval_end", 1<<62)
+	made.from, made.until = parameters.integer("interval_start", 0), parameters.integer("interval_end", endless)
 	if parameters.err != nil {
 		return mockchannel.MerchantRequest{}, parameters.err
 	}
@@ -210,10 +243,13 @@ func getFile(r *request) (mockchannel.MerchantRequest, error) {
 			"balance_transaction_id", "created_utc", "reporting_category", "gross", "fee", "net", "currency", "source_id",
 			"charge_id", "payment_intent_id", "payment_metadata[order]", "refund_metadata[refund_no]",
 		}}
-		for _, m := range movements(call) {
-			if at := m.at.Unix(); at < made.from || at >= made.until {
-				continue
-			}
+		scope := mockchannel.BillScope{Name: made.id, From: time.Unix(made.from, 0)}
+		if made.until < endless {
+			scope.Until = time.Unix(made.until, 0)
+		}
+		bill := call.Cut(scope)
+		call.Hand(bill)
+		for _, m := range movements(call, bill.Lines) {
 			amount := decimal(m.amount, m.currency)
 			rows = append(rows, []string{
 				m.id, m.at.UTC().Format(time.DateTime), m.category, amount, decimal(0, m.currency), amount,

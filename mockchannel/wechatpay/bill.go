@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/mockchannel"
 )
 
@@ -24,6 +25,7 @@ const (
 
 // billFile is a bill that was asked for, as it was then.
 type billFile struct {
+	bill  mockchannel.Bill
 	text  []byte
 	gzip  bool
 	until time.Time // wall clock
@@ -43,12 +45,22 @@ func tradeBill(r *request) (mockchannel.MerchantRequest, error) {
 	if !known {
 		return mockchannel.MerchantRequest{}, invalid(inQuery+"bill_type", "可选取值：ALL、SUCCESS、REFUND")
 	}
-	return r.bill(func(call *mockchannel.Call, day string) (text []byte) {
-		lines := slices.DeleteFunc(call.Bill(), func(line mockchannel.BillLine) bool {
-			return dayOf(line) != day || (kind == "SUCCESS" && line.Kind != "capture") || (kind == "REFUND" && line.Kind != "refund")
-		})
-		return r.tradeText(lines, columns)
+	only := map[string]string{"SUCCESS": history.BillCapture, "REFUND": history.BillRefund}
+	return r.bill(func(call *mockchannel.Call, day mockchannel.BillScope) ([]byte, mockchannel.Bill) {
+		day.Kind, day.Shown = only[kind], shownInTrades
+		bill := call.Cut(day)
+		return r.tradeText(bill.Lines, columns), bill
 	})
+}
+
+// shownInTrades is how a trade bill has a line. A refund's row is written when the refund begins, and what becomes of it
+// later is not always in it: it is SUCCESS if the refund was done when the bill was written, and PROCESSING otherwise, also
+// if it has failed.
+func shownInTrades(line mockchannel.BillLine) (mockchannel.BillLine, bool) {
+	if line.Kind == history.BillRefund && line.State != history.RefundDone {
+		line.State = history.RefundPending
+	}
+	return line, true
 }
 
 // fundFlowBill decodes GET /v3/bill/fundflowbill.
@@ -56,15 +68,20 @@ func fundFlowBill(r *request) (mockchannel.MerchantRequest, error) {
 	if account := r.URL.Query().Get("account_type"); account != "" && account != "BASIC" {
 		return mockchannel.MerchantRequest{}, &mockchannel.Error{Code: codeNoStatement}
 	}
-	return r.bill(func(call *mockchannel.Call, day string) []byte { return fundFlowText(call.Bill(), day) })
+	return r.bill(func(call *mockchannel.Call, day mockchannel.BillScope) ([]byte, mockchannel.Bill) {
+		all := call.Cut(mockchannel.BillScope{Name: "fund-flow " + day.Name}) // what was left of earlier days is the balance
+		lines := slices.DeleteFunc(slices.Clone(all.Lines), func(line mockchannel.BillLine) bool { return dayOf(line) != day.Name })
+		return fundFlowText(all.Lines, day.Name), all.Part(lines, day.From, day.Until)
+	})
 }
 
 // bill keeps a file of a day's lines for the download. A day without lines has none. Today's bill is to be had, because a
 // run does not last until tomorrow's morning.
-func (r *request) bill(write func(call *mockchannel.Call, day string) []byte) (mockchannel.MerchantRequest, error) {
+func (r *request) bill(write func(*mockchannel.Call, mockchannel.BillScope) ([]byte, mockchannel.Bill)) (mockchannel.MerchantRequest, error) {
 	query := r.URL.Query()
 	day, tar := query.Get("bill_date"), query.Get("tar_type")
-	if _, err := time.Parse(time.DateOnly, day); err != nil {
+	begin, err := time.ParseInLocation(time.DateOnly, day, beijing)
+	if err != nil {
 		return mockchannel.MerchantRequest{}, invalid(inQuery+"bill_date", "格式yyyy-MM-dd")
 	}
 	if tar != "" && tar != "GZIP" {
@@ -72,12 +89,12 @@ func (r *request) bill(write func(call *mockchannel.Call, day string) []byte) (m
 	}
 	return mockchannel.MerchantRequest{
 		Do: func(call *mockchannel.Call) (mockchannel.Answer, error) {
-			text := write(call, day)
+			text, bill := write(call, mockchannel.BillScope{Name: day, From: begin, Until: begin.AddDate(0, 0, 1)})
 			if text == nil {
 				return mockchannel.Answer{}, &mockchannel.Error{Code: codeNoStatement}
 			}
 			token := hex.EncodeToString(fresh(24))
-			call.PutObject(billObject, token, billFile{text: text, gzip: tar == "GZIP", until: call.Wall().Add(downloadable)})
+			call.PutObject(billObject, token, billFile{bill: bill, text: text, gzip: tar == "GZIP", until: call.Wall().Add(downloadable)})
 			sum := sha1.Sum(text)
 			return r.answer(http.StatusOK, billAnswer{
 				HashType: "SHA1", HashValue: hex.EncodeToString(sum[:]), DownloadURL: r.here("/v3/billdownload/file", token),
@@ -109,6 +126,7 @@ func downloadBill(r *request) (mockchannel.MerchantRequest, error) {
 			if file.gzip {
 				body, contentType = compressed(file.text), "application/x-gzip"
 			}
+			call.Hand(file.bill)
 			answer := r.carry(http.StatusOK, contentType, body)
 			answer.Sign = nil
 			return answer, nil

@@ -46,8 +46,7 @@ func only(headings, fields, without []string) []string {
 	return kept
 }
 
-// tradeText is a trade bill. A refund's row is written when the refund begins, and what becomes of it later is not always
-// in it: it is SUCCESS if the refund was done when the bill was written, and PROCESSING otherwise, also if it has failed.
+// tradeText is a trade bill.
 func (r *request) tradeText(lines []mockchannel.BillLine, chosen columns) []byte {
 	if len(lines) == 0 {
 		return nil
@@ -61,7 +60,7 @@ func (r *request) tradeText(lines []mockchannel.BillLine, chosen columns) []byte
 		}
 		details := detailsOf(p, r.keys)
 		row := tradeRow{line: line, details: details, mchid: r.keys.mchid, total: p.Captured}
-		if line.Kind == "refund" {
+		if line.Kind == history.BillRefund {
 			returned += line.Minor
 		} else {
 			taken += line.Minor
@@ -87,7 +86,7 @@ type tradeRow struct {
 func (r tradeRow) fields() []string {
 	state, settled, asked := "SUCCESS", yuan(r.line.Minor), yuan(r.line.Minor)
 	applied, done, id, number, refunded, kind, status := "", "", "0", "0", yuan(0), "", ""
-	if r.line.Kind == "refund" {
+	if r.line.Kind == history.BillRefund {
 		state, settled, asked, refunded = "REFUND", yuan(0), yuan(0), yuan(r.line.Minor)
 		applied, id, number, kind, status = billTime(r.line.At), r.line.Refund, cmp.Or(r.line.Number, r.line.Refund), "ORIGINAL", "PROCESSING"
 		if r.line.State == history.RefundDone {
@@ -127,7 +126,7 @@ func fundFlowText(lines []mockchannel.BillLine, day string) []byte {
 	}
 	for _, line := range lines {
 		switch {
-		case line.Kind == "capture":
+		case line.Kind == history.BillCapture:
 			move(line, "交易", "收入", line.Payment, line.Minor)
 		case line.State == history.RefundBroken:
 			move(line, "退款", "支出", line.Refund, -line.Minor)
