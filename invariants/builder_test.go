@@ -129,6 +129,12 @@ func (b *builder) unread(tables ...history.Table) *builder {
 	return b
 }
 
+// coupons makes the sale give away a coupon LAUNCH, for one order of each buyer and three in all.
+func (b *builder) coupons(off int64) *builder {
+	b.hist.Header.Coupons = []history.Coupon{{Code: "LAUNCH", Off: money.Amount{Minor: off, Currency: "CNY"}, Uses: 3, PerBuyer: 1}}
+	return b
+}
+
 // stockRow sets the final stock of a SKU; without it the stock follows from the rows.
 func (b *builder) stockRow(sku string, available, reserved, sold int64) *builder {
 	b.stock[sku] = history.StockRow{SKU: sku, Available: available, Reserved: reserved, Sold: sold}

@@ -87,7 +87,7 @@ func (s *Story) Quantity() int64 {
 func (s *Story) listed() money.Amount {
 	var sum money.Amount
 	for _, line := range s.Lines() {
-		item := s.onSale[line.SKU]
+		item := s.terms.onSale[line.SKU]
 		if item == nil || sum.Currency != "" && sum.Currency != item.Price.Currency {
 			return money.Amount{}
 		}
@@ -113,21 +113,6 @@ func (s *Story) units() int64 {
 		}
 	}
 	return 1
-}
-
-// Due is what the order costs: what its row says, else what the channel was asked for, else the list price.
-func (s *Story) Due() money.Amount {
-	due := s.listed()
-	if len(s.Payments) > 0 {
-		due = money.Amount{Minor: s.Payments[0].Minor, Currency: s.Payments[0].Currency}
-	}
-	if s.Row != nil && s.Row.Minor > 0 {
-		due.Minor = s.Row.Minor
-		if s.Row.Currency != "" {
-			due.Currency = s.Row.Currency
-		}
-	}
-	return due
 }
 
 // Captured lists the payments that the ledger took money for.

@@ -145,6 +145,7 @@ type index struct {
 	orderOf   map[string]string // payment → order
 	numbers   map[string]string // the number under which the channel knows a payment → order, where that is another
 	items     map[string]*history.Item
+	terms     *terms
 	foreign   map[string]bool // orders of the warm-up and of the time before the run
 	warmRefs  map[string]bool
 	all       []*Story
@@ -153,12 +154,10 @@ type index struct {
 func newIndex(run *Run) *index {
 	x := &index{
 		run: run, byOrder: map[string]*Story{}, byRef: map[string]*Story{}, byPayment: map[string]*Payment{},
-		orderOf: map[string]string{}, numbers: map[string]string{}, items: map[string]*history.Item{}, foreign: map[string]bool{},
-		warmRefs: map[string]bool{},
+		orderOf: map[string]string{}, numbers: map[string]string{}, foreign: map[string]bool{}, warmRefs: map[string]bool{},
+		terms: termsOf(run),
 	}
-	for i := range run.Header.Sale {
-		x.items[run.Header.Sale[i].SKU] = &run.Header.Sale[i]
-	}
+	x.items = x.terms.onSale
 	x.findForeign()
 	x.findNumbers()
 	return x
@@ -250,7 +249,7 @@ func (x *index) know(order, ref string) *Story {
 		if x.foreign[order] || x.warmRefs[ref] {
 			return nil
 		}
-		story = &Story{Order: order, onSale: x.items}
+		story = &Story{Order: order, terms: x.terms}
 		x.byOrder[order] = story
 		x.all = append(x.all, story)
 	}
@@ -274,7 +273,7 @@ func (x *index) unnumbered(ref string) *Story {
 	if story := x.byRef[ref]; story != nil {
 		return story
 	}
-	story := &Story{Ref: ref, onSale: x.items}
+	story := &Story{Ref: ref, terms: x.terms}
 	if parsed, err := history.ParseRef(ref); err == nil {
 		story.Buyer = parsed.Buyer
 	}

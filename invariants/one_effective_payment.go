@@ -4,11 +4,13 @@ import (
 	"fmt"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
 )
 
 // oneEffectivePayment is I1. An order for which the ledger took money twice exercises it. The largest payment may stay;
-// whatever another one keeps is owed to the buyer. A refund that the channel has accepted counts, and is listed while
-// it is pending; an order in review is a person's to settle, and is listed too.
+// whatever another one keeps is owed to the buyer. Payments that add up to the price of the order, such as a deposit and the
+// balance, are one. A refund that the channel has accepted counts, and is listed while it is pending; an order in review is a
+// person's to settle, and is listed too.
 func oneEffectivePayment() Invariant {
 	return Invariant{
 		ID:        "I1",
@@ -34,7 +36,7 @@ func judgeOneEffectivePayment(run *Run) Finding {
 			continue
 		}
 		found.Exercised++
-		keeping, extra := extraKept(captured)
+		keeping, extra := story.extraKept(captured)
 		switch {
 		case extra == 0:
 			if pending := story.balance().pending; pending > 0 {
@@ -53,8 +55,8 @@ func judgeOneEffectivePayment(run *Run) Finding {
 	return found
 }
 
-// extraKept is how many payments keep money, and how much all but the largest of them keep.
-func extraKept(captured []*Payment) (keeping int, extra int64) {
+// extraKept is how many payments keep money, and how much all but the effective one keep. Parts of one price are one payment.
+func (s *Story) extraKept(captured []*Payment) (keeping int, extra int64) {
 	largest := int64(0)
 	for _, payment := range captured {
 		if kept := payment.Kept(); kept > 0 {
@@ -63,7 +65,19 @@ func extraKept(captured []*Payment) (keeping int, extra int64) {
 			largest = max(largest, kept)
 		}
 	}
+	if keeping > 1 && s.partsOf(money.Amount{Minor: extra, Currency: captured[0].Currency}) {
+		return 1, 0
+	}
 	return keeping, extra - largest
+}
+
+// partsOf says that payments of so much together are what the order costs. Where nothing says that beforehand, the row's word
+// must do.
+func (s *Story) partsOf(sum money.Amount) bool {
+	if cost, known := s.priced(); known {
+		return cost.has(sum)
+	}
+	return s.Row != nil && s.Row.Minor == sum.Minor && (s.Row.Currency == "" || s.Row.Currency == sum.Currency)
 }
 
 func extraPayment(story *Story, captured []*Payment, keeping int, extra int64) Violation {

@@ -8,62 +8,70 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
-// paidMeansCaptured is I2. A message that claims what the ledger does not have, or a capture of another amount than the
-// order's, exercises it. An order counts as treated as paid when its row, or an answer to a buyer, says so; the first
-// capture must come before the end of that observation, since whatever the shop knew it knew by then. A capture that
-// does not match must end refunded, or the order in review; a difference given back makes it match. The order's own
-// amount must be in the sale's unit of money.
+// paidMeansCaptured is I2. An order counts as treated as paid when its row, or an answer to a buyer, says so; the first capture
+// must come before the end of that observation, since whatever the shop knew it knew by then. A capture of another amount than
+// the shop asked for must end refunded, or the order in review; a difference given back makes it match. What was asked for must
+// be the price on sale. What the shop's row says of the amount is a claim, and measures nothing.
 func paidMeansCaptured() Invariant {
 	return Invariant{
 		ID:        "I2",
 		Name:      "paid means captured",
 		Statement: "Nothing is treated as paid unless the ledger captured that order's amount in its currency; a capture that does not match ends refunded or in review.",
-		Clauses:   []Clause{{Name: "what is treated as paid was captured, and as due", Judge: judgePaidMeansCaptured}},
+		Clauses: []Clause{
+			{Name: "what is treated as paid was captured before", Judge: judgeBeliefs},
+			{Name: "what was captured is what is due", Needs: []history.Table{history.TableOrders}, Judge: judgeAmounts},
+			{Name: "what was asked for is the price on sale", Judge: judgePrices},
+			{Name: "what a discount is worth is known", Applies: hasDiscounts, Judge: judgeDiscounts},
+		},
 	}
 }
 
-func judgePaidMeansCaptured(run *Run) Finding {
-	bound, read := boundOf(run)
-	found, skipped := Finding{}, reasons{}
+// judgeBeliefs is exercised by a message that claims what the ledger does not have.
+func judgeBeliefs(run *Run) Finding {
+	found := Finding{}
 	for _, story := range run.Stories {
 		seen := believedPaid(run, story)
-		mismatched := story.mismatched()
 		untrue := slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Forgery != "" })
-		overcharge, odd := mispriced(story)
-		if !odd {
-			overcharge, odd = misbooked(story)
-		}
-		exercised := untrue || len(mismatched) > 0 || odd
-		if exercised {
-			found.Exercised++
-		}
-		if exercised || len(seen) > 0 {
-			found.Evaluated++
-		}
-		if odd {
-			found.Violations = append(found.Violations, overcharge)
-		}
-		if early := beforeCapture(story, seen); early != nil {
-			found.Exercised += one(!exercised)
+		early := beforeCapture(story, seen)
+		found.Evaluated += one(untrue || len(seen) > 0)
+		found.Exercised += one(untrue || early != nil)
+		if early != nil {
 			found.Violations = append(found.Violations, uncaptured(story, early))
+		}
+	}
+	if run.Final == nil {
+		found.Unjudged = notRead().Unjudged
+	}
+	return found
+}
+
+// judgeAmounts is exercised by a capture that does not match.
+func judgeAmounts(run *Run) Finding {
+	bound, read := boundOf(run)
+	if !read {
+		return Finding{}
+	}
+	found, skipped := Finding{}, reasons{}
+	for _, story := range run.Stories {
+		if len(story.Captured()) == 0 {
 			continue
 		}
+		found.Evaluated++
+		mismatched := story.mismatched()
+		if len(mismatched) == 0 {
+			continue
+		}
+		found.Exercised++
 		violation, wrong := mismatch(story, mismatched)
 		switch {
-		case !wrong || !read:
+		case !wrong, beforeCapture(story, believedPaid(run, story)) != nil: // told by the clause before
 		case !effective(story.State()) && bound.unfinished(story) != "":
 			skipped.add(bound.unfinished(story), story)
 		default:
 			found.Violations = append(found.Violations, violation)
 		}
 	}
-	if line := otherPrices(run); line != "" {
-		found.Pending = append(found.Pending, line)
-	}
 	found.Unjudged = skipped.lines()
-	if !read {
-		found.Unjudged = append(found.Unjudged, notRead().Unjudged...)
-	}
 	return found
 }
 
@@ -105,11 +113,6 @@ func believedPaid(run *Run, story *Story) []belief {
 	return seen
 }
 
-// free says that the order costs nothing: the shop's row has no amount, and it never asked the channel for any.
-func (s *Story) free() bool {
-	return s.Row != nil && s.Row.Minor == 0 && len(s.Payments) == 0 && len(s.Coupons) > 0
-}
-
 // beforeCapture is the first observation that no capture precedes, or nil.
 func beforeCapture(story *Story, seen []belief) *belief {
 	if len(seen) == 0 {
@@ -139,22 +142,33 @@ func uncaptured(story *Story, early *belief) Violation {
 	return violation
 }
 
-// mismatched lists the captures whose amount or currency is not what the shop asked for, or not the order's. The row's
-// own amount counts only as long as nothing was refunded, because some shops write refunds into it.
+// mismatched lists the captures whose amount or currency is not what the shop asked for, or not what its row claims. The row
+// counts only as long as nothing was refunded, because some shops write refunds into it.
 func (s *Story) mismatched() []*Payment {
 	var wrong []*Payment
-	refunded := slices.ContainsFunc(s.Payments, func(p *Payment) bool { return len(p.Refunds) > 0 })
+	misstated := s.misstated()
 	for _, payment := range s.Captured() {
 		code := payment.Succeeded.Currency
-		differs := payment.Captured() != payment.Minor || code != "" && code != payment.Currency
-		if row := s.Row; row != nil && row.Minor > 0 && !refunded {
-			differs = differs || payment.Captured() != row.Minor || row.Currency != "" && code != "" && code != row.Currency
-		}
-		if differs {
+		if misstated || payment.Captured() != payment.Minor || code != "" && code != payment.Currency {
 			wrong = append(wrong, payment)
 		}
 	}
 	return wrong
+}
+
+// misstated says that the shop's row claims another amount or currency than the ledger took for the order: in one payment, or in
+// all of them together.
+func (s *Story) misstated() bool {
+	row, captured := s.Row, s.Captured()
+	refunded := slices.ContainsFunc(s.Payments, func(p *Payment) bool { return len(p.Refunds) > 0 })
+	if row == nil || row.Minor <= 0 || refunded || len(captured) == 0 {
+		return false
+	}
+	one := func(p *Payment) bool {
+		code := p.Succeeded.Currency
+		return p.Captured() == row.Minor && (row.Currency == "" || code == "" || code == row.Currency)
+	}
+	return !slices.ContainsFunc(captured, one) && s.balance().captured != row.Minor
 }
 
 // mismatch judges how an order with captures of another amount ended.
@@ -166,7 +180,7 @@ func mismatch(story *Story, wrong []*Payment) (Violation, bool) {
 		evidence = append(evidence, recordOf(payment.Succeeded))
 	}
 	sum, due := story.balance(), story.Due()
-	settled := sum.net() == due.Minor && sum.currency == due.Currency && sameCurrency(wrong)
+	settled := sum.net() == due.Minor && sum.currency == due.Currency && sameCurrency(wrong) && !story.misstated()
 	if kept <= 0 || story.State() == history.OrderReview || effective(story.State()) && settled {
 		return Violation{}, false
 	}

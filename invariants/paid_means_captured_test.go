@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
 )
 
 func TestPaidMeansCaptured(t *testing.T) {
@@ -11,14 +12,41 @@ func TestPaidMeansCaptured(t *testing.T) {
 		nothing = "treated as paid, nothing captured"
 		early   = "treated as paid before the money was captured"
 		another = "paid with another amount than the order's"
+		cheap   = "sold for less than its price, and no discount is known"
 		unit    = "charged in another unit of money than the sale's"
 		kept    = "captured another amount than the order's, neither refunded nor in review"
 	)
 	judgeCases(t, paidMeansCaptured(), []judgement{
 		{name: "paid after the capture", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
-		{name: "a discount is the shop's affair", idle: true, story: func(b *builder) { b.pricedAt(price-50000, "CNY") }},
+		{name: "a discount that is in the books", idle: true, story: func(b *builder) { b.pricedAt(price-50000, "CNY").finalRow.Discount = 50000 }},
+		{name: "a discount in a shop with prices of its own", idle: true, story: func(b *builder) {
+			b.hist.Header.System.Prices = history.PricesOwn
+			b.pricedAt(price-50000, "CNY")
+		}},
+		{name: "a coupon that the sale gives away", story: func(b *builder) {
+			b.coupons(50000)
+			b.pricedAt(price-50000, "CNY").coupon("LAUNCH")
+		}},
+		{name: "a fee within the declared bound", idle: true, story: func(b *builder) {
+			b.hist.Header.System.Prices, b.hist.Header.System.FeeMost = history.PricesExact, money.Amount{Minor: 1500, Currency: "CNY"}
+			b.pricedAt(price+1200, "CNY")
+		}},
+		{name: "a fee that is in the books", idle: true, story: func(b *builder) {
+			b.hist.Header.System.Prices = history.PricesExact
+			b.pricedAt(price+1200, "CNY").finalRow.Fee = 1200
+		}},
+		{name: "deposit and balance", idle: true, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").on("p1").channel(history.Event{Kind: history.PaymentCreated, Minor: 100000}).capturedMinor(100000)
+			o.on("p2").channel(history.Event{Kind: history.PaymentCreated, Minor: price - 100000}).capturedMinor(price - 100000)
+			o.told(history.OrderPaid).row(history.OrderPaid)
+		}},
+		{name: "lowered by the shop before it was paid, by a known discount", idle: true, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").channel(history.Event{Kind: history.PaymentUpdated, Minor: price - 500}).
+				capturedMinor(price - 500).told(history.OrderPaid).row(history.OrderPaid)
+			b.orders[0].finalRow.Minor, b.orders[0].finalRow.Discount = price-500, 500
+		}},
 		{name: "a fee is the shop's affair", idle: true, story: func(b *builder) { b.pricedAt(price+1200, "CNY") }},
-		{name: "a coupon that leaves a tenth", idle: true, story: func(b *builder) { b.pricedAt(price/10, "CNY").coupon("c1") }},
+		{name: "a coupon of unknown worth", unjudged: "nothing says what coupon c1 is worth", story: func(b *builder) { b.pricedAt(price/10, "CNY").coupon("c1") }},
 		{name: "never captured at the wrong price", idle: true, story: func(b *builder) {
 			o := b.order("o1", 1, "phone")
 			o.item.Price.Minor = price / 100
@@ -31,6 +59,26 @@ func TestPaidMeansCaptured(t *testing.T) {
 			o := b.order("o1", 1, "phone")
 			o.quantity = 2
 			o.payment("p1").captured().told(history.OrderPaid).row(history.OrderPaid)
+		}},
+		{name: "half of the price, and no discount", violated: cheap, story: func(b *builder) { b.pricedAt(price/2, "CNY") }},
+		{name: "one fen", violated: cheap, story: func(b *builder) { b.pricedAt(1, "CNY") }},
+		{name: "less than a coupon explains", violated: cheap, story: func(b *builder) {
+			b.coupons(50000)
+			b.pricedAt(price-50001, "CNY").coupon("LAUNCH").finalRow.Discount = 50001
+		}},
+		{name: "more than exact prices", violated: "charged more than its price", story: func(b *builder) {
+			b.hist.Header.System.Prices = history.PricesExact
+			b.pricedAt(price+1200, "CNY")
+		}},
+		{name: "a short capture written into the row", violated: another, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(1).told(history.OrderPaid).row(history.OrderPaid).finalRow.Minor = 1
+		}},
+		{name: "twice the amount captured and written into the row", violated: another, story: func(b *builder) {
+			b.order("o1", 1, "phone").payment("p1").capturedMinor(2 * price).told(history.OrderPaid).row(history.OrderPaid).finalRow.Minor = 2 * price
+		}},
+		{name: "free, and the coupons were not read", unjudged: "coupons were not read", story: func(b *builder) {
+			b.unread(history.TableCoupons)
+			b.order("o1", 1, "phone").told(history.OrderPaid).row(history.OrderPaid).finalRow.Minor = 0
 		}},
 		{name: "yuan taken for fen", violated: unit, story: func(b *builder) { b.pricedAt(price/100, "CNY") }},
 		{name: "fen taken for yuan", violated: unit, story: func(b *builder) { b.pricedAt(price*100, "CNY") }},
@@ -59,7 +107,12 @@ func TestPaidMeansCaptured(t *testing.T) {
 			b.order("o1", 1, "phone").payment("p1").captured().told(history.OrderPaid).
 				forged(history.ForgeryNoSignature, price, history.Refused).refund("r1").refundDone("r1").row(history.OrderRefunded)
 		}},
-		{name: "free with a coupon", idle: true, story: func(b *builder) {
+		{name: "free with a coupon", story: func(b *builder) {
+			b.coupons(price)
+			o := b.order("o1", 1, "phone").told(history.OrderPaid).row(history.OrderPaid).coupon("LAUNCH")
+			o.finalRow.Minor = 0
+		}},
+		{name: "free with a coupon that nobody gave", unjudged: "nothing says what coupon all-of-it is worth", story: func(b *builder) {
 			o := b.order("o1", 1, "phone").told(history.OrderPaid).row(history.OrderPaid).coupon("all-of-it")
 			o.finalRow.Minor = 0
 		}},

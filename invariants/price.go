@@ -8,26 +8,233 @@ import (
 	"github.com/paystorm/paystorm/money"
 )
 
-// mispriced finds an order that was paid for in another unit of money than the item is on sale in: another currency, or
-// its price shifted by decimal places, as when yuan are taken for fen. Any other difference may be a fee or a discount,
-// which the shop is free to have, so that it is listed and not judged.
-func mispriced(story *Story) (Violation, bool) {
-	listed, charged, known := story.prices()
-	if !known || charged.Currency == listed.Currency && !shifted(listed.Minor, charged.Minor) {
-		return Violation{}, false
+// terms are what the sale and the system file say beforehand of what an order costs.
+type terms struct {
+	onSale      map[string]*history.Item
+	coupons     map[string]history.Coupon // that the sale gives away
+	prices      history.Prices
+	feeMost     money.Amount
+	couponsRead bool // at rest
+}
+
+func termsOf(run *Run) *terms {
+	t := &terms{
+		onSale: map[string]*history.Item{}, coupons: map[string]history.Coupon{}, prices: run.Header.System.Prices,
+		feeMost: run.Header.System.FeeMost, couponsRead: run.Has(history.TableCoupons),
 	}
+	for i := range run.Header.Sale {
+		t.onSale[run.Header.Sale[i].SKU] = &run.Header.Sale[i]
+	}
+	for _, coupon := range run.Header.Coupons {
+		t.coupons[coupon.Code] = coupon
+	}
+	return t
+}
+
+// priceRange is what an order should cost: the price on sale, less the discounts and with the fees that are known. Where fees
+// have but a bound it is a range.
+type priceRange struct {
+	low, high int64
+	currency  string
+}
+
+func (p priceRange) has(amount money.Amount) bool {
+	return amount.Currency == p.currency && amount.Minor >= p.low && amount.Minor <= p.high
+}
+
+// priced is the order's price, and false where nothing says beforehand what it should be: not all of it is on sale, or the
+// shop's prices are its own. What the shop's row says of the amount is no part of it: that is what is judged.
+func (s *Story) priced() (priceRange, bool) {
+	listed := s.listed()
+	if s.terms.prices == history.PricesOwn || listed.Minor <= 0 || slices.ContainsFunc(s.Coupons, s.unpriced) {
+		return priceRange{}, false
+	}
+	low := max(0, listed.Minor-s.discount())
+	cost := priceRange{low: low, high: low, currency: listed.Currency}
+	switch {
+	case s.Row != nil && s.Row.Fee > 0:
+		cost.low, cost.high = low+s.Row.Fee, low+s.Row.Fee
+	case s.terms.feeMost.Currency == cost.currency:
+		cost.high += s.terms.feeMost.Minor
+	}
+	return cost, true
+}
+
+// discount is what is known to be taken off the order's price. Of a coupon that the sale gives away it is what the sale
+// says, of another what the books say. Books with discounts of their own are believed only where the sale declares none.
+func (s *Story) discount() int64 {
+	sum := int64(0)
+	for _, use := range s.couponsUsed() {
+		declared, known := s.terms.coupons[use.Coupon]
+		switch {
+		case known:
+			sum += declared.Off.Minor
+		case len(s.terms.coupons) == 0:
+			sum += max(0, use.Minor)
+		}
+	}
+	if s.Row != nil && len(s.terms.coupons) == 0 && s.terms.prices != history.PricesExact {
+		sum = max(sum, s.Row.Discount)
+	}
+	return sum
+}
+
+// unpriced is a coupon of which neither the sale nor the books say what it is worth. Where the sale declares its coupons, it
+// has no others.
+func (s *Story) unpriced(use history.CouponRow) bool {
+	return len(s.terms.coupons) == 0 && use.Minor == 0
+}
+
+// couponsUsed are the coupons of the order, each once.
+func (s *Story) couponsUsed() []history.CouponRow {
+	var used []history.CouponRow
+	for _, use := range s.Coupons {
+		if !slices.ContainsFunc(used, func(r history.CouponRow) bool { return r.Coupon == use.Coupon }) {
+			used = append(used, use)
+		}
+	}
+	return used
+}
+
+// free says that the order costs nothing: the shop's row has no amount, it never asked the channel for any, and something
+// says why.
+func (s *Story) free() bool {
+	if s.Row == nil || s.Row.Minor != 0 || len(s.Payments) > 0 {
+		return false
+	}
+	cost, known := s.priced()
+	return s.terms.prices == history.PricesOwn || known && cost.low == 0 || s.worth() != ""
+}
+
+// worth says why nobody knows what the order's discount is worth, "" if somebody does.
+func (s *Story) worth() string {
+	if s.terms.prices == history.PricesOwn {
+		return ""
+	}
+	for _, use := range s.Coupons {
+		if _, declared := s.terms.coupons[use.Coupon]; !declared && len(s.terms.coupons) == 0 {
+			return fmt.Sprintf("nothing says what coupon %s is worth and how often it may be used: declare it under sale.coupons, or prices: own", use.Coupon)
+		}
+	}
+	if s.Row != nil && s.Row.Minor == 0 && len(s.Payments) == 0 && !s.terms.couponsRead {
+		return "an order costs nothing in the books, and the coupons were not read"
+	}
+	return ""
+}
+
+// charge is what the channel was asked for by the payments that took money: parts of one price add up; of several attempts
+// at the whole of it, the largest counts.
+func (s *Story) charge(cost priceRange) money.Amount {
+	captured := s.Captured()
+	sum, largest := money.Amount{}, money.Amount{}
+	for _, payment := range captured {
+		asked := money.Amount{Minor: payment.Minor, Currency: payment.Currency}
+		if sum.Currency == "" || sum.Currency == asked.Currency {
+			sum.Minor, sum.Currency = sum.Minor+asked.Minor, asked.Currency
+		}
+		if asked.Minor > largest.Minor {
+			largest = asked
+		}
+	}
+	if cost.has(sum) || largest.Minor < cost.low && sum.Currency == cost.currency && sum.Minor > cost.high {
+		return sum
+	}
+	return largest
+}
+
+// Due is what the order costs: what the shop last asked the channel for if that is the price, or more than it, or if there is no
+// price to hold it against; else the price; of an order that was never asked for, what its row says. Parts that add up to the
+// price are one payment.
+func (s *Story) Due() money.Amount {
+	cost, known := s.priced()
+	if len(s.Payments) == 0 {
+		if !known && s.Row != nil {
+			return money.Amount{Minor: s.Row.Minor, Currency: s.Row.Currency}
+		}
+		return money.Amount{Minor: cost.low, Currency: cost.currency}
+	}
+	last := s.Payments[len(s.Payments)-1]
+	asked := money.Amount{Minor: last.Minor, Currency: last.Currency}
+	if captured := s.Captured(); len(captured) > 0 {
+		asked = s.charge(cost)
+	}
+	if !known || asked.Currency != cost.currency || asked.Minor >= cost.low {
+		return asked
+	}
+	return money.Amount{Minor: cost.low, Currency: cost.currency}
+}
+
+// judgePrices holds what the channel was asked for against the price on sale. Less than that, without a known discount, is a
+// loss of the merchant's; what is more may be a fee, and is listed unless the prices are exact. Another unit of money than the
+// sale's, as when yuan are taken for fen, is wrong in any case.
+func judgePrices(run *Run) Finding {
+	_, read := boundOf(run)
+	found, dearer, reduced := Finding{}, remark{}, remark{}
+	for _, story := range run.Stories {
+		cost, known := story.priced()
+		if len(story.Captured()) == 0 {
+			continue
+		}
+		found.Evaluated++
+		violation, odd := misbooked(story)
+		if !odd && known {
+			violation, odd = mispriced(story, cost, read)
+		}
+		asked := story.charge(cost)
+		switch {
+		case odd:
+			found.Exercised++
+			found.Violations = append(found.Violations, violation)
+		case known && asked.Currency == cost.currency && asked.Minor > cost.high:
+			dearer.add(story, asked, story.listed())
+		case known && story.Row != nil && story.Row.Discount > 0 && len(story.Coupons) == 0 && asked.Minor < story.listed().Minor:
+			reduced.add(story, asked, story.listed())
+		}
+	}
+	found.Pending = slices.Concat(dearer.line("%s charged more than the sale's price: %s"),
+		reduced.line("%s charged less than the sale's price, by a discount that is in the books alone: %s"))
+	return found
+}
+
+// mispriced finds an order that was charged in another unit of money than its price, or less than it and given all the same, or
+// more where prices are exact.
+func mispriced(story *Story, cost priceRange, read bool) (Violation, bool) {
+	asked, listed := story.charge(cost), money.Amount{Minor: cost.low, Currency: cost.currency}
 	violation := Violation{
-		Pattern: "charged in another unit of money than the sale's", Order: story.Order, Net: charged, Gross: charged,
-		Bearer: BearerBuyer, Since: story.firstCapture().At, Evidence: append(story.moneyEvidence(), story.rowEvidence()...),
-		Detail: fmt.Sprintf("charged %s, on sale for %s; %s", charged, listed, story.balance()),
+		Order: story.Order, Net: asked, Gross: asked, Bearer: BearerBuyer, Since: story.firstCapture().At,
+		Evidence: append(story.moneyEvidence(), story.rowEvidence()...),
+		Detail:   fmt.Sprintf("charged %s, on sale for %s; %s", asked, listed, story.balance()),
 	}
-	if charged.Currency == listed.Currency {
-		violation.Net.Minor = max(listed.Minor-charged.Minor, charged.Minor-listed.Minor)
-		if charged.Minor < listed.Minor {
+	short := asked.Minor < cost.low
+	if asked.Currency == cost.currency {
+		violation.Net.Minor = max(listed.Minor-asked.Minor, asked.Minor-listed.Minor)
+		if short {
 			violation.Bearer = BearerMerchant
 		}
 	}
+	switch {
+	case asked.Currency != cost.currency || shifted(cost.low, asked.Minor):
+		violation.Pattern = "charged in another unit of money than the sale's"
+	case short && story.given(read) && story.balance().captured < cost.low:
+		if _, told := mismatch(story, story.mismatched()); told {
+			return Violation{}, false // which tells the same of the row
+		}
+		violation.Pattern = "sold for less than its price, and no discount is known"
+		violation.Gross = listed
+	case story.terms.prices == history.PricesExact && asked.Minor > cost.high && story.given(read):
+		violation.Pattern = "charged more than its price"
+	default:
+		return Violation{}, false
+	}
 	return violation, true
+}
+
+// given says that the buyer has the goods, or was told so where the books do not say.
+func (s *Story) given(read bool) bool {
+	if read && s.Row != nil {
+		return effective(s.Row.State)
+	}
+	return s.balance().net() > 0 && slices.ContainsFunc(s.Ops, tellsPaid)
 }
 
 // misbooked finds an order that was paid for and stands in the books for more units than its buyer asked for, as when a
@@ -62,41 +269,51 @@ func total(lines []history.Line) int64 {
 	return units
 }
 
-// prices are what an order that was paid for should cost by the sale's own list, and what the channel was asked to
-// charge for it. One with a coupon costs what the shop says.
-func (s *Story) prices() (listed, charged money.Amount, known bool) {
-	captured := s.Captured()
-	if s.Item == nil || len(captured) == 0 || len(s.Coupons) > 0 {
-		return listed, charged, false
-	}
-	listed = s.listed()
-	charged = money.Amount{Minor: captured[0].Minor, Currency: captured[0].Currency}
-	return listed, charged, listed.Minor > 0 && charged.Minor > 0
-}
-
 // shifted says that the two differ by decimal places and by nothing else.
 func shifted(a, b int64) bool {
 	small, large := min(a, b), max(a, b)
-	for small < large && small <= large/10 {
+	for small > 0 && small < large && small <= large/10 {
 		small *= 10
 	}
 	return a != b && small == large
 }
 
-// otherPrices is a line about the orders that cost something else than the sale's list says, "" if there are none.
-func otherPrices(run *Run) string {
-	count, first := 0, ""
+// remark counts orders that are worth one line together.
+type remark struct {
+	count int
+	first string
+}
+
+func (r *remark) add(story *Story, charged, listed money.Amount) {
+	if r.count++; r.count == 1 {
+		r.first = fmt.Sprintf("%s was charged %s, on sale for %s", story.label(), charged, listed)
+	}
+}
+
+func (r *remark) line(format string) []string {
+	if r.count == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf(format, countOf(r.count, "order"), r.first)}
+}
+
+// judgeDiscounts asks whether somebody knows what each discount is worth.
+func judgeDiscounts(run *Run) Finding {
+	found, skipped := Finding{}, reasons{}
 	for _, story := range run.Stories {
-		listed, charged, known := story.prices()
-		if !known || charged == listed || charged.Currency != listed.Currency || shifted(listed.Minor, charged.Minor) {
+		if len(story.Coupons) == 0 && !story.free() {
 			continue
 		}
-		if count++; count == 1 {
-			first = fmt.Sprintf("%s was charged %s, on sale for %s", story.label(), charged, listed)
+		found.Evaluated++
+		found.Exercised++
+		if why := story.worth(); why != "" {
+			skipped.add(why, story)
 		}
 	}
-	if count == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s charged another amount than the sale's price: %s", countOf(count, "order"), first)
+	found.Unjudged = skipped.lines()
+	return found
+}
+
+func hasDiscounts(run *Run) bool {
+	return slices.ContainsFunc(run.Stories, func(s *Story) bool { return len(s.Coupons) > 0 || s.free() })
 }

@@ -35,7 +35,7 @@ type Story struct {
 	Buyer int
 	Item  *history.Item // of the first line; nil if it cannot be told what was ordered
 
-	onSale map[string]*history.Item
+	terms *terms
 
 	Ops        []*history.Op
 	Payments   []*Payment // at the channel, by creation
