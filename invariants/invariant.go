@@ -38,10 +38,10 @@ type Finding struct {
 	Unjudged []string
 }
 
-// add takes another clause's finding in.
+// add takes another clause's finding in. Clauses mostly look at the same cases, so that the counts are the largest and no sum.
 func (f *Finding) add(other Finding) {
-	f.Evaluated += other.Evaluated
-	f.Exercised += other.Exercised
+	f.Evaluated = max(f.Evaluated, other.Evaluated)
+	f.Exercised = max(f.Exercised, other.Exercised)
 	f.Violations = append(f.Violations, other.Violations...)
 	f.Pending = append(f.Pending, other.Pending...)
 	f.Unjudged = append(f.Unjudged, other.Unjudged...)

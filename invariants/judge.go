@@ -101,13 +101,10 @@ func resultOf(run *Run, invariant Invariant, found answer, met *knownReds) Invar
 		for _, clause := range found.clauses {
 			result.Summary = cmp.Or(clause.Why, result.Summary)
 		}
-	case !judged, len(found.Unjudged) > 0:
+	case len(result.Unjudged) > 0:
 		result.Status, result.Summary = NotKnown, "not judged: "+strings.Join(result.Unjudged, "; ")
 	default:
 		result.Status, result.Summary = Held, heldSummary(found.Finding)
-		if len(result.Unjudged) > 0 {
-			result.Summary += "; not judged: " + strings.Join(result.Unjudged, "; ")
-		}
 	}
 	return result
 }
@@ -287,6 +284,9 @@ func violatedSummary(result InvariantResult) string {
 func countOf(count int, noun string) string {
 	if count == 1 {
 		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "sh") {
+		return fmt.Sprintf("%d %ses", count, noun)
 	}
 	if stem, found := strings.CutSuffix(noun, "y"); found {
 		return fmt.Sprintf("%d %sies", count, stem)

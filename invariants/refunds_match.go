@@ -8,38 +8,85 @@ import (
 	"github.com/paystorm/paystorm/history"
 )
 
-// refundsMatch is I3. An order with a refund at the channel or in the shop, or promised to a buyer, exercises it. The two sides are matched by
-// the shop's refund number; one that the provider made by itself has none, and is matched by the channel's id or by its
-// amount. A refund pending on both sides is held and listed; a broken one may come again under a new number.
+// refundsMatch is I3. An order with a refund at the channel or in the shop, or promised to a buyer, exercises it. The two sides
+// are matched by the shop's refund number within its payment; one that the provider made by itself has none, and is matched by the
+// channel's id or by its amount. A refund pending on both sides is held and listed; a broken one may come again under a new number.
 func refundsMatch() Invariant {
+	orders, refunds := history.TableOrders, history.TableRefunds
 	return Invariant{
 		ID:        "I3",
 		Name:      "refunds match",
 		Statement: "Refunds of a payment never exceed what was captured; one effective refund per refund owed; the shop's refunds equal the channel's.",
-		Clauses:   []Clause{{Name: "the refunds of both sides are the same", Needs: []history.Table{history.TableOrders, history.TableRefunds}, Judge: judgeRefundsMatch}},
+		Clauses: []Clause{
+			{Name: "no payment gives back more than it took", Judge: judgeOverRefunds},
+			{Name: "refunds are those that were asked for", Needs: []history.Table{orders}, AfterSettle: true, Judge: judgeWishes},
+			{Name: "an order is refunded in the shop if it is at the channel", Needs: []history.Table{orders}, Judge: judgeRefundedOrders},
+			{Name: "the shop's refunds are the channel's", Needs: []history.Table{orders, refunds}, Judge: judgeRefundRows},
+		},
 	}
 }
 
-func judgeRefundsMatch(run *Run) Finding {
-	bound, read := boundOf(run)
-	found, skipped := Finding{}, reasons{}
+func judgeOverRefunds(run *Run) Finding {
+	found := Finding{}
 	for _, story := range run.Stories {
-		pairs := pairRefunds(story)
-		promise := refundPromised(story)
-		if len(pairs) == 0 && promise == nil && story.State() != history.OrderRefunded {
-			found.Evaluated += one(story.firstCapture() != nil)
-			continue
-		}
-		found.Evaluated++
-		found.Exercised++
+		found.Evaluated += one(story.firstCapture() != nil)
+		found.Exercised += one(hasRefund(story))
 		found.Violations = append(found.Violations, overRefunded(story)...)
-		if !read {
-			continue
+	}
+	return found
+}
+
+// judgeRefundedOrders compares the order's state with its money.
+func judgeRefundedOrders(run *Run) Finding {
+	bound, read := boundOf(run)
+	return settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
+		if !hasRefund(story) && story.State() != history.OrderRefunded && !storyHasRows(story) {
+			return nil
 		}
-		wrong := slices.Concat(refundedAndPaid(story), refundsApart(run, story, pairs, &found), refundForgotten(story, pairs, promise))
-		if len(wrong) == 0 { // otherwise the refund that is apart tells it
+		found.Exercised++
+		wrong := refundedAndPaid(story)
+		if len(wrong) == 0 && !(run.Has(history.TableRefunds) && refundsDiffer(story)) { // otherwise the refund that is apart tells it
 			wrong = refundedInPart(story)
 		}
+		return wrong
+	})
+}
+
+func storyHasRows(story *Story) bool { return len(story.ShopRefunds) > 0 }
+
+// refundsDiffer says that some refund is not the same on both sides.
+func refundsDiffer(story *Story) bool {
+	return slices.ContainsFunc(pairRefunds(story), func(p refundPair) bool { return p.apart(story) != "" })
+}
+
+// judgeRefundRows compares the two sides, refund by refund.
+func judgeRefundRows(run *Run) Finding {
+	bound, read := boundOf(run)
+	strange := reasons{}
+	found := settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
+		pairs := pairRefunds(story)
+		if len(pairs) == 0 {
+			return nil
+		}
+		found.Exercised++
+		if slices.ContainsFunc(story.ShopRefunds, func(r history.RefundRow) bool { return !refundState(r.State) }) {
+			strange.add("a refund is in a state that is none of pending, succeeded and failed", story)
+		}
+		return refundsApart(run, story, pairs, found)
+	})
+	found.Unjudged = append(found.Unjudged, strange.lines()...)
+	return found
+}
+
+// settledRefunds asks of every order that has had its time. What is excused is counted by its reason.
+func settledRefunds(run *Run, bound bound, read bool, ask func(*Story, *Finding) []Violation) Finding {
+	found, skipped := Finding{}, reasons{}
+	if !read {
+		return notRead()
+	}
+	for _, story := range run.Stories {
+		found.Evaluated += one(story.firstCapture() != nil)
+		wrong := ask(story, &found)
 		if excuse := bound.unsettledRefund(story); excuse != "" && len(wrong) > 0 {
 			skipped.add(excuse, story)
 			continue
@@ -47,9 +94,6 @@ func judgeRefundsMatch(run *Run) Finding {
 		found.Violations = append(found.Violations, wrong...)
 	}
 	found.Unjudged = skipped.lines()
-	if !read {
-		found.Unjudged = append(found.Unjudged, notRead().Unjudged...)
-	}
 	return found
 }
 
@@ -81,47 +125,67 @@ func (b bound) unsettledRefund(story *Story) string {
 type refundPair struct {
 	number  string
 	channel *Refund
+	payment string // of the channel's; "" if it has none
 	shop    []history.RefundRow
 }
 
-// pairRefunds matches the two sides, sorted by number.
+// pairRefunds matches the two sides, sorted by number. A number is unique within its payment, at some providers within that alone.
 func pairRefunds(story *Story) []refundPair {
-	var pairs []refundPair
-	at := func(number string) *refundPair {
-		i := slices.IndexFunc(pairs, func(p refundPair) bool { return p.number == number })
-		if i < 0 {
-			i = len(pairs)
-			pairs = append(pairs, refundPair{number: number})
-		}
-		return &pairs[i]
-	}
-	var provider []*Refund
+	var pairs, provider []refundPair
 	for _, payment := range story.Payments {
 		for _, refund := range payment.Refunds {
-			if refund.MerchantRefund == "" {
-				provider = append(provider, refund)
+			pair := refundPair{number: refund.MerchantRefund, channel: refund, payment: payment.ID}
+			if pair.number == "" {
+				pair.number = refund.ID
+				provider = append(provider, pair)
 				continue
 			}
-			at(refund.MerchantRefund).channel = refund
+			pairs = append(pairs, pair)
 		}
 	}
 	for _, row := range story.ShopRefunds {
-		pair := at(row.MerchantRefund)
-		pair.shop = append(pair.shop, row)
+		at := story.pairOf(pairs, row)
+		if at < 0 {
+			at = len(pairs)
+			pairs = append(pairs, refundPair{number: row.MerchantRefund})
+		}
+		pairs[at].shop = append(pairs[at].shop, row)
 	}
 	for i := range pairs {
 		pairs[i].dropBroken()
 	}
-	for _, refund := range provider {
-		i := bookedAs(refund, pairs)
-		if i < 0 {
-			i = len(pairs)
-			pairs = append(pairs, refundPair{number: refund.ID})
+	for _, made := range provider {
+		if i := bookedAs(made.channel, pairs); i >= 0 {
+			pairs[i].channel, pairs[i].payment = made.channel, made.payment
+			continue
 		}
-		pairs[i].channel = refund
+		pairs = append(pairs, made)
 	}
-	slices.SortFunc(pairs, func(a, b refundPair) int { return cmp.Compare(a.number, b.number) })
+	slices.SortStableFunc(pairs, func(a, b refundPair) int {
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.payment, b.payment))
+	})
 	return pairs
+}
+
+// pairOf is where a row of the shop's belongs: to the refund of its number and payment; where it names no payment that the
+// channel knows, to the first of its number that has no row yet. A row without a number is a refund of its own.
+func (s *Story) pairOf(pairs []refundPair, row history.RefundRow) int {
+	if row.MerchantRefund == "" {
+		return -1
+	}
+	known := slices.ContainsFunc(s.Payments, func(p *Payment) bool { return p.ID == row.Payment })
+	first := -1
+	for i, pair := range pairs {
+		switch {
+		case pair.number != row.MerchantRefund:
+		case pair.channel == nil, pair.payment == row.Payment:
+			return i
+		case known: // of another payment
+		case first < 0, len(pairs[first].shop) > 0 && len(pair.shop) == 0:
+			first = i
+		}
+	}
+	return first
 }
 
 // bookedAs finds what the shop has booked of a refund that the provider made by itself: under the channel's id, else by
@@ -211,18 +275,6 @@ func refundPromised(story *Story) *history.Op {
 		}
 	}
 	return nil
-}
-
-// refundForgotten finds an accepted request of which there is no trace: no try at the channel, no row in the shop, and
-// the order is as it was. A try that failed is a trace, for then the shop may have had to leave it at that.
-func refundForgotten(story *Story, pairs []refundPair, promise *history.Op) []Violation {
-	if promise == nil || len(pairs) > 0 || !effective(story.State()) || story.firstCapture() == nil {
-		return nil
-	}
-	violation := story.owes("a refund was accepted from the buyer, and forgotten")
-	violation.Since = promise.Returned
-	violation.Evidence = append([]Evidence{opRecord(promise)}, violation.Evidence...)
-	return []Violation{violation}
 }
 
 // refundedSince is when the order's last refund succeeded.

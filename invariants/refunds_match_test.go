@@ -40,6 +40,45 @@ func TestRefundsMatch(t *testing.T) {
 		{name: "handed to a person before it was asked for", story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").captured().refundRow("r1", history.RefundPending).row(history.OrderReview)
 		}},
+		{name: "two parts, as wished twice", story: func(b *builder) {
+			o := b.bought().wish(1, 40000).refundMinor("r1", 40000).refundDone("r1").refundRow("r1", history.RefundDone)
+			o.wish(2, 30000).wish(2, 30000).refundMinor("r2", 30000).refundDone("r2").refundRow("r2", history.RefundDone).row(history.OrderPaid)
+		}},
+		{name: "a part, and the rest after it", story: func(b *builder) {
+			o := b.bought().wish(1, 40000).refundMinor("r1", 40000).refundDone("r1").refundRow("r1", history.RefundDone)
+			o.wish(2, 0).refundMinor("r2", price-40000).refundDone("r2").refundRow("r2", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "one wish refunded twice", violated: "refunded more than was asked for", story: func(b *builder) {
+			o := b.bought().wish(1, 40000).refundMinor("r1", 40000).refundDone("r1").refundRow("r1", history.RefundDone)
+			o.refundMinor("r2", 40000).refundDone("r2").refundRow("r2", history.RefundDone).row(history.OrderPaid)
+		}},
+		{name: "a part wished, and everything given", violated: "refunded more than was asked for", story: func(b *builder) {
+			b.bought().wish(1, 40000).refund("r1").refundDone("r1").refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "two wishes accepted, one of them made", violated: "a refund was accepted from the buyer, and made in part", story: func(b *builder) {
+			o := b.bought().wish(1, 40000).wish(2, 30000).refundMinor("r1", 40000).refundDone("r1")
+			o.refundRow("r1", history.RefundDone).row(history.OrderPaid)
+		}},
+		{name: "a wish, and a refund that the provider made by itself", story: func(b *builder) {
+			o := b.bought().wish(1, 40000).refundMinor("r1", 40000).refundDone("r1").refundRow("r1", history.RefundDone)
+			o.channel(history.Event{Kind: history.RefundCreated, Refund: "c9", Minor: 500}).
+				channel(history.Event{Kind: history.RefundSucceeded, Refund: "c9", Minor: 500})
+			o.amounts["c9"] = 500
+			o.refundRow("c9", history.RefundDone).row(history.OrderPaid)
+		}},
+		{name: "one number on two payments, each with its row", story: func(b *builder) {
+			b.oneNumber().refundRow("R", history.RefundDone).on("p1").refundRow("R", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "one number on two payments, and one row", violated: "refunded at the channel, no refund in the shop", story: func(b *builder) {
+			b.oneNumber().on("p1").refundRow("R", history.RefundDone).row(history.OrderRefunded)
+		}},
+		{name: "a state that cannot be compared", unjudged: "in a state that is none of", story: func(b *builder) {
+			b.bought().refund("r1").refundDone("r1").refundRow("r1", "weird").row(history.OrderRefunded)
+		}},
+		{name: "refunded in the shop alone, and refunds are not probed", violated: "refunded in the shop, not in full at the channel", story: func(b *builder) {
+			b.unread(history.TableRefunds)
+			b.order("o1", 1, "phone").payment("p1").captured().row(history.OrderRefunded)
+		}},
 		{name: "refunded in part, the order stays paid", story: func(b *builder) {
 			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", 500).refundDone("r1").
 				refundRow("r1", history.RefundDone).row(history.OrderPaid)
@@ -233,4 +272,28 @@ func TestRefundsMatchSaysSinceWhen(t *testing.T) {
 	if violation := found.Violations[0]; violation.Since != since || !strings.Contains(violation.Detail, "refunded 4999.00 CNY") {
 		t.Errorf("want it since the refund succeeded at %v, got %+v", since, violation)
 	}
+}
+
+// bought is an order that was paid and told so.
+func (b *builder) bought() *orderBuilder {
+	return b.order("o1", 1, "phone").payment("p1").captured().told(history.OrderPaid)
+}
+
+// wish asks for a part of the money back, 0 for all of it.
+func (o *orderBuilder) wish(number int, minor int64) *orderBuilder {
+	o.op(history.OpRefund, history.OK, "", "")
+	last := &o.b.hist.Ops[len(o.b.hist.Ops)-1]
+	last.Wish, last.Minor = number, minor
+	return o
+}
+
+// oneNumber is an order that was paid twice, both payments refunded under one number, as Alipay lets its merchants.
+func (b *builder) oneNumber() *orderBuilder {
+	o := b.bought().payment("p2").captured()
+	for _, payment := range []string{"p1", "p2"} {
+		for _, kind := range []string{history.RefundCreated, history.RefundSucceeded} {
+			o.channel(history.Event{Kind: kind, Payment: payment, Refund: "c" + payment, MerchantRefund: "R", Minor: price})
+		}
+	}
+	return o
 }

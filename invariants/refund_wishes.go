@@ -1,0 +1,162 @@
+package invariants
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
+)
+
+// wish is a refund that the buyer, or a clerk, asked the shop for. Asked again it is the same one.
+type wish struct {
+	number   int
+	minor    int64 // of the order's currency; all marks one for everything that is left
+	all      bool
+	accepted *history.Op // the last answer that accepted it; nil if none did, and what became of it is unknown
+	last     *history.Op
+}
+
+// wishes are the order's, without those that the shop has refused every time.
+func (s *Story) wishes() []wish {
+	var all []wish
+	for _, op := range s.Ops {
+		if op.Kind != history.OpRefund || op.Outcome == history.Refused {
+			continue
+		}
+		at := slices.IndexFunc(all, func(w wish) bool { return w.number == op.Wish })
+		if at < 0 {
+			at = len(all)
+			all = append(all, wish{number: op.Wish})
+		}
+		w := &all[at]
+		w.minor, w.all, w.last = max(w.minor, op.Minor), w.all || op.Minor == 0, op
+		if op.Outcome == history.OK {
+			w.accepted = op
+		}
+	}
+	return all
+}
+
+// wished is what wishes come to together, of an order that was paid so much for.
+func wished(wishes []wish, captured int64, counts func(wish) bool) int64 {
+	sum := int64(0)
+	for _, w := range wishes {
+		switch {
+		case !counts(w):
+		case w.all:
+			return captured
+		default:
+			sum += w.minor
+		}
+	}
+	return min(sum, captured)
+}
+
+// judgeWishes holds refunds against what was asked for. A shop that keeps an order may give back what was wished, what was captured
+// beyond what is due, and what the provider takes by itself; what it has accepted it owes. How much of an order that it gives up
+// goes back is judged where late, wrong and extra money is.
+func judgeWishes(run *Run) Finding {
+	bound, read := boundOf(run)
+	return settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
+		wishes := story.wishes()
+		if len(wishes) == 0 && !hasRefund(story) {
+			return nil
+		}
+		found.Exercised++
+		violation, unasked := refundedUnasked(story, wishes)
+		switch {
+		case !unasked:
+			return refundForgotten(story, wishes)
+		case len(refundedAndPaid(story)) > 0: // which tells more
+			return nil
+		case len(wishes) == 0: // a clerk's, perhaps, whom nobody recorded
+			found.Pending = append(found.Pending, fmt.Sprintf("%s: %s was refunded, and nobody asked for it", story.label(), violation.Net))
+			return nil
+		default:
+			return []Violation{violation}
+		}
+	})
+}
+
+// refundedUnasked finds an order of which more went back than anybody asked for.
+func refundedUnasked(story *Story, wishes []wish) (Violation, bool) {
+	sum, due := story.balance(), story.Due()
+	given, own := sum.refunded+sum.pending, int64(0)
+	for _, payment := range story.Payments {
+		for _, refund := range payment.Refunds {
+			if refund.MerchantRefund == "" && refund.Failed == nil { // the provider's own act, or a dispute
+				own += refund.Minor
+			}
+		}
+	}
+	asked := wished(wishes, sum.captured, func(wish) bool { return true })
+	allowed := asked + own + max(0, sum.captured-due.Minor)
+	keeps := effective(story.State())
+	// An order that was sold, and of which a part alone was asked for, has no other reason to end with everything given back.
+	gaveUp := story.State() == history.OrderRefunded && len(wishes) > 0 && asked < sum.captured && story.wasBought() && !story.calledOff()
+	if given <= allowed || !keeps && !gaveUp {
+		return Violation{}, false
+	}
+	violation := Violation{
+		Pattern: "refunded more than was asked for", Order: story.Order, Net: sum.amount(given - allowed), Gross: sum.amount(given),
+		Bearer: BearerMerchant, Evidence: append(story.moneyEvidence(), story.rowEvidence()...), Since: story.lastRefund(),
+		Detail: fmt.Sprintf("asked for %s in %s; %s; %s", sum.amount(asked), countOf(len(wishes), "wish"), sum, story.rowWords()),
+	}
+	for _, w := range wishes {
+		violation.Evidence = append(violation.Evidence, opRecord(w.last))
+	}
+	return violation, true
+}
+
+// calledOff says that the buyer cancelled, or was told that the order is over.
+func (s *Story) calledOff() bool {
+	return slices.ContainsFunc(s.Ops, func(op *history.Op) bool {
+		return tellsClosed(op) || op.Kind == history.OpCancel && op.Outcome != history.Refused
+	})
+}
+
+// refundForgotten finds wishes that the shop accepted and did not see to, although nothing of the order's refunds has failed or is
+// under way: then the shop may have had to leave it at that, or goes on.
+func refundForgotten(story *Story, wishes []wish) []Violation {
+	sum := story.balance()
+	accepted := func(w wish) bool { return w.accepted != nil }
+	promised, given := wished(wishes, sum.captured, accepted), sum.refunded+sum.pending
+	if promised <= given || !effective(story.State()) || story.firstCapture() == nil || story.refundTroubled() {
+		return nil
+	}
+	violation := story.owes("a refund was accepted from the buyer, and forgotten")
+	if given > 0 {
+		violation.Pattern = "a refund was accepted from the buyer, and made in part"
+	}
+	violation.Net = money.Amount{Minor: min(promised-given, sum.net()), Currency: sum.currency}
+	for _, w := range wishes {
+		if accepted(w) {
+			violation.Since = w.accepted.Returned
+			violation.Evidence = append([]Evidence{opRecord(w.accepted)}, violation.Evidence...)
+		}
+	}
+	violation.Detail = fmt.Sprintf("promised %s; %s", sum.amount(promised), violation.Detail)
+	return []Violation{violation}
+}
+
+// refundTroubled says that a refund of the order failed, or that the shop's books have one that has not succeeded.
+func (s *Story) refundTroubled() bool {
+	failed := slices.ContainsFunc(s.Payments, func(p *Payment) bool {
+		return slices.ContainsFunc(p.Refunds, func(r *Refund) bool { return r.Failed != nil })
+	})
+	return failed || slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State != history.RefundDone })
+}
+
+// lastRefund is when the last refund that stands was made.
+func (s *Story) lastRefund() history.Time {
+	last := history.Time(0)
+	for _, payment := range s.Payments {
+		for _, refund := range payment.Refunds {
+			if refund.Failed == nil {
+				last = max(last, refund.Created.At)
+			}
+		}
+	}
+	return last
+}
