@@ -168,6 +168,9 @@ func (call *Call) Capture(id string, minor int64) (Payment, error) {
 		case minor < 1 || minor > p.now.Minor:
 			return invalid("amount", "want at most what was authorized")
 		}
+		if minor != p.now.Minor { // the merchant asks for so much now; what was authorized stays what it was
+			call.channel.commit(p, history.PaymentUpdated, minor, func() {})
+		}
 		call.channel.capture(p, call, minor)
 		return nil
 	})
