@@ -70,6 +70,8 @@ type Reading struct {
 	// Agreed is true when two successive readings were equal, so that the shop was at rest. A checkpoint never is.
 	Agreed bool     `json:"agreed"`
 	Tables []Table  `json:"tables"`           // which tables were read
+	// Snapshots are the tables that are true of one moment together. Empty in older runs, whose tables were taken for one.
+	Snapshots [][]Table `json:"snapshots,omitempty"`
 	Errors []string `json:"errors,omitempty"` // probes that failed: their tables are not in Tables
 	Books  Books    `json:"books"`
 }
@@ -82,6 +84,16 @@ func (r Reading) Has(table Table) bool {
 		}
 	}
 	return false
+}
+
+// Together says whether the reading has both tables, as they were at one moment.
+func (r Reading) Together(a, b Table) bool {
+	if !r.Has(a) || !r.Has(b) {
+		return false
+	}
+	return len(r.Snapshots) == 0 || slices.ContainsFunc(r.Snapshots, func(tables []Table) bool {
+		return slices.Contains(tables, a) && slices.Contains(tables, b)
+	})
 }
 
 // Books are a shop's own books in canonical form. Rows are sorted by their keys, so that equal books are equal values.

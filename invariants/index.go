@@ -20,6 +20,7 @@ func newRun(h *history.History) *Run {
 	index.joinEvents()
 	index.joinBooks()
 	run.Stories = index.sorted()
+	run.skus = skusOf(run)
 	return run
 }
 

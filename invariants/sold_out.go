@@ -11,8 +11,11 @@ import (
 
 // refusedTooEarly finds a "sold out" that nothing explains. When a shop releases units is not known, so the answer is
 // wrong only if stock was left even though every order called before it held all that it asked for: those accepted or
-// unknown for ever, and those refused for as long as they and the answer were in flight together.
-func (s *sku) refusedTooEarly(*Run) []Violation {
+// unknown for ever, those refused as sold out while they and the answer were in flight together, and those refused for another
+// reason for the shop's longest timer more, because a shop of several services answers first and takes back afterwards. Where no
+// timer is declared, that may take any time.
+func (s *sku) refusedTooEarly(run *Run) []Violation {
+	s.longest = run.Header.System.Timers.Longest()
 	for _, op := range s.ops {
 		if !soldOutAnswer(op) || op.SKU != s.item.SKU { // of several SKUs, the first tells it
 			continue
@@ -45,13 +48,25 @@ func (s *sku) heldAt(op *history.Op) int64 {
 		s.tallies = &tallies{
 			taken:  s.tally(func(op *history.Op) (history.Time, bool) { return op.Called, !refused(op) }),
 			begun:  s.tally(func(op *history.Op) (history.Time, bool) { return op.Called, refused(op) }),
-			over:   s.tally(func(op *history.Op) (history.Time, bool) { return op.Returned, refused(op) }),
+			over:   s.tally(s.takenBack),
 			unseen: s.unseen(),
 		}
 	}
 	t := s.tallies
 	// The op itself is among those begun, which leaves the units that it wanted counted once.
 	return t.taken.before(op.Returned) + t.begun.before(op.Returned) - t.over.before(op.Called) + t.unseen - op.Units(s.item.SKU)
+}
+
+// takenBack is when a refused order is over for certain, and false for one that may never be.
+func (s *sku) takenBack(op *history.Op) (history.Time, bool) {
+	switch {
+	case op.Outcome != history.Refused:
+		return 0, false
+	case soldOutAnswer(op):
+		return op.Returned, true
+	default:
+		return op.Returned.Add(s.longest), s.longest > 0
+	}
 }
 
 // tallies are what heldAt adds up, made when they are first needed.
@@ -72,7 +87,7 @@ func (s *sku) unseen() int64 {
 }
 
 // undersold is a line about stock that was left although buyers were sent away.
-func (s *sku) undersold(run *Run) string {
+func (s *sku) undersold(run *Run) []string {
 	row, read := stockRow(run.Final, s.item.SKU)
 	refused := 0
 	for _, op := range s.ops {
@@ -81,10 +96,10 @@ func (s *sku) undersold(run *Run) string {
 		}
 	}
 	if !read || row.Available <= 0 || refused == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%s: %s left at the end, although \"sold out\" was answered to %s", s.item.SKU,
-		countOf(int(row.Available), "unit"), countOf(refused, "order"))
+	return []string{fmt.Sprintf("%s: %s left at the end, although \"sold out\" was answered to %s", s.item.SKU,
+		countOf(int(row.Available), "unit"), countOf(refused, "order"))}
 }
 
 // tally answers how many units were counted before a moment.

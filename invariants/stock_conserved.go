@@ -2,53 +2,72 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/money"
 )
 
-// stockConserved is I4. A SKU that sold out, or for which two orders were in flight at once, exercises it. Every
-// snapshot must add up in itself and hold no more bought units than there were; at rest the books must also hold exactly
-// what the orders hold. What a refunded, refunding or reviewed order still holds is the shop's to decide, unless it
-// declares that refunded units go back on sale.
+// stockConserved is I4. A SKU that sold out, of which units were released, or for which two orders were in flight at once, exercises
+// it. Every snapshot must add up in itself and hold no more bought units than there were; at rest the books must also hold exactly
+// what the orders hold. Tables that were not read in one snapshot are compared at rest alone. What a refunded, refunding or reviewed
+// order still holds is the shop's to decide, unless it declares that refunded units go back on sale or the order never was sold.
 func stockConserved() Invariant {
+	stock, orders := history.TableStock, history.TableOrders
 	return Invariant{
 		ID:        "I4",
 		Name:      "stock is conserved",
 		Statement: "Per SKU, initial stock = available + reserved + sold + written off, none below 0; no more units are bought than there were; a reservation ends once, as sold or released.",
-		Clauses:   []Clause{{Name: "stock and orders add up", Needs: []history.Table{history.TableStock, history.TableOrders}, Judge: judgeStockConserved}},
+		Clauses: []Clause{
+			{Name: "the stock adds up", Needs: []history.Table{stock}, Judge: judgeStock(stockAddsUp)},
+			{Name: "no more units are bought than there were", Needs: []history.Table{orders}, Judge: judgeStock(stockBought)},
+			{Name: "no more units are told paid than there were", Judge: judgeStock(stockToldPaid)},
+			{Name: "at rest the stock holds what the orders hold", Needs: []history.Table{stock, orders}, Judge: judgeStock(stockAtRest)},
+			{Name: "sold out is told when it is", Judge: judgeStock(stockSoldOut)},
+		},
 	}
 }
 
-func judgeStockConserved(run *Run) Finding {
-	found := Finding{}
-	skus := map[string]*sku{}
-	for i := range run.Header.Sale {
-		skus[run.Header.Sale[i].SKU] = newSKU(run, &run.Header.Sale[i], skus)
-	}
-	for i := range run.Header.Sale {
-		item := skus[run.Header.Sale[i].SKU]
-		found.Evaluated++
-		if item.soldOut || item.concurrent {
-			found.Exercised++
-		}
-		for _, judge := range []func(*Run) []Violation{item.unbalanced, item.oversold, item.atRest, item.refusedTooEarly} {
-			if wrong := judge(run); len(wrong) > 0 {
-				found.Violations = append(found.Violations, wrong...)
-				break // the later ones would tell the same again
+// stockLaw names a clause of I4.
+type stockLaw int
+
+// The clauses, in the order in which one tells of a case that several see.
+const (
+	stockAddsUp stockLaw = iota
+	stockBought
+	stockToldPaid
+	stockAtRest
+	stockSoldOut
+)
+
+// judgeStock asks one clause of every SKU.
+func judgeStock(law stockLaw) func(*Run) Finding {
+	return func(run *Run) Finding {
+		found := Finding{}
+		for _, item := range run.skus {
+			found.Evaluated++
+			wrong := item.wrong(run)[law]
+			found.Exercised += one(item.soldOut || item.concurrent || item.released || len(wrong) > 0)
+			found.Violations = append(found.Violations, wrong...)
+			if law == stockSoldOut {
+				found.Pending = append(found.Pending, item.undersold(run)...)
+			}
+			if law == stockAddsUp {
+				found.Pending = append(found.Pending, item.restless(run)...)
+			}
+			if (law == stockAddsUp || law == stockAtRest) && run.Final != nil && !item.known {
+				found.Unjudged = append(found.Unjudged, fmt.Sprintf("the stock of %s was not read before the run", item.item.SKU))
 			}
 		}
-		if line := item.undersold(run); line != "" {
-			found.Pending = append(found.Pending, line)
+		if run.Final == nil {
+			found.Unjudged = append(found.Unjudged, "the stock was never read at rest")
 		}
+		if nameless := namelessOrders(run); nameless > 0 && (law == stockAtRest || law == stockBought) {
+			found.Unjudged = append(found.Unjudged, fmt.Sprintf("of %s it is not known what was ordered", countOf(nameless, "order")))
+		}
+		return found
 	}
-	if run.Final == nil {
-		found.Unjudged = append(found.Unjudged, "the stock was never read at rest")
-	}
-	if nameless := namelessOrders(run); nameless > 0 {
-		found.Unjudged = append(found.Unjudged, fmt.Sprintf("of %s it is not known what was ordered", countOf(nameless, "order")))
-	}
-	return found
 }
 
 // namelessOrders counts orders in the books of which nothing says what they are for.
@@ -66,24 +85,41 @@ func namelessOrders(run *Run) int {
 type sku struct {
 	item       *history.Item
 	before     history.StockRow // in the baseline
+	known      bool             // the baseline has it
 	initial    int64            // units that may be sold in the run
 	all        map[string]*sku  // on sale
 	ops        []*history.Op    // orders of it, by call
 	stories    []*Story
-	tallies    *tallies // see heldAt
+	longest    time.Duration // of the shop's timers
+	tallies    *tallies      // see heldAt
+	judged     map[stockLaw][]Violation
 	soldOut    bool
 	concurrent bool
+	released   bool
+}
+
+// skusOf are the items on sale. Only I4 asks them, and may leave with them what it worked out.
+func skusOf(run *Run) []*sku {
+	all := map[string]*sku{}
+	var skus []*sku
+	for i := range run.Header.Sale {
+		item := newSKU(run, &run.Header.Sale[i], all)
+		all[item.item.SKU] = item
+		skus = append(skus, item)
+	}
+	return skus
 }
 
 func newSKU(run *Run, item *history.Item, all map[string]*sku) *sku {
 	s := &sku{item: item, all: all, before: history.StockRow{SKU: item.SKU, Available: item.Stock}}
 	if row, read := stockRow(run.Baseline, item.SKU); read {
-		s.before = row
+		s.before, s.known = row, true
 	}
 	s.initial = s.before.Available + s.before.Reserved
 	for _, story := range run.Stories {
 		if story.Units(item.SKU) > 0 {
 			s.stories = append(s.stories, story)
+			s.released = s.released || story.released(run)
 		}
 	}
 	busy := history.Time(0)
@@ -102,73 +138,169 @@ func newSKU(run *Run, item *history.Item, all map[string]*sku) *sku {
 	return s
 }
 
+// released says that the order was accepted and its units went back on sale.
+func (s *Story) released(run *Run) bool {
+	if acceptedBy(s) == nil {
+		return false
+	}
+	return s.State() == history.OrderClosed || s.State() == history.OrderRefunded && run.Header.System.Legal.RestockRefunds
+}
+
+// wrong is what is wrong with the SKU, by the clause that tells it. What several clauses see in one reading is told by the one that
+// sees the most units of it; the others stand in its details.
+func (s *sku) wrong(run *Run) map[stockLaw][]Violation {
+	if s.judged != nil {
+		return s.judged
+	}
+	s.judged = map[stockLaw][]Violation{}
+	at := map[history.Time]stockLaw{}
+	for law, judge := range []func(*Run) []Violation{stockAddsUp: s.unbalanced, stockBought: s.oversold, stockToldPaid: s.overpromised, stockAtRest: s.atRest} {
+		for _, violation := range judge(run) {
+			law, before := stockLaw(law), s.judged[at[violation.Since]]
+			_, told := at[violation.Since]
+			switch {
+			case !told:
+			case before[0].Units >= violation.Units:
+				before[0].Detail += "; " + also(violation)
+				continue
+			default:
+				violation.Detail += "; " + also(before[0])
+				delete(s.judged, at[violation.Since])
+			}
+			at[violation.Since] = law
+			s.judged[law] = append(s.judged[law], violation)
+		}
+	}
+	if len(s.judged) == 0 { // units that are not where they belong may be why somebody was sent away
+		s.judged[stockSoldOut] = s.refusedTooEarly(run)
+	}
+	return s.judged
+}
+
+func also(v Violation) string {
+	return fmt.Sprintf("%s (%s)", v.Pattern, countOf(int(v.Units), "unit"))
+}
+
 func soldOutAnswer(op *history.Op) bool {
 	return op.Outcome == history.Refused && op.Reason == history.ReasonSoldOut
 }
 
-// unbalanced finds a snapshot that does not add up in itself. The first tells the story.
+// imbalance says how a snapshot of the stock does not add up, and by how many units.
+func (s *sku) imbalance(row history.StockRow) (pattern string, units int64) {
+	total := s.before.Available + s.before.Reserved + s.before.Sold + s.before.WrittenOff
+	sum := row.Available + row.Reserved + row.Sold + row.WrittenOff
+	switch {
+	case row.Reserved < 0:
+		return "released more often than reserved", -row.Reserved
+	case row.Available < 0:
+		return "more units given away than there were: fewer than 0 are available", -row.Available
+	case row.Sold < 0, row.WrittenOff < 0:
+		return "taken back more often than sold", -min(row.Sold, row.WrittenOff)
+	case sum > total:
+		return "stock appeared from nowhere", sum - total
+	case sum < total:
+		return "stock vanished", total - sum
+	default:
+		return "", 0
+	}
+}
+
+// unbalanced finds the snapshot that adds up the least, the first of them if several do. What was in order again at rest has cost
+// nobody anything. A checkpoint that does not have the orders of the same moment may lack what is on its way between the two.
 func (s *sku) unbalanced(run *Run) []Violation {
+	var worst *Violation
 	for i := range run.Readings {
 		reading := &run.Readings[i]
 		row, read := stockRow(reading, s.item.SKU)
-		if !read || reading.Label == history.ReadingBaseline {
+		if !read || !s.known || reading.Label == history.ReadingBaseline || !atomic(run, reading) {
 			continue
 		}
-		total := s.before.Available + s.before.Reserved + s.before.Sold + s.before.WrittenOff
-		sum := row.Available + row.Reserved + row.Sold + row.WrittenOff
-		pattern, units := "", max(sum-total, total-sum)
-		switch {
-		case row.Available < 0 || row.Reserved < 0 || row.Sold < 0 || row.WrittenOff < 0:
-			pattern, units = "a stock figure is below 0", -min(row.Available, row.Reserved, row.Sold, row.WrittenOff)
-		case sum > total:
-			pattern = "stock appeared from nowhere"
-		case sum < total:
-			pattern = "stock vanished"
-		default:
+		pattern, units := s.imbalance(row)
+		if pattern == "" || worst != nil && worst.Units >= units {
 			continue
 		}
-		return []Violation{s.violation(reading, pattern, units, fmt.Sprintf("%d in all before the run; %s", total, stockWords(row)))}
+		violation := s.violation(reading, pattern, units, fmt.Sprintf("%d in all before the run; %s",
+			s.before.Available+s.before.Reserved+s.before.Sold+s.before.WrittenOff, stockWords(row)))
+		worst = &violation
 	}
-	return nil
+	if worst == nil {
+		return nil
+	}
+	if row, read := stockRow(run.Final, s.item.SKU); read && worst.Since < run.Final.Begin {
+		if pattern, _ := s.imbalance(row); pattern == "" {
+			worst.Net.Minor, worst.Until = 0, run.Final.Begin
+		}
+	}
+	return []Violation{*worst}
 }
 
-// oversold finds a snapshot, or the users' own word at the end, with more units bought than there were.
-func (s *sku) oversold(run *Run) []Violation {
+// atomic says that the reading is one moment of stock and orders, or that nothing moved while it was made.
+func atomic(run *Run, reading *history.Reading) bool {
+	return reading == run.Final || run.Final != nil && reading.Begin == run.Final.Begin || reading.Together(history.TableStock, history.TableOrders)
+}
+
+// restless is a line about checkpoints that did not add up, and need not.
+func (s *sku) restless(run *Run) []string {
+	count := 0
 	for i := range run.Checkpoints {
-		bought := int64(0)
+		row, read := stockRow(&run.Checkpoints[i], s.item.SKU)
+		if !read || !s.known || atomic(run, &run.Checkpoints[i]) {
+			continue
+		}
+		if pattern, _ := s.imbalance(row); pattern != "" {
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: the stock did not add up in %s, which did not have the orders of the same moment", s.item.SKU,
+		countOf(count, "checkpoint"))}
+}
+
+// oversold finds the snapshot with the most units bought beyond what there were.
+func (s *sku) oversold(run *Run) []Violation {
+	var worst []Violation
+	take := func(reading *history.Reading, units int64) {
+		if units <= s.initial || len(worst) > 0 && worst[0].Units >= units-s.initial {
+			return
+		}
+		worst = []Violation{s.violation(reading, "more units bought than there were", units-s.initial,
+			fmt.Sprintf("%d units, %d bought", s.initial, units))}
+	}
+	for i := range run.Checkpoints {
+		units := int64(0)
 		for _, story := range s.stories {
 			for _, row := range story.Earlier {
 				if row.Begin == run.Checkpoints[i].Begin && effective(row.Row.State) {
-					bought += row.units(story, s.item.SKU)
+					units += row.units(story, s.item.SKU)
 				}
 			}
 		}
-		if bought > s.initial {
-			return []Violation{s.violation(&run.Checkpoints[i], "more units bought than there were", bought-s.initial,
-				fmt.Sprintf("%d units, %d bought", s.initial, bought))}
-		}
+		take(&run.Checkpoints[i], units)
 	}
+	if run.Has(history.TableOrders) {
+		take(run.Final, s.holdings(run.Header.System.Timers).bought)
+	}
+	return worst
+}
+
+// overpromised finds more units told to be paid, and never given back, than there were.
+func (s *sku) overpromised(run *Run) []Violation {
 	if run.Final == nil {
 		return nil
 	}
-	bought, promised := int64(0), int64(0)
+	promised := int64(0)
 	for _, story := range s.stories {
-		if effective(story.State()) {
-			bought += story.Units(s.item.SKU)
-		}
-		if story.promised() {
+		if story.promised(run) {
 			promised += story.Units(s.item.SKU)
 		}
 	}
-	if bought > s.initial && run.Has(history.TableOrders) {
-		return []Violation{s.violation(run.Final, "more units bought than there were", bought-s.initial,
-			fmt.Sprintf("%d units, %d bought", s.initial, bought))}
+	if promised <= s.initial {
+		return nil
 	}
-	if promised > s.initial {
-		return []Violation{s.violation(run.Final, "more units told paid than there were", promised-s.initial,
-			fmt.Sprintf("%d units, %d told to be paid and never given back", s.initial, promised))}
-	}
-	return nil
+	return []Violation{s.violation(run.Final, "more units told paid than there were", promised-s.initial,
+		fmt.Sprintf("%d units, %d told to be paid and never given back", s.initial, promised))}
 }
 
 // units is how many units of the SKU the order was then of. A row that names no SKU is of the story's only one.
@@ -182,20 +314,13 @@ func (r EarlierRow) units(story *Story, sku string) int64 {
 	return max(1, r.Row.Quantity)
 }
 
-// promised says that a buyer was told "paid" and neither the books nor the ledger took it back since.
-func (s *Story) promised() bool {
-	if s.Row == nil || !effective(s.Row.State) && s.Row.State != history.OrderPending && s.Row.State != history.OrderClosed {
-		return false
-	}
-	if sum := s.balance(); sum.refunded+sum.pending > 0 {
-		return false
-	}
-	for _, op := range s.Ops {
-		if tellsPaid(op) {
-			return true
-		}
-	}
-	return false
+// promised says that a buyer was told "paid" and neither the books nor the ledger took it back since. Books that were not read
+// take nothing back.
+func (s *Story) promised(run *Run) bool {
+	given := s.Row == nil && !run.Has(history.TableOrders) || s.Row != nil &&
+		(effective(s.Row.State) || s.Row.State == history.OrderPending || s.Row.State == history.OrderClosed)
+	sum := s.balance()
+	return given && sum.refunded+sum.pending == 0 && slices.ContainsFunc(s.Ops, tellsPaid)
 }
 
 // holdings are the units that orders hold in the final books.
@@ -206,7 +331,7 @@ type holdings struct {
 	open    int64 // refunding or in review: sold, reserved or free
 }
 
-func (s *sku) holdings() holdings {
+func (s *sku) holdings(timers history.Timers) holdings {
 	var held holdings
 	for _, story := range s.stories {
 		quantity := story.Units(s.item.SKU)
@@ -216,7 +341,9 @@ func (s *sku) holdings() holdings {
 		case history.OrderPending:
 			held.waiting += quantity
 		case history.OrderRefunded:
-			held.given += quantity
+			if !story.neverSold(timers) {
+				held.given += quantity
+			}
 		case history.OrderRefunding, history.OrderReview:
 			held.open += quantity
 		default:
@@ -225,14 +352,21 @@ func (s *sku) holdings() holdings {
 	return held
 }
 
+// neverSold says that the order is known to have ended before its money came, and that nobody saw it sold since: whatever was given
+// back, it may hold no sold unit.
+func (s *Story) neverSold(timers history.Timers) bool {
+	asked := slices.ContainsFunc(s.wishes(), func(w wish) bool { return w.accepted != nil })
+	return !asked && !s.wasBought() && endedBeforeCapture(s, timers) != nil && len(s.Captured()) == 1
+}
+
 // atRest compares the final stock with what the orders hold. Units that were reserved before the run may since have
 // been sold, released or kept.
 func (s *sku) atRest(run *Run) []Violation {
 	row, read := stockRow(run.Final, s.item.SKU)
-	if !read || !run.Has(history.TableOrders) || namelessOrders(run) > 0 {
+	if !read || !s.known || !run.Has(history.TableOrders) || namelessOrders(run) > 0 {
 		return nil
 	}
-	held, old := s.holdings(), s.before.Reserved
+	held, old := s.holdings(run.Header.System.Timers), s.before.Reserved
 	sold := row.Sold - s.before.Sold
 	mayBeSold := held.bought + held.waiting + held.open + old
 	if !run.Header.System.Legal.RestockRefunds {

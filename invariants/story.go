@@ -13,6 +13,7 @@ type Run struct {
 	Final       *history.Reading // nil if the books were never read to rest
 	SettleBegin history.Time     // 0 if settle never began
 
+	skus   []*sku // on sale; I4's
 	phases map[string]span
 }
 

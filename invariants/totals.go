@@ -36,17 +36,20 @@ func saleResults(run *Run) []SaleResult {
 	return results
 }
 
-// stockRow finds a SKU's row in a reading that may not exist, or not hold the table.
-func stockRow(reading *history.Reading, sku string) (row history.StockRow, read bool) {
+// stockRow finds a SKU's stock in a reading that may not exist, or not hold the table: all rows of it together, where it lies in
+// several places.
+func stockRow(reading *history.Reading, sku string) (sum history.StockRow, read bool) {
 	if reading == nil || !reading.Has(history.TableStock) {
 		return history.StockRow{}, false
 	}
+	sum.SKU = sku
 	for _, row := range reading.Books.Stock {
 		if row.SKU == sku {
-			return row, true
+			sum.Available, sum.Reserved = sum.Available+row.Available, sum.Reserved+row.Reserved
+			sum.Sold, sum.WrittenOff, read = sum.Sold+row.Sold, sum.WrittenOff+row.WrittenOff, true
 		}
 	}
-	return history.StockRow{}, false
+	return sum, read
 }
 
 // moneyResults adds the channel's ledger up. What is owed needs the shop's orders, and is 0 where they were not read.

@@ -34,7 +34,7 @@ const readWithin = 30 * time.Second
 // Read reads the books once. All tables of one database come from one snapshot.
 func (d *door) Read(ctx context.Context, label string) (history.Reading, error) {
 	reading := history.Reading{Label: label, Begin: d.clock.Now()}
-	found, failed := d.readAll(ctx)
+	found, failed, snapshots := d.readAll(ctx)
 	reading.End = d.clock.Now()
 	if err := ctx.Err(); err != nil {
 		return history.Reading{}, fmt.Errorf("read the shop's books: %w", err)
@@ -54,11 +54,12 @@ func (d *door) Read(ctx context.Context, label string) (history.Reading, error) 
 		}
 		reading.Tables = append(reading.Tables, table)
 	}
+	reading.Snapshots = snapshots
 	return reading, nil
 }
 
-// readAll asks every probe once, databases last and each in one go.
-func (d *door) readAll(ctx context.Context) (found map[history.Table]raw, failed map[history.Table]error) {
+// readAll asks every probe once, databases last and each in one go: what one of them holds is of one moment.
+func (d *door) readAll(ctx context.Context) (found map[history.Table]raw, failed map[history.Table]error, snapshots [][]history.Table) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	found, failed = map[history.Table]raw{}, map[history.Table]error{}
@@ -70,6 +71,7 @@ func (d *door) readAll(ctx context.Context) (found map[history.Table]raw, failed
 		case !declared:
 		case probe.HTTP != "" || probe.GraphQL != nil:
 			found[table], failed[table] = d.readPages(ctx, table, probe)
+			snapshots = append(snapshots, []history.Table{table})
 		default:
 			from, err := d.databaseOf(probe)
 			if err != nil {
@@ -84,8 +86,9 @@ func (d *door) readAll(ctx context.Context) (found map[history.Table]raw, failed
 	}
 	for _, from := range databases {
 		d.readSQL(ctx, from, tables[from], found, failed)
+		snapshots = append(snapshots, tables[from])
 	}
-	return found, failed
+	return found, failed, snapshots
 }
 
 // fewReadings is how many readings slow books are given time for.
