@@ -9,18 +9,21 @@ import (
 	"github.com/paystorm/paystorm/money"
 )
 
-// limitsHold is I12, of purchase limits. A buyer who tried to have more units than the limit exercises it. What counts
+// limitsHold is I12, of purchase limits and coupons. A buyer who tried to have more units than the limit exercises it. What counts
 // is what the buyer has once the books are at rest, in orders that are paid or shipped: a closed order gives nothing, one
 // in review is a person's to settle, and one that is being refunded is on its way back. A shop that does not declare
 // that refunded units are free again has sold them all the same.
 //
-// Nothing says how often a coupon may be used, so that is not judged here; I9 sees one that an order uses twice.
+// Coupons have bounds of their own, which the sale declares; I9 sees one that an order uses twice.
 func limitsHold() Invariant {
 	return Invariant{
 		ID:        "I12",
-		Name:      "purchase limits hold",
-		Statement: "No buyer has more units of an item than its limit for each buyer allows.",
-		Clauses:   []Clause{{Name: "purchase limits hold", Needs: []history.Table{history.TableOrders}, Judge: judgeLimitsHold}},
+		Name:      "limits hold",
+		Statement: "No buyer has more units of an item than its limit for each buyer allows, and no coupon is used more often than it is for.",
+		Clauses: []Clause{
+			{Name: "purchase limits hold", Needs: []history.Table{history.TableOrders}, Judge: judgeLimitsHold},
+			{Name: "coupons are used as often as they are for", Needs: []history.Table{history.TableOrders, history.TableCoupons}, Applies: couponsApply, Judge: judgeCoupons},
+		},
 	}
 }
 
