@@ -68,12 +68,12 @@ type Reading struct {
 	Begin  Time   `json:"begin_ns"`
 	End    Time   `json:"end_ns"`
 	// Agreed is true when two successive readings were equal, so that the shop was at rest. A checkpoint never is.
-	Agreed bool     `json:"agreed"`
-	Tables []Table  `json:"tables"`           // which tables were read
+	Agreed bool    `json:"agreed"`
+	Tables []Table `json:"tables"` // which tables were read
 	// Snapshots are the tables that are true of one moment together. Empty in older runs, whose tables were taken for one.
 	Snapshots [][]Table `json:"snapshots,omitempty"`
-	Errors []string `json:"errors,omitempty"` // probes that failed: their tables are not in Tables
-	Books  Books    `json:"books"`
+	Errors    []string  `json:"errors,omitempty"` // probes that failed: their tables are not in Tables
+	Books     Books     `json:"books"`
 }
 
 // Has says whether the reading read the table.
