@@ -74,9 +74,10 @@ type part struct {
 func (r *run) record(event history.Event) { r.recorder.Event(event) }
 
 // recordChannel writes what the channel reports into its own segment: it is the busiest source.
-func (r *run) recordChannel(event history.Event) {
-	r.channelRecorder.Event(event)
+func (r *run) recordChannel(event history.Event) uint64 {
+	seq := r.channelRecorder.Event(event)
 	r.ledger.take(event)
+	return seq
 }
 
 // recordSink writes what came to a sink. It shows that the shop is at work.

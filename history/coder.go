@@ -207,6 +207,7 @@ func (e *Event) fields(c *coder) {
 	c.number((*int64)(&e.Signing))
 	c.number((*int64)(&e.From))
 	c.number((*int64)(&e.Until))
+	c.ordinal(&e.Answers)
 }
 
 func (i *Invocation) fields(c *coder) {
@@ -222,7 +223,7 @@ func (i *Invocation) fields(c *coder) {
 	c.text(&i.Currency)
 	c.text(&i.Phase)
 	c.text(&i.Fault)
-	c.operation(&i.Op)
+	c.ordinal(&i.Op)
 	c.lines(&i.More)
 	c.small(&i.Wish)
 }
@@ -234,7 +235,7 @@ func (a *Answer) fields(c *coder) {
 	c.text(&a.Payment)
 	c.text(&a.State)
 	c.small(&a.Status)
-	c.operation(&a.Op)
+	c.ordinal(&a.Op)
 }
 
 // lines stand one after the other, a SKU and its units, after their number. A damaged number ends with the payload.
@@ -252,7 +253,7 @@ func (c *coder) lines(lines *[]Line) {
 	}
 }
 
-func (c *coder) operation(value *uint64) {
+func (c *coder) ordinal(value *uint64) {
 	wide := int64(*value)
 	c.number(&wide)
 	*value = uint64(wide)

@@ -62,7 +62,7 @@ const (
 	// Forgery ("" if genuine), Minor and Currency as the message claims them; Key: the provider's own name of the message,
 	// where it has one. Signing: how long the channel took to sign it, which is over before it is sent.
 	DeliverySent     = "delivery.sent"
-	DeliveryAnswered = "delivery.answered" // Outcome: ok (acknowledged), refused, unknown; Status; Reason
+	DeliveryAnswered = "delivery.answered" // Outcome: ok (acknowledged), refused, unknown; Status; Reason; Answers
 	DeliveryLost     = "delivery.lost"     // lost on purpose, before it was sent. Fault
 	DeliveryGivenUp  = "delivery.given-up" // the retry schedule is exhausted
 
@@ -180,4 +180,5 @@ type Event struct {
 	Signing        time.Duration `json:"signing_ns,omitempty"`
 	From           Time          `json:"from_ns,omitempty"`
 	Until          Time          `json:"until_ns,omitempty"`
+	Answers        uint64        `json:"answers,omitempty"` // the sequence number of the writer's DeliverySent; 0: not recorded, as in old histories
 }

@@ -110,18 +110,20 @@ func (r *Recorder) own() {
 func (r *Recorder) NextOp() uint64 { return r.ops.Add(1) }
 
 // Event records an event. It fills in Writer and Seq, and At unless it is given; times that it fills in never run
-// backwards within the writer.
-func (r *Recorder) Event(event Event) {
+// backwards within the writer. It returns the event's Seq, or 0 after Close.
+func (r *Recorder) Event(event Event) uint64 {
 	at, ok := r.lock(partitionOf(event.Order, event.Ref))
 	if !ok {
-		return
+		return 0
 	}
 	if event.At == 0 {
 		event.At = r.clock.Now()
 	}
 	chunk := r.begin(at, recordEvent, event.At)
 	event.fields(chunk)
+	seq := r.seq
 	r.unlock(at)
+	return seq
 }
 
 // Invoke records that an operation is being made. Called is filled in unless it is given.

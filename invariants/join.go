@@ -23,7 +23,19 @@ func (x *index) joinOps() {
 	}
 }
 
-// attempt names one delivery attempt.
+// sendings are the deliveries that may still be answered.
+type sendings struct {
+	bySeq map[sending]*Delivery
+	open  map[attempt][]*Delivery // in histories whose answers do not say what they answer
+}
+
+// sending names one event of a delivery that was sent.
+type sending struct {
+	writer string
+	seq    uint64
+}
+
+// attempt names one attempt of a message, which several deliveries may be at once: a forged twin, a second endpoint.
 type attempt struct {
 	notification string
 	number       int
@@ -31,7 +43,7 @@ type attempt struct {
 
 func (x *index) joinEvents() {
 	refunds := map[string]*Refund{}
-	open := map[attempt][]*Delivery{}
+	sent := sendings{bySeq: map[sending]*Delivery{}, open: map[attempt][]*Delivery{}}
 	for event := range each(x.run.Events) {
 		switch event.Source {
 		case history.SourceChannel, history.SourceDelivery, history.SourceFault, history.SourceSink:
@@ -46,7 +58,7 @@ func (x *index) joinEvents() {
 		case history.SourceChannel:
 			x.joinLedger(story, event, refunds)
 		case history.SourceDelivery:
-			joinDelivery(story, event, open)
+			joinDelivery(story, event, sent)
 		case history.SourceFault:
 			if event.Kind == history.FaultAffected {
 				story.Affected = append(story.Affected, event)
@@ -101,7 +113,7 @@ func joinRefund(payment *Payment, event *history.Event, refunds map[string]*Refu
 	}
 }
 
-func joinDelivery(story *Story, event *history.Event, open map[attempt][]*Delivery) {
+func joinDelivery(story *Story, event *history.Event, sent sendings) {
 	key := attempt{event.Notification, event.Attempt}
 	switch event.Kind {
 	case history.DeliverySent:
@@ -110,11 +122,18 @@ func joinDelivery(story *Story, event *history.Event, open map[attempt][]*Delive
 			Payment: event.Payment, Minor: event.Minor, Currency: event.Currency, Sent: event,
 		}
 		story.Deliveries = append(story.Deliveries, delivery)
-		open[key] = append(open[key], delivery)
+		sent.bySeq[sending{event.Writer, event.Seq}] = delivery
+		sent.open[key] = append(sent.open[key], delivery)
 	case history.DeliveryAnswered:
-		if waiting := open[key]; len(waiting) > 0 {
+		if event.Answers > 0 {
+			if delivery := sent.bySeq[sending{event.Writer, event.Answers}]; delivery != nil {
+				delivery.Answered = event
+			}
+			return
+		}
+		if waiting := sent.open[key]; len(waiting) > 0 { // first sent, first answered
 			waiting[0].Answered = event
-			open[key] = waiting[1:]
+			sent.open[key] = waiting[1:]
 		}
 	default:
 	}

@@ -17,7 +17,7 @@ import (
 
 func benchChannel(retry []time.Duration) *mockchannel.Channel {
 	return mockchannel.New(mockchannel.Config{
-		Clock: history.StartClock(), Record: func(history.Event) {}, Dialect: standard.New(), Retry: retry,
+		Clock: history.StartClock(), Record: func(history.Event) uint64 { return 0 }, Dialect: standard.New(), Retry: retry,
 		Merchants: []mockchannel.Merchant{merchant},
 	})
 }

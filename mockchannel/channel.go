@@ -28,10 +28,11 @@ type Merchant struct {
 
 // Config is what a channel is made from.
 type Config struct {
-	Clock     history.Clock
-	Record    func(history.Event) // called from many goroutines at once
-	Faults    Faults              // nil: nothing goes wrong
-	Dice      dice.Dice           // for identifiers
+	Clock history.Clock
+	// Record is called from many goroutines at once. It returns the event's place in its writer's sequence, 0 if it has none.
+	Record    func(history.Event) uint64
+	Faults    Faults    // nil: nothing goes wrong
+	Dice      dice.Dice // for identifiers
 	Merchants []Merchant
 	Dialect   Dialect
 	// Retry holds the waits after the first, second, … attempt of a notification. Nil means the dialect's own.

@@ -73,17 +73,18 @@ func (c *Channel) post(ctx context.Context, d delivery) delivered {
 	if envelope.Rotated && d.rotate != nil {
 		d.effects = append(d.effects, d.rotate.Fault)
 	}
-	answer := delivered{outcome: history.Refused, reason: "not encoded"}
+	answer, sent := delivered{outcome: history.Refused, reason: "not encoded"}, uint64(0)
 	if err != nil {
 		answer.detail = err.Error()
 	} else {
-		c.recordDelivery(d, history.Event{Kind: history.DeliverySent, Signing: signing})
+		_, sent = c.recordDelivery(d, history.Event{Kind: history.DeliverySent, Signing: signing})
 		answer = c.send(ctx, d, envelope)
 	}
-	c.traceDelivery(began, d, envelope, answer, c.recordDelivery(d, history.Event{
+	answered, _ := c.recordDelivery(d, history.Event{
 		Kind: history.DeliveryAnswered, Outcome: answer.outcome, Status: answer.status, Reason: answer.reason,
-		Detail: answer.detail,
-	}))
+		Detail: answer.detail, Answers: sent,
+	})
+	c.traceDelivery(began, d, envelope, answer, answered)
 	if d.genuine != nil && answer.outcome == history.OK {
 		c.reachedByNotice(d, StageAcked)
 	}
@@ -176,8 +177,9 @@ func (c *Channel) reachedByNotice(d delivery, stage Stage) {
 	c.config.Faults.Reached(Moment{Subject: d.payment.peek(), Message: d.message.Type, Stage: stage, Attempt: d.attempt, InFlight: int(c.inFlight.Load())})
 }
 
-// recordDelivery records an event of an attempt. It fills in what all of them carry.
-func (c *Channel) recordDelivery(d delivery, event history.Event) history.Event {
+// recordDelivery records an event of an attempt, and returns it with its place in the sequence. It fills in what all of
+// them carry.
+func (c *Channel) recordDelivery(d delivery, event history.Event) (whole history.Event, seq uint64) {
 	subject := d.payment.peek()
 	event.Source = history.SourceDelivery
 	event.Notification, event.Attempt, event.State, event.Forgery = d.message.ID, d.attempt, d.message.Type, d.message.Forgery
@@ -189,8 +191,7 @@ func (c *Channel) recordDelivery(d delivery, event history.Event) history.Event 
 	if d.message.Refund != nil {
 		event.Refund, event.MerchantRefund = d.message.Refund.ID, d.message.Refund.Number
 	}
-	c.config.Record(event)
-	return event
+	return event, c.config.Record(event)
 }
 
 // hook runs something at most once, never after close, and close waits for it: the transport calls its hooks from

@@ -158,13 +158,14 @@ func newWorld(t testing.TB, faults mockchannel.Faults, change ...func(*mockchann
 	return w
 }
 
-func (w *world) record(event history.Event) {
+func (w *world) record(event history.Event) uint64 {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if event.At == 0 { // as a history.Recorder does
 		event.At = w.clock.Now()
 	}
 	w.events = append(w.events, event)
+	return uint64(len(w.events))
 }
 
 func (w *world) take(rw http.ResponseWriter, r *http.Request) {

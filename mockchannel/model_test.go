@@ -22,12 +22,13 @@ type ledgerEvents struct {
 	events []history.Event
 }
 
-func (l *ledgerEvents) record(event history.Event) {
+func (l *ledgerEvents) record(event history.Event) uint64 {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	if event.Source == history.SourceChannel {
 		l.events = append(l.events, event)
 	}
+	return 0
 }
 
 // wantVersions wants every payment's events to be versions 1, 2, 3, … in the order in which they were recorded, at times

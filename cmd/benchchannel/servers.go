@@ -82,7 +82,7 @@ func serve(ctx context.Context, args []string) error {
 }
 
 func newChannel(
-	clock history.Clock, record func(history.Event), faults mockchannel.Faults, endpoints []mockchannel.Endpoint,
+	clock history.Clock, record func(history.Event) uint64, faults mockchannel.Faults, endpoints []mockchannel.Endpoint,
 ) (*mockchannel.Channel, mockchannel.Merchant, error) {
 	merchant, err := stripe.New().Issue("m-bench", map[string]string{"key": apiKey})
 	if err != nil {

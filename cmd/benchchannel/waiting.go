@@ -78,13 +78,14 @@ func waitingNotifications(ctx context.Context) (waiting, error) {
 	}
 	delays := &spread{Faults: nothing{}, clock: clock, due: map[string]history.Time{}}
 	var result waiting
-	record := func(event history.Event) {
-		recorder.Event(event)
+	record := func(event history.Event) uint64 {
+		seq := recorder.Event(event)
 		if event.Kind == history.DeliverySent {
 			delays.mutex.Lock()
 			result.late = append(result.late, clock.Now().Sub(delays.due[event.Payment]))
 			delays.mutex.Unlock()
 		}
+		return seq
 	}
 	channel, merchant, err := newChannel(clock, record, delays, []mockchannel.Endpoint{
 		{ID: "shop", URL: shop.url, Events: []string{"payment_intent.succeeded"}},

@@ -19,7 +19,7 @@ type Recorder interface {
 	NextOp() uint64
 	Invoke(history.Invocation)
 	Answer(history.Answer)
-	Event(history.Event)
+	Event(history.Event) uint64
 }
 
 // RunnerConfig is what a Runner needs.

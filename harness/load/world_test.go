@@ -56,10 +56,11 @@ func (n *notes) Answer(answer history.Answer) {
 	}
 }
 
-func (n *notes) Event(event history.Event) {
+func (n *notes) Event(event history.Event) uint64 {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
 	n.events = append(n.events, event)
+	return uint64(len(n.events))
 }
 
 // told is the operations in the order of their calls, as "kind outcome reason".

@@ -128,10 +128,11 @@ func newWorld(t testing.TB, settings alipay.Settings, change func(*mockchannel.C
 	return w
 }
 
-func (w *world) record(event history.Event) {
+func (w *world) record(event history.Event) uint64 {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.events = append(w.events, event)
+	return uint64(len(w.events))
 }
 
 func (w *world) take(rw http.ResponseWriter, r *http.Request) {

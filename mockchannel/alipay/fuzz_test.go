@@ -35,10 +35,11 @@ var fuzzedKey = sync.OnceValue(appKey)
 func fuzzed(t *testing.T, changes *atomic.Int64) (*mockchannel.Channel, *strings.Replacer) {
 	channel := mockchannel.New(mockchannel.Config{
 		Clock: history.StartClock(), Dialect: alipay.New(alipay.Settings{KeyBits: 1024, BillsAtOnce: true}), Merchants: merchants(),
-		Record: func(event history.Event) {
+		Record: func(event history.Event) uint64 {
 			if event.Version > 0 {
 				changes.Add(1)
 			}
+			return 0
 		},
 	})
 	call := channel.Call(merchants()[0])

@@ -71,7 +71,8 @@ func newWorld(t *testing.T, change ...func(*mockchannel.Config)) *world {
 	w.console = console.New(console.Config{
 		Clock: clock, Dialect: config.Dialect, Merchants: config.Merchants, Faults: []string{"lose-callbacks: {share: <b>30%</b>}"},
 	})
-	config.Record, config.Trace = w.console.Record, w.console.Trace
+	config.Record = func(event history.Event) uint64 { w.console.Record(event); return 0 }
+	config.Trace = w.console.Trace
 	w.channel = mockchannel.New(config)
 	w.server = httptest.NewServer(w.console.Handler(w.channel))
 	w.shop = httptest.NewServer(http.HandlerFunc(w.take))

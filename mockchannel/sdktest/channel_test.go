@@ -40,7 +40,7 @@ func serve(t *testing.T, dialect mockchannel.Dialect, change func(*mockchannel.C
 	server := httptest.NewUnstartedServer(nil)
 	url := "http://" + server.Listener.Addr().String()
 	config := mockchannel.Config{
-		Clock: history.StartClock(), Record: func(history.Event) {}, Dice: dice.New(1),
+		Clock: history.StartClock(), Record: func(history.Event) uint64 { return 0 }, Dice: dice.New(1),
 		Merchants: []mockchannel.Merchant{merchant}, Dialect: dialect, PayURL: url + "/pay",
 	}
 	if change != nil {

@@ -54,10 +54,11 @@ func FuzzMerchantRequest(f *testing.F) {
 		channel := mockchannel.New(mockchannel.Config{
 			Clock:   history.StartClock(),
 			Dialect: standard.New(),
-			Record: func(event history.Event) {
+			Record: func(event history.Event) uint64 {
 				if event.Version > 0 {
 					changes.Add(1)
 				}
+				return 0
 			},
 			Merchants: []mockchannel.Merchant{{ID: "m-1", APIKey: "key-1", NotifySecret: vectorSecret}},
 		})

@@ -36,10 +36,11 @@ func newWorld(t testing.TB, change ...func(*mockchannel.Config)) *world {
 	}
 	config := mockchannel.Config{
 		Clock: history.StartClock(), Dice: dice.New(1), Dialect: stripe.New(), Merchants: []mockchannel.Merchant{merchant},
-		Record: func(event history.Event) {
+		Record: func(event history.Event) uint64 {
 			w.mutex.Lock()
 			defer w.mutex.Unlock()
 			w.events = append(w.events, event)
+			return uint64(len(w.events))
 		},
 	}
 	for _, set := range change {

@@ -43,7 +43,7 @@ type shop struct {
 func newShop(t testing.TB, merchant mockchannel.Merchant, change ...func(*mockchannel.Config)) *shop {
 	t.Helper()
 	config := mockchannel.Config{
-		Clock: history.StartClock(), Record: func(history.Event) {}, Dice: dice.New(1), Dialect: wechatpay.New(),
+		Clock: history.StartClock(), Record: func(history.Event) uint64 { return 0 }, Dice: dice.New(1), Dialect: wechatpay.New(),
 		Merchants: []mockchannel.Merchant{merchant},
 	}
 	for _, set := range change {

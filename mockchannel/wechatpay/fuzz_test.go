@@ -57,10 +57,11 @@ func FuzzMerchantRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, id, query, body string) {
 		var changes atomic.Int64
 		s := ordinaryShop(t, func(c *mockchannel.Config) {
-			c.Record = func(event history.Event) {
+			c.Record = func(event history.Event) uint64 {
 				if event.Version > 0 {
 					changes.Add(1)
 				}
+				return 0
 			}
 		})
 		call := s.channel.Call(s.merchant)
