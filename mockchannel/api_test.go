@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -306,8 +307,32 @@ func TestKeysOfUnknownBuyers(t *testing.T) {
 	for key := range keys {
 		got = append(got, key)
 	}
-	want := "create p1 #1 1, create p1 #1 2, create p2 #1 1, create p3 #2 3, create b7-o1 #3 4"
+	want := "create p1 #1 1, create p1 #1 2, create p2 #1 1, create p3 #2 3, create b7-o1 #3 1"
 	if strings.Join(got, ", ") != want {
+		t.Errorf("asked about %q, want %q", got, want)
+	}
+}
+
+// TestAttemptsAreAnOrders asks for one refund under a new number each time, and for another payment of the order under
+// another number: to the dice that is the second attempt, and not the first of something new.
+func TestAttemptsAreAnOrders(t *testing.T) {
+	var mutex sync.Mutex
+	var got []string
+	w := newWorld(t, script{request: func(q mockchannel.Request) (fault mockchannel.RequestFault) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		got = append(got, fmt.Sprintf("%s %d", q.Operation, q.Attempt))
+		return fault
+	}})
+	first := w.createAndPay("o1")
+	w.do(http.MethodPost, "/v1/payments", w.paymentBody("o1-second"), "Idempotency-Key", "k2") // of the same buyer's order
+	for _, number := range []string{"r1", "r2", "r2"} {
+		w.refund(first, number, 100)
+	}
+	want := []string{"create 1", "create 2", "refund 1", "refund 2", "refund 3"}
+	mutex.Lock()
+	defer mutex.Unlock()
+	if !slices.Equal(got, want) {
 		t.Errorf("asked about %q, want %q", got, want)
 	}
 }

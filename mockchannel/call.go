@@ -266,9 +266,15 @@ func (call *Call) earlier() history.Time {
 func errNoPayment() *Error { return refuse(CodePaymentNotFound, "there is no such payment") }
 func errNoRefund() *Error  { return refuse(CodeRefundNotFound, "there is no such refund") }
 
-// nth counts the requests of one operation for one object.
-func (c *Channel) nth(request MerchantRequest) int {
-	key := string(request.Operation) + "\x00" + request.Merchant.ID + "\x00" + request.object()
+// nth counts the requests of one operation for one order, which is the buyer's, or the merchant's number of it where the
+// buyer is not known. A merchant that tries again under a new number is trying again. Of what is unknown here, each number
+// counts for itself.
+func (c *Channel) nth(request MerchantRequest, subject Subject) int {
+	about := cmp.Or(subject.Order, request.object())
+	if subject.Ref != (history.Ref{}) {
+		about = subject.Key
+	}
+	key := string(request.Operation) + "\x00" + request.Merchant.ID + "\x00" + about
 	counter, found := c.asked.get(key)
 	if !found {
 		counter, _ = c.asked.getOrPut(key, &atomic.Int64{})

@@ -62,7 +62,7 @@ type Channel struct {
 	orders      table[*order]
 	refunds     table[*refund]
 	keys        table[*keyed]
-	asked       table[*atomic.Int64] // requests so far, by operation and object
+	asked       table[*atomic.Int64] // requests so far, by operation and order
 	refundIDs   table[*refund]       // by the channel's own id
 	objects     table[Object]
 	endpoints   map[string]*endpoints // by merchant; the map itself never changes

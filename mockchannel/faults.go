@@ -52,7 +52,7 @@ const (
 type Request struct {
 	Subject
 	Operation Operation
-	Attempt   int // n-th request of this operation for this object, from 1
+	Attempt   int // n-th request of this operation for this order, from 1, under whatever numbers
 }
 
 // RequestFault is what goes wrong with a merchant's request. Nil fields do not go wrong.

@@ -3,7 +3,6 @@ package mockchannel
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -11,8 +10,6 @@ import (
 // order is what the channel knows about one order number of one merchant: its payments, and how far the shop has heard
 // of them. Its mutex is taken inside a payment's, never the other way round.
 type order struct {
-	asked atomic.Int64 // requests to create a payment of it
-
 	mutex    sync.Mutex
 	payments []*payment
 	reserved string // key of the next payment, if its buyer is unknown

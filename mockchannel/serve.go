@@ -49,14 +49,12 @@ func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, request Merchant
 	}
 	request.key = request.Merchant.ID + "\x00" + request.IdempotencyKey
 	x := &exchange{channel: c, w: w, r: r, request: request, call: Call{channel: c, merchant: request.Merchant}}
-	if request.Operation == OpCreate { // the most frequent: the order counts for itself
-		o := c.order(request.Merchant.ID, request.Order)
-		x.attempt = int(o.asked.Add(1))
-		x.subject = c.subjectOf(request, o)
-	} else {
-		x.attempt = c.nth(request)
-		x.subject = c.subjectOf(request, nil)
+	var o *order
+	if request.Operation == OpCreate {
+		o = c.order(request.Merchant.ID, request.Order)
 	}
+	x.subject = c.subjectOf(request, o)
+	x.attempt = c.nth(request, x.subject)
 	x.fault = c.config.Faults.Request(Request{Subject: x.subject, Operation: request.Operation, Attempt: x.attempt})
 	x.reached(StageReceived)
 	x.slow(false)

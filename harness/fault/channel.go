@@ -32,7 +32,8 @@ func (c channel) Request(request mockchannel.Request) mockchannel.RequestFault {
 		return all
 	}
 	for _, fault := range c.requests {
-		if !c.hits(fault.Planned, request.Subject, string(request.Operation), request.Attempt) {
+		attempt, over := decidedOn(fault.act, request.Attempt)
+		if over || !c.hits(fault.Planned, request.Subject, string(request.Operation), attempt) {
 			continue
 		}
 		one := fault.act.Request(fault.Planned, request)
@@ -46,6 +47,17 @@ func (c channel) Request(request mockchannel.Request) mockchannel.RequestFault {
 		first(&all.Rotate, one.Rotate)
 	}
 	return all
+}
+
+// decidedOn is the attempt by which it is decided whether a fault strikes a request: its own, or none of them where the
+// fault stays with the order for several. over says that there were as many already.
+func decidedOn(act any, attempt int) (decided int, over bool) {
+	stays, may := act.(persistent)
+	if !may || stays.persists() == nil {
+		return attempt, false
+	}
+	most := int(*stays.persists())
+	return 0, most > 0 && attempt > most
 }
 
 func (c channel) Change(change mockchannel.Change) mockchannel.ChangeFault {

@@ -46,6 +46,40 @@ func notice(kind string) mockchannel.Notice {
 
 const ms = time.Millisecond
 
+// A fault of requests stays with an order for the first attempts of an operation, or for all, or is decided anew for each.
+func TestRequestFaultsStayForAttempts(t *testing.T) {
+	strikes := func(kind, params string, share float64) (struck [8]int) {
+		fault := fault1(kind, params)
+		fault.Share = share
+		asks := storming(t, fault).Channel()
+		for order := range 100 {
+			for attempt := range struck {
+				asked := mockchannel.Request{Subject: buyer(order + 1), Operation: mockchannel.OpQuery, Attempt: attempt + 1}
+				if asks.Request(asked) != (mockchannel.RequestFault{}) {
+					struck[attempt]++
+				}
+			}
+		}
+		return struck
+	}
+	for _, kind := range []string{"reject-requests", "lose-responses", "slow-responses", "missign-responses", "query-lag"} {
+		rest := `,"operations":["query"]}`
+		if kind == "query-lag" {
+			rest = "}"
+		}
+		if got := strikes(kind, `{"attempts":"2"`+rest, 1); got != [8]int{100, 100} {
+			t.Errorf("%s: the first two of all orders, got %v", kind, got)
+		}
+		got := strikes(kind, `{"attempts":"all"`+rest, 0.5)
+		if got[0] < 30 || got[0] > 70 || got != [8]int{got[0], got[0], got[0], got[0], got[0], got[0], got[0], got[0]} {
+			t.Errorf("%s: all attempts of half the orders, got %v", kind, got)
+		}
+	}
+	if got := strikes("reject-requests", `{"operations":["query"]}`, 0.5); got == [8]int{got[0], got[0], got[0], got[0], got[0], got[0], got[0], got[0]} {
+		t.Errorf("decided anew for each: got %v", got)
+	}
+}
+
 // TestEffects asks each kind of message fault a question that it answers and one that it does not.
 func TestEffects(t *testing.T) {
 	type (

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -48,7 +49,7 @@ func Vocabulary(dialects []mockchannel.Dialect) (faults, payers []scenarios.Kind
 	}
 	for _, kind := range All() {
 		params := kind.New()
-		kind.Fits = func(spec scenarios.FaultSpec) error { return fits(params, spec.Only, spec.When) }
+		kind.Fits = func(spec scenarios.FaultSpec) error { return fits(cmp.Or(spec.Params, params), spec.Only, spec.When) }
 		kind.Possible = func(dialect string, params any) error {
 			needs, picky := params.(Needs)
 			if !picky {
@@ -74,6 +75,11 @@ type (
 	// Requests interferes with merchants' requests. It is decided anew for each attempt.
 	Requests interface {
 		Request(Planned, mockchannel.Request) mockchannel.RequestFault
+	}
+	// persistent is a fault of requests that may be told for how many attempts it stays with an order: the first n of an
+	// operation, or all, for one decision. nil: each attempt is decided for itself.
+	persistent interface {
+		persists() *Times
 	}
 	// Changes interferes with the ledger.
 	Changes interface {

@@ -125,6 +125,10 @@ func disturb(t *testing.T, value reflect.Value) {
 		case *scenarios.Size:
 			*at = 17 << 20
 			continue
+		case **Times:
+			times := Times(19)
+			*at = &times
+			continue
 		case **scenarios.Part:
 			part := scenarios.Part(0.25)
 			*at = &part

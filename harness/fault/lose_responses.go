@@ -11,7 +11,8 @@ import (
 // loseResponses processes a request and loses the answer, in one of the given ways.
 type loseResponses struct {
 	Operations []mockchannel.Operation `yaml:"operations,one-or-list" json:"operations"`
-	How        []mockchannel.LoseHow   `yaml:"how,one-or-list" json:"how"` // several are mixed evenly
+	How        []mockchannel.LoseHow   `yaml:"how,one-or-list" json:"how"`         // several are mixed evenly
+	Attempts   *Times                  `yaml:"attempts" json:"attempts,omitempty"` // of an order, per operation; default: each is decided anew
 }
 
 func loseResponsesKind() scenarios.Kind {
@@ -47,6 +48,8 @@ func (f *loseResponses) Exercises() []string {
 	}
 	return []string{"I3"}
 }
+
+func (f *loseResponses) persists() *Times { return f.Attempts }
 
 func (f *loseResponses) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if !concerns(f.Operations, request) || len(f.How) == 0 {

@@ -11,7 +11,8 @@ import (
 // missignResponses answers a request that was processed under a wrong signature: to a shop that looks, that is no answer.
 type missignResponses struct {
 	Operations []mockchannel.Operation `yaml:"operations,one-or-list" json:"operations"`
-	Probe      bool                    `yaml:"probe" json:"probe"` // as the provider's own probe, where it has such
+	Probe      bool                    `yaml:"probe" json:"probe"`                 // as the provider's own probe, where it has such
+	Attempts   *Times                  `yaml:"attempts" json:"attempts,omitempty"` // of an order, per operation; default: each is decided anew
 }
 
 func missignResponsesKind() scenarios.Kind {
@@ -42,6 +43,8 @@ func (f *missignResponses) Needs(traits mockchannel.Traits) error {
 	}
 	return nil
 }
+
+func (f *missignResponses) persists() *Times { return f.Attempts }
 
 func (f *missignResponses) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if !concerns(f.Operations, request) {

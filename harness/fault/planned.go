@@ -78,6 +78,8 @@ func fits(params any, only scenarios.Only, when string) error {
 	_, perNotice := params.(Notices)
 	_, payer := params.(Behaves)
 	switch {
+	case only.Attempt != 0 && isPersistent(params):
+		return errors.New("attempts: only.attempt names a single one already: want one of the two")
 	case only.Attempt != 0 && !perRequest && !perAttempt:
 		return errors.New("only.attempt: this kind does not decide per attempt")
 	case only.Message != "" && !perRequest && !perAttempt && !perNotice:
@@ -86,6 +88,11 @@ func fits(params any, only scenarios.Only, when string) error {
 		return errors.New("when: a payer is decided on before there is a payment")
 	}
 	return nil
+}
+
+func isPersistent(params any) bool {
+	stays, may := params.(persistent)
+	return may && stays.persists() != nil
 }
 
 // parseWhen reads a `when:` predicate: payment states, separated by "|".

@@ -37,6 +37,22 @@ func mustPlan(t *testing.T, fault scenarios.Fault, d dice.Dice) Planned {
 	return planned
 }
 
+func TestAttemptsAndOneAttempt(t *testing.T) {
+	fault := scenarios.Fault{ID: "f", Kind: "reject-requests", Share: 1, Only: scenarios.Only{Attempt: 2}, Params: json.RawMessage(`{"attempts":"2"}`)}
+	if _, _, err := plan(fault, dice0); err == nil || !strings.Contains(err.Error(), "attempts: only.attempt") {
+		t.Errorf("got %v", err)
+	}
+	faults, _ := Vocabulary(nil)
+	for _, kind := range faults {
+		if times := Times(2); kind.Name == "reject-requests" {
+			spec := scenarios.FaultSpec{Params: &rejectRequests{Attempts: &times}, Only: scenarios.Only{Attempt: 2}}
+			if err := kind.Fits(spec); err == nil {
+				t.Error("a file may say both")
+			}
+		}
+	}
+}
+
 func TestHitsNarrows(t *testing.T) {
 	paid := buyer(17)
 	paid.State = mockchannel.Succeeded

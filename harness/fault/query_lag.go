@@ -12,7 +12,8 @@ import (
 // queryLag answers queries with what was true a while ago.
 type queryLag struct {
 	Lag      scenarios.Duration `yaml:"lag" json:"lag"`
-	NotFound bool               `yaml:"not-found" json:"not_found"` // as if there were no such payment or refund
+	NotFound bool               `yaml:"not-found" json:"not_found"`         // as if there were no such payment or refund
+	Attempts *Times             `yaml:"attempts" json:"attempts,omitempty"` // of an order, per operation; default: each is decided anew
 }
 
 func queryLagKind() scenarios.Kind {
@@ -32,6 +33,8 @@ func (f *queryLag) Check(scenarios.System) error {
 	}
 	return nil
 }
+
+func (f *queryLag) persists() *Times { return f.Attempts }
 
 func (f *queryLag) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if request.Operation != mockchannel.OpQuery && request.Operation != mockchannel.OpRefundQuery {

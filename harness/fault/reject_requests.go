@@ -12,7 +12,8 @@ import (
 type rejectRequests struct {
 	Operations []mockchannel.Operation `yaml:"operations,one-or-list" json:"operations"`
 	Status     int                     `yaml:"status" json:"status"`
-	Code       string                  `yaml:"code" json:"code"` // neutral; each dialect has its own word for it
+	Code       string                  `yaml:"code" json:"code"`                   // neutral; each dialect has its own word for it
+	Attempts   *Times                  `yaml:"attempts" json:"attempts,omitempty"` // of an order, per operation; default: each is decided anew
 }
 
 func rejectRequestsKind() scenarios.Kind {
@@ -34,6 +35,8 @@ func (f *rejectRequests) Check(scenarios.System) error {
 	}
 	return between("status", f.Status, 400, 599)
 }
+
+func (f *rejectRequests) persists() *Times { return f.Attempts }
 
 func (f *rejectRequests) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if !concerns(f.Operations, request) {

@@ -15,6 +15,7 @@ type slowResponses struct {
 	Operations      []mockchannel.Operation `yaml:"operations,one-or-list" json:"operations"`
 	By              scenarios.Span          `yaml:"by" json:"by"`
 	AfterProcessing bool                    `yaml:"after-processing" json:"after_processing"` // it is done, and the answer waits
+	Attempts        *Times                  `yaml:"attempts" json:"attempts,omitempty"`       // of an order, per operation; default: each is decided anew
 }
 
 func slowResponsesKind() scenarios.Kind {
@@ -39,6 +40,8 @@ func (f *slowResponses) Check(scenarios.System) error {
 	}
 	return positive("by", f.By)
 }
+
+func (f *slowResponses) persists() *Times { return f.Attempts }
 
 func (f *slowResponses) Request(p Planned, request mockchannel.Request) mockchannel.RequestFault {
 	if !concerns(f.Operations, request) {
