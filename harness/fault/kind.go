@@ -35,7 +35,7 @@ func All() []scenarios.Kind {
 		killNodeKind(), pauseNodeKind(), stopNodeKind(), cutNodeKind(), squeezeNodeKind(), fillDiskKind(), skewClockKind(),
 		runInNodeKind(), lockDatabaseKind(),
 		// Payers.
-		abandonKind(), declineFirstKind(), payLateKind(), payTwiceKind(), payAfterCancelKind(), cancelRaceKind(),
+		abandonKind(), declineFirstKind(), payLateKind(), payTwiceKind(), switchPaymentKind(), payAfterCancelKind(), cancelRaceKind(),
 		doubleClickKind(), parallelOrdersKind(), parallelRefundsKind(), retryStormKind(),
 	}
 }

@@ -71,8 +71,8 @@ func acts(params any) int {
 
 func TestVocabularyPartsPayersFromFaults(t *testing.T) {
 	faults, payers := Vocabulary(nil)
-	if len(faults)+len(payers) != len(All()) || len(payers) != 10 {
-		t.Fatalf("%d faults and %d payers of %d kinds, want 10 payers", len(faults), len(payers), len(All()))
+	if len(faults)+len(payers) != len(All()) || len(payers) != 11 {
+		t.Fatalf("%d faults and %d payers of %d kinds, want 11 payers", len(faults), len(payers), len(All()))
 	}
 	for _, payer := range payers {
 		if err := payer.Fits(scenarios.FaultSpec{When: "created"}); err == nil {

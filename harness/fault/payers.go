@@ -15,7 +15,7 @@ import (
 // payer behaves well.
 //
 // Where several misbehaviours hit one order, one decides how it is paid: the first of abandon, pay-after-cancel,
-// cancel-race, pay-twice, pay-late, decline-first. After the first three there is no payment to refund, so
+// cancel-race, pay-twice, switch-payment, pay-late, decline-first. After the first three there is no payment to refund, so
 // parallel-refunds yields to them. A retry storm repeats every request anyway, so double-click yields to it.
 func Payers(p scenarios.Plan) load.Payers {
 	all := payers{plan: p}
@@ -61,7 +61,8 @@ func arrival(steps []scenarios.LoadStep, buyer int) time.Duration {
 func reconciled(payer load.Payer) load.Payer {
 	unpaid := payer.Abandon != nil || payer.PayAfterCancel != nil || payer.CancelRace != nil
 	ways := []**load.Behaviour{
-		&payer.Abandon, &payer.PayAfterCancel, &payer.CancelRace, &payer.PayTwice, &payer.PayLate, &payer.DeclineFirst,
+		&payer.Abandon, &payer.PayAfterCancel, &payer.CancelRace, &payer.PayTwice, &payer.SwitchPayment,
+		&payer.PayLate, &payer.DeclineFirst,
 	}
 	decided := false
 	for _, way := range ways {

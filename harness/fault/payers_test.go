@@ -30,6 +30,12 @@ func TestBehaviours(t *testing.T) {
 			PayLate: &load.Behaviour{Fault: "pay-late", After: 5 * time.Second},
 		}},
 		{payer("pay-twice", `{}`), load.Payer{PayTwice: &load.Behaviour{Fault: "pay-twice"}}},
+		{payer("switch-payment", `{"second":"100%","declined":"0%"}`), load.Payer{
+			SwitchPayment: &load.Behaviour{Fault: "switch-payment", Second: true},
+		}},
+		{payer("switch-payment", `{"second":"0%","declined":"100%"}`), load.Payer{
+			SwitchPayment: &load.Behaviour{Fault: "switch-payment", Declines: true},
+		}},
 		{payer("pay-after-cancel", `{}`), load.Payer{PayAfterCancel: &load.Behaviour{Fault: "pay-after-cancel"}}},
 		{payer("cancel-race", `{"head_start":"3ms"}`), load.Payer{CancelRace: &load.Behaviour{Fault: "cancel-race", After: 3 * ms}}},
 		{payer("double-click", `{"gap":"4ms"}`), load.Payer{
@@ -95,6 +101,8 @@ func TestOneWayOfPaying(t *testing.T) {
 		{"without abandon", all[:5], []string{"pay-after-cancel"}},
 		{"cancel-race before pay-twice", all[:4], []string{"cancel-race"}},
 		{"pay-twice before pay-late", all[:3], []string{"pay-twice"}},
+		{"pay-twice before switch-payment", []string{"switch-payment", "pay-twice"}, []string{"pay-twice"}},
+		{"switch-payment before pay-late", []string{"pay-late", "switch-payment"}, []string{"switch-payment"}},
 		{"pay-late before decline-first", all[:2], []string{"pay-late"}},
 		{"what does not touch the payment stays", []string{"pay-late", "double-click", "parallel-refunds"}, []string{
 			"pay-late", "double-click", "parallel-refunds",

@@ -112,9 +112,9 @@ func TestHowAJourneyEnds(t *testing.T) {
 			"order: status 303",
 		},
 		{
-			"paid already", "POST /pay/{payment}", answering(409, `{"error": {"code": "payment_succeeded"}}`),
-			[]string{"order ok", "pay refused payment_succeeded"},
-			"pay: payment_succeeded",
+			"closed already", "POST /pay/{payment}", answering(409, `{"error": {"code": "payment_closed"}}`),
+			[]string{"order ok", "pay refused payment_closed"},
+			"pay: payment_closed",
 		},
 		{
 			"no such payment", "POST /pay/{payment}", answering(404, `{"error": {"code": "payment_not_found"}}`),
@@ -270,6 +270,14 @@ func TestMisbehaviour(t *testing.T) {
 			told: []string{"order ok", "payment ok", "pay ok", "pay ok", "poll ok", "look ok"}, end: endCompleted,
 		},
 		{
+			name: "switch to the second", payer: Payer{SwitchPayment: &Behaviour{Fault: "f1", Second: true}}, did: didSwitchPayment, faulty: []int{1, 2},
+			told: []string{"order ok", "payment ok", "pay ok", "poll ok", "look ok"}, end: endCompleted,
+		},
+		{
+			name: "stay with the first", payer: Payer{SwitchPayment: &Behaviour{Fault: "f1", Declines: true}}, did: didSwitchPayment, faulty: []int{1, 2, 3},
+			told: []string{"order ok", "payment ok", "pay ok", "pay refused declined", "poll ok", "look ok"}, end: endCompleted,
+		},
+		{
 			name: "pay after cancel", payer: Payer{PayAfterCancel: one}, did: didPayAfterCancel, faulty: []int{1, 2},
 			told: []string{"order ok", "cancel ok", "pay ok", "poll ok", "look ok"}, end: endCompleted,
 		},
@@ -332,6 +340,40 @@ func TestMisbehaviour(t *testing.T) {
 				t.Errorf("affected %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// Which of the two is paid, the channel's address says.
+func TestSwitchPaymentPaysOne(t *testing.T) {
+	for second, want := range map[bool]string{false: "POST /pay/P1", true: "POST /pay/P2"} {
+		m := newMarket(t)
+		if err := m.runner("buy", Payer{SwitchPayment: &Behaviour{Fault: "f1", Second: second}}).Buy(t.Context(), 7, 0); err != nil {
+			t.Fatal(err)
+		}
+		if paid := m.hitsOf("POST /pay"); len(paid) != 1 || !strings.HasPrefix(paid[0], want) {
+			t.Errorf("paid %q, want %s", paid, want)
+		}
+	}
+}
+
+// A payment that made itself is refused to the buyer, who goes on all the same: else nobody asks about just these orders.
+func TestPaidAlready(t *testing.T) {
+	m := newMarket(t)
+	m.routes["POST /pay/{payment}"] = func(w http.ResponseWriter, r *http.Request) {
+		m.mutex.Lock()
+		m.states["O1"] = "PAID"
+		m.mutex.Unlock()
+		answering(http.StatusConflict, `{"error": {"code": "payment_succeeded"}}`)(w, r)
+	}
+	if err := m.runner("buy", Payer{}).Buy(t.Context(), 7, 0); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"order ok", "pay refused payment_succeeded", "poll ok", "look ok"}
+	if got := m.notes.told(); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	if why := m.notes.ended(t); why != endCompleted {
+		t.Errorf("ended %q", why)
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	didDeclineFirst    = "decline-first"
 	didPayLate         = "pay-late"
 	didPayTwice        = "pay-twice"
+	didSwitchPayment   = "switch-payment"
 	didPayAfterCancel  = "pay-after-cancel"
 	didCancelRace      = "cancel-race"
 	didDoubleClick     = "double-click"

@@ -21,6 +21,15 @@ const (
 // reasonDeclined is the answer to an attempt that the payer declined: it paid nothing, which is a definite no.
 const reasonDeclined = "declined"
 
+// reasonPaid is the answer to who would pay what is paid already, as a wallet without a password does by itself: the money is
+// there, and the buyer goes on and looks for the order.
+const reasonPaid = "payment_succeeded"
+
+// paidAlready says so of a payment.
+func (a answer) paidAlready(s *step) bool {
+	return s.Payment != "" && a.outcome == history.Refused && a.reason == reasonPaid
+}
+
 // payStep pays, the way this buyer does.
 func (j *journey) payStep(ctx context.Context, s *step) (answer, error) {
 	if abandon := j.payer.Abandon; abandon != nil {
@@ -39,6 +48,8 @@ func (j *journey) payStep(ctx context.Context, s *step) (answer, error) {
 		result, err = j.cancelRace(ctx, s, payment, p.CancelRace)
 	case p.PayTwice != nil && j.acts[actPayment] != nil:
 		result, err = j.payTwice(ctx, s, payment, p.PayTwice)
+	case p.SwitchPayment != nil && j.acts[actPayment] != nil:
+		result, err = j.switchPayment(ctx, s, payment, p.SwitchPayment)
 	case p.PayLate != nil:
 		result, err = j.payLate(ctx, s, payment, p.PayLate)
 	case p.DeclineFirst != nil:
@@ -105,6 +116,34 @@ func (j *journey) payTwice(ctx context.Context, s *step, payment string, b *Beha
 		j.affected(b, didPayTwice, answer{})
 	}
 	return first, nil
+}
+
+// switchPayment opens a second payment and pays one of the two. What becomes of the other is told when the order is paid: that
+// it was declined, or that the shop or the channel has closed it.
+func (j *journey) switchPayment(ctx context.Context, s *step, payment string, b *Behaviour) (answer, error) {
+	act := j.acts[actPayment]
+	opened, err := j.shopRequest(ctx, act, act.within(), b.Fault)
+	if err != nil {
+		return answer{}, err
+	}
+	paid, left := payment, opened.captured[capturePayment]
+	if left == "" || left == payment { // there is nothing to switch to
+		return j.pay(ctx, s, payment, actionPay, 0, "")
+	}
+	if b.Second {
+		paid, left = left, paid
+	}
+	result, err := j.pay(ctx, s, paid, actionPay, 0, b.Fault)
+	if err != nil || result.outcome != history.OK {
+		return result, err
+	}
+	if b.Declines { // or it was closed already, which is as good
+		if _, err := j.pay(ctx, s, left, actionDecline, 0, b.Fault); err != nil {
+			return answer{}, err
+		}
+	}
+	j.affected(b, didSwitchPayment, answer{})
+	return result, nil
 }
 
 // payLate leaves the waiting to a timer of the channel: a virtual user that slept would be missing elsewhere.

@@ -20,6 +20,7 @@ type Payer struct {
 	DeclineFirst    *Behaviour // the first attempt is declined, then it pays
 	PayLate         *Behaviour // pays After that time, by a timer of the channel
 	PayTwice        *Behaviour // asks the shop for another payment of the same order and pays both
+	SwitchPayment   *Behaviour // asks the shop for another payment of the same order and pays one of the two
 	PayAfterCancel  *Behaviour // cancels at the shop, and pays all the same
 	CancelRace      *Behaviour // sends cancel and pay at once; After is the head start of the payment
 	DoubleClick     *Behaviour // sends the order twice, After apart, with one client reference
@@ -36,4 +37,6 @@ type Behaviour struct {
 	// Of refunds: how much each asks for, nil what the step says, and whether each is a wish of its own.
 	Amount   *scenarios.Part
 	Distinct bool
+	// Of two payments: whether it pays the second, and whether the other one is declined after it.
+	Second, Declines bool
 }
