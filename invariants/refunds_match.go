@@ -127,6 +127,7 @@ type refundPair struct {
 	channel *Refund
 	payment string // of the channel's; "" if it has none
 	shop    []history.RefundRow
+	again   bool // the channel has no such refund, and one of the same amount that the shop has too
 }
 
 // pairRefunds matches the two sides, sorted by number. A number is unique within its payment, at some providers within that alone.
@@ -160,6 +161,11 @@ func pairRefunds(story *Story) []refundPair {
 			continue
 		}
 		pairs = append(pairs, made)
+	}
+	for i := range pairs {
+		pairs[i].again = pairs[i].channel == nil && slices.ContainsFunc(pairs, func(p refundPair) bool {
+			return p.channel != nil && len(p.shop) > 0 && p.channel.Minor == pairs[i].shop[0].Minor
+		})
 	}
 	slices.SortStableFunc(pairs, func(a, b refundPair) int {
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.payment, b.payment))
@@ -341,6 +347,9 @@ func (p refundPair) onlyInShop(story *Story) string {
 	for _, row := range p.shop {
 		switch row.State {
 		case history.RefundDone:
+			if p.again {
+				return "one refund at the channel, booked more than once in the shop"
+			}
 			return "refund booked in the shop, never made at the channel"
 		case history.RefundPending:
 			if story.State() != history.OrderReview {
@@ -388,7 +397,10 @@ func (p refundPair) violation(run *Run, story *Story, pattern string) Violation 
 		Bearer: BearerMerchant, Evidence: append(evidence, story.rowEvidence()...), Since: since,
 		Detail: fmt.Sprintf("refund %s: %s, %s", p.number, words, in),
 	}
-	if shop > channel {
+	switch {
+	case p.again || len(p.shop) > 1: // the money moved once; only the books tell it twice
+		violation.Bearer, violation.Net.Minor = BearerNone, 0
+	case shop > channel:
 		violation.Bearer = BearerBuyer
 		violation.Net.Minor = min(violation.Net.Minor, sum.net())
 	}
