@@ -20,7 +20,11 @@ SEEDS   ?= 1
 DEFECT_SEEDS ?= 1
 # Runs mostly wait, and two at a time save a third of the time; beside another, one proves nothing a little more often.
 PARALLEL ?= 1
+# Which part of a proof matrix, such as 2/5; the whole where it is empty. MEMORY names a file by which an interrupted proof goes on.
+PART     ?=
+MEMORY   ?=
 STRIPE_MOCK  ?= v0.203.0
+PROVE_PART = -part "$(PART)" -resume "$(MEMORY)" -mark "$(if $(MEMORY),$(shell git rev-parse HEAD))"
 NOTICE  := $(GO) -C tools run ./notice -module ..
 
 .DEFAULT_GOAL := help
@@ -68,21 +72,25 @@ test-sdk: ## the providers' own SDKs against the channel's dialects; needs Node 
 
 .PHONY: prove
 prove: build ## the correct shop under every scenario, and every known defect under its own
-	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -parallel $(PARALLEL) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -parallel $(PARALLEL) $(PROVE_PART) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS)
 
 .PHONY: prove-docker
 prove-docker: images ## the same of two replicas on PostgreSQL and Redis in containers, and what goes wrong with those; needs Docker
 	PAYSTORM_POSTGRES=paystorm/postgres:15 PAYSTORM_REDIS=paystorm/redis:7 \
-	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-docker -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -matrix examples/flashshop/proofs-docker.yaml
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-docker $(PROVE_PART) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -matrix examples/flashshop/proofs-docker.yaml
 
 .PHONY: prove-graphql
 prove-graphql: build ## whether the reference shop has the same verdicts over GraphQL as over REST (SEEDS=5)
-	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -parallel $(PARALLEL) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove-graphql -parallel $(PARALLEL) $(PROVE_PART) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -compare flashshop,flashshop-graphql
 
 .PHONY: prove-nodeshop
 prove-nodeshop: build ## the same of the shop in examples/nodeshop, which no Go knows of; needs Node 20
 	npm ci --prefix examples/nodeshop --no-audit --no-fund
-	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -matrix examples/nodeshop/proofs.yaml
+	$(GO) run ./cmd/prove -binary $(BIN) -out $(RUNS)/prove $(PROVE_PART) -seeds $(SEEDS) -defect-seeds $(DEFECT_SEEDS) -matrix examples/nodeshop/proofs.yaml
+
+.PHONY: nightly
+nightly: build ## every proof whole, in hours; goes on where it was stopped; writes docs/proofs/DATE.md (SEEDS=5 DEFECT_SEEDS=5)
+	./tools/nightly.sh
 
 .PHONY: lint
 lint: ## golangci-lint, as pinned in tools/go.mod, and whether NOTICE lists what is in the binary

@@ -58,6 +58,9 @@ type prover struct {
 	binary, out string
 	defects     string // the setting that gives the shop one
 	parallel    int    // lines at a time
+	part        part   // of the matrix
+	lines       int    // so far, of all tables
+	memory      *memory
 
 	mutex       sync.Mutex // guards the next fields
 	log         io.Writer
@@ -86,10 +89,18 @@ func main() {
 	flag.IntVar(&p.parallel, "parallel", 1, "lines of the matrix at a time; a run on the plain shop mostly waits, and needs half a processor")
 	only := flag.String("only", "", "only scenarios and defects with these names, with commas")
 	systems := flag.String("systems", "", "only these systems, with commas; all of the matrix if empty")
+	share := flag.String("part", "", "which part of the matrix, such as 2/5: every fifth line from the second on; all of it if empty")
+	resume := flag.String("resume", "", "a file that remembers what was proven, so that an interrupted proof goes on where it was")
+	mark := flag.String("mark", "", "names the code that is proven, such as its commit; what was proven of another is not resumed")
 	compare := flag.String("compare", "", "two systems with a comma between: whether both have the same verdicts, and not whether they are the right ones")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := p.narrow(*share, *resume, *mark); err != nil {
+		fmt.Fprintln(os.Stderr, "prove:", err)
+		stop()
+		os.Exit(2)
+	}
 	chosen := choice{names: split(*only), systems: split(*systems), compare: split(*compare)}
 	if err := p.prove(ctx, os.Stdout, *file, *seeds, *defectSeeds, chosen); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
@@ -152,8 +163,15 @@ func (p *prover) prove(ctx context.Context, out io.Writer, file string, seeds, d
 // line is one of a table's lines in the making.
 type line func() string
 
-// table prints a head, and the lines in their order while several are worked out at a time.
-func (p *prover) table(out io.Writer, head string, lines []line) {
+// table prints a head, and the lines of this part in their order while several are worked out at a time.
+func (p *prover) table(out io.Writer, head string, all []line) {
+	var lines []line
+	for _, line := range all {
+		if p.part.has(p.lines) {
+			lines = append(lines, line)
+		}
+		p.lines++
+	}
 	fmt.Fprintln(out, head)
 	made := make([]chan string, len(lines))
 	for i := range made {
@@ -248,6 +266,9 @@ func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdi
 		}
 		good++
 		p.say("ok   %s (%.1fs): %s", name, took.Seconds(), v.Headline)
+		if err := p.memory.keep(name, v); err != nil {
+			p.failed(name + ": " + err.Error())
+		}
 	}
 	return good, slowest
 }
@@ -281,6 +302,9 @@ func (p *prover) count(again bool) {
 // have been tried. What a run has proven, either way, stands.
 func (p *prover) decide(ctx context.Context, of proof, seed int) (verdict, error) {
 	p.count(false)
+	if known, proven := p.memory.recall(fmt.Sprintf("%s seed %d", of, seed)); proven {
+		return known, nil
+	}
 	v, err := p.run(ctx, of, seed)
 	for again := 0; again < mostAgain && err == nil && v.Verdict == "inconclusive" && ctx.Err() == nil; again++ {
 		p.say("again %s seed %d: %s: %s", of, seed, v.Headline, strings.Join(v.Reasons, "; "))
