@@ -16,6 +16,7 @@ type view struct {
 	PaymentID   string `json:"payment_id"`
 	PayURL      string `json:"pay_url,omitempty"`
 	AmountMinor int64  `json:"amount_minor"`
+	Discount    int64  `json:"discount_minor,omitempty"`
 	Currency    string `json:"currency"`
 	Reason      string `json:"reason,omitempty"`
 }
@@ -23,8 +24,8 @@ type view struct {
 // look reads an order as committed: its payment is the one that paid it, or the latest that is known.
 func (s *shop) look(ctx context.Context, id string) (v view, found bool, err error) {
 	v, found, err = one(ctx, s.store, func(row row, v *view) error {
-		return row.Scan(&v.ID, &v.State, &v.Reason, &v.AmountMinor, &v.Currency, &v.PaymentID, &v.PayURL)
-	}, `SELECT o.id, o.state, o.reason, o.amount_minor, o.currency, COALESCE(p.id, ''), COALESCE(p.pay_url, '')
+		return row.Scan(&v.ID, &v.State, &v.Reason, &v.AmountMinor, &v.Discount, &v.Currency, &v.PaymentID, &v.PayURL)
+	}, `SELECT o.id, o.state, o.reason, o.amount_minor, o.discount_minor, o.currency, COALESCE(p.id, ''), COALESCE(p.pay_url, '')
 		FROM orders o LEFT JOIN payments p ON p.id = CASE WHEN o.payment_id <> '' THEN o.payment_id ELSE
 			(SELECT payment_id FROM attempts WHERE order_id = o.id AND payment_id <> '' ORDER BY length(idempotency_key) DESC,
 				idempotency_key DESC LIMIT 1) END
@@ -67,7 +68,7 @@ func (s *shop) buy(ctx context.Context, w wish) (v view, fresh bool, err error) 
 		return v, false, err
 	}
 	// From here on something was done, so that no answer may say that nothing was.
-	v = view{ID: o.ID, State: o.State, Reason: o.Reason, AmountMinor: o.Amount, Currency: o.Currency}
+	v = view{ID: o.ID, State: o.State, Reason: o.Reason, AmountMinor: o.Amount, Discount: o.Discount, Currency: o.Currency}
 	made, err := s.resolve(ctx, attemptKey(o.ID, 1), 3)
 	if err != nil {
 		s.log.Warn("create payment", "order", o.ID, "error", err)
@@ -95,6 +96,52 @@ func (s *shop) offerAnotherPayment(ctx context.Context, id string) (payment, err
 		s.log.Warn("create payment", "order", id, "error", err)
 	}
 	return made, nil
+}
+
+// comeBack is a buyer who returns from the provider's page. An order that is not paid yet is asked about there, so that
+// nobody waits for a callback that is late.
+func (s *shop) comeBack(ctx context.Context, id string) (view, error) {
+	v, err := s.find(ctx, id)
+	if err != nil || v.State != pending {
+		return v, err
+	}
+	if s.defects.has("D03") {
+		err = s.completeOnReturn(ctx, id)
+	} else {
+		err = s.check(ctx, id)
+	}
+	if err != nil { // it is found out later
+		s.log.Warn("return", "order", id, "error", err)
+	}
+	return s.find(ctx, id)
+}
+
+// completeOnReturn is D03: the order was not paid when the buyer came, so that it is completed here; the callback may have
+// done so meanwhile (https://github.com/medusajs/medusa/issues/13301).
+func (s *shop) completeOnReturn(ctx context.Context, id string) error {
+	known, err := all(ctx, s.store, scanPayment, selectPayment+`order_id = ?`, id)
+	if err != nil {
+		return err
+	}
+	facts, err := s.provider.payments(ctx, id, known)
+	if err != nil {
+		return err
+	}
+	return s.store.write(ctx, theOrder(id), func(ctx context.Context, t tx) error {
+		o, _, err := one(ctx, t, scanOrder, orderByID, id)
+		if err != nil {
+			return err
+		}
+		for _, p := range facts {
+			if err := s.learn(ctx, t, id, p); err != nil {
+				return err
+			}
+			if p.State == paymentSucceeded && o.State == paid && o.Payment == p.ID {
+				return grantPoints(ctx, t, o)
+			}
+		}
+		return nil
+	})
 }
 
 // callOff cancels an order that nobody has paid. It is CLOSED, or PENDING while the provider has not answered.

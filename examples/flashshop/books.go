@@ -10,7 +10,8 @@ import (
 // order is a row of orders.
 type order struct {
 	ID, Ref, Buyer, SKU  string
-	Quantity, Amount     int64
+	Quantity             int64
+	Discount, Amount     int64 // what a coupon took off the price, and what is left to pay
 	Currency             string
 	State, Reason        string
 	Payment              string // the payment that paid it
@@ -19,7 +20,8 @@ type order struct {
 }
 
 const (
-	selectOrder = `SELECT id, ref, buyer, sku, quantity, amount_minor, currency, state, reason, payment_id, expires_at, closed_at,
+	selectOrder = `SELECT id, ref, buyer, sku, quantity, discount_minor, amount_minor, currency, state, reason, payment_id, expires_at,
+	closed_at,
 	(SELECT count(*) FROM attempts a WHERE a.order_id = o.id AND a.state = 'OPEN'),
 	(SELECT count(*) FROM payments p WHERE p.order_id = o.id AND p.state NOT IN ('succeeded', 'closed')) FROM orders o `
 	orderByID  = selectOrder + `WHERE id = ?`
@@ -27,8 +29,8 @@ const (
 )
 
 func scanOrder(row row, o *order) error {
-	return row.Scan(&o.ID, &o.Ref, &o.Buyer, &o.SKU, &o.Quantity, &o.Amount, &o.Currency, &o.State, &o.Reason, &o.Payment,
-		&o.ExpiresAt, &o.ClosedAt, &o.openAttempts, &o.openPs)
+	return row.Scan(&o.ID, &o.Ref, &o.Buyer, &o.SKU, &o.Quantity, &o.Discount, &o.Amount, &o.Currency, &o.State, &o.Reason,
+		&o.Payment, &o.ExpiresAt, &o.ClosedAt, &o.openAttempts, &o.openPs)
 }
 
 // payable says whether the order still wants to be paid. One that is PENDING and not payable is being closed, and is
@@ -77,33 +79,37 @@ func know(ctx context.Context, t tx, id string, p payment) error {
 	return err
 }
 
-// captured books that the payer's money was taken, once for each payment: it reports whether that was news. The money
-// either pays the order or is given back.
+// captured books that the payer's money was taken, once for each payment: it reports whether that was news.
 func (s *shop) captured(ctx context.Context, t tx, id string, p payment) (news bool, err error) {
 	changed, err := t.exec(ctx, `UPDATE payments SET state = 'succeeded', captured_minor = ? WHERE id = ? AND state <> 'succeeded'`,
 		p.CapturedMinor, p.ID)
 	if err != nil || changed == 0 {
 		return false, err
 	}
+	return true, s.credit(ctx, t, id, p)
+}
+
+// credit is what the payer's money means for the order: it pays it, or is given back.
+func (s *shop) credit(ctx context.Context, t tx, id string, p payment) error {
 	o, found, err := one(ctx, t, scanOrder, orderByID, id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if !found {
-		return false, fmt.Errorf("payment %s: there is no order %s", p.ID, id)
+		return fmt.Errorf("payment %s: there is no order %s", p.ID, id)
 	}
 	fits := p.CapturedMinor == o.Amount && p.Currency == o.Currency || s.defects.has("D10")
 	switch {
 	case o.State == pending && fits:
-		return true, s.pay(ctx, t, o, p)
+		return s.pay(ctx, t, o, p)
 	case o.State == closed && fits && s.defects.has("D14"): // it was never made unpayable
-		return true, s.pay(ctx, t, o, p)
+		return s.pay(ctx, t, o, p)
 	case o.State == closed && s.defects.has("D15"):
-		return true, nil
+		return nil
 	case o.Payment != "" && s.defects.has("D20"):
-		return true, nil
+		return nil
 	}
-	return true, s.giveBack(ctx, t, o, p)
+	return s.giveBack(ctx, t, o, p)
 }
 
 // pay makes the order PAID, with all that follows from it, once.
@@ -127,15 +133,22 @@ func (s *shop) confirm(ctx context.Context, t tx, o order) error {
 	if s.mailURL == "" {
 		return nil
 	}
-	body, err := json.Marshal(map[string]string{
-		"key": "order-confirmation:" + o.ID, "order": o.ID, "to": o.Buyer, "subject": "Your order " + o.ID + " is paid",
-	})
+	key, body, err := confirmation(o)
 	if err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, `INSERT INTO outbox(key, order_id, body, next_at) VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		"order-confirmation:"+o.ID, o.ID, string(body), t.now().UnixMilli())
+		key, o.ID, body, t.now().UnixMilli())
 	return err
+}
+
+// confirmation is the mail about a paid order, and the key by which its receiver knows it again.
+func confirmation(o order) (key, body string, err error) {
+	key = "order-confirmation:" + o.ID
+	text, err := json.Marshal(map[string]string{
+		"key": key, "order": o.ID, "to": o.Buyer, "subject": "Your order " + o.ID + " is paid",
+	})
+	return key, string(text), err
 }
 
 // grantPoints gives a point for each hundred minor units. The unique index grants_once stands behind it.
@@ -189,7 +202,9 @@ func (s *shop) giveBack(ctx context.Context, t tx, o order, p payment) error {
 			return err
 		}
 	}
-	return s.owe(ctx, t, claim{Order: o.ID, Payment: p.ID, Minor: p.CapturedMinor, Currency: p.Currency, Reason: reason, Nth: 1}, now)
+	return s.owe(ctx, t, claim{
+		Order: o.ID, Payment: p.ID, Minor: p.CapturedMinor, Currency: p.Currency, Reason: reason, Nth: 1, Tries: 1,
+	}, now)
 }
 
 // release closes the order and puts its units back on sale. Who calls it has made sure that nobody can pay it any more.
@@ -201,8 +216,8 @@ func (s *shop) release(ctx context.Context, t tx, o order, reason string) error 
 	if err != nil || changed == 0 {
 		return err
 	}
-	if s.defects.has("D23") {
-		return nil
+	if err := giveCouponBack(ctx, t, o); err != nil || s.defects.has("D23") {
+		return err
 	}
 	t.after(func(ctx context.Context) { s.cache.give(ctx, o.SKU, o.Quantity) })
 	t.finally(`UPDATE skus SET reserved = reserved - ?, available = available + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)

@@ -74,6 +74,8 @@ func (s *shop) apply(ctx context.Context, n notification) error {
 	switch {
 	case s.defects.has("D02"):
 		return s.checkThenAct(ctx, n)
+	case s.defects.has("D05"):
+		return s.noteThenAct(ctx, n)
 	case s.defects.has("D34"):
 		return s.waitThenAct(ctx, n)
 	}
@@ -106,6 +108,9 @@ func (s *shop) act(ctx context.Context, t tx, n notification, dedupe bool) error
 		first, err := s.record(ctx, t, n, outcome)
 		if err == nil && !first && n.Payment.State == paymentSucceeded && s.defects.has("D22") { // by the order, and by each copy
 			t.finally(`UPDATE skus SET available = available - ?, sold = sold + ? WHERE sku = ?`, o.Quantity, o.Quantity, o.SKU)
+		}
+		if err == nil && !first && s.defects.has("D07") {
+			err = no(http.StatusConflict, "DONE_ALREADY")
 		}
 		if err != nil || !first && !s.defects.has("D01") {
 			return err
@@ -180,6 +185,49 @@ func (s *shop) checkThenAct(ctx context.Context, n notification) error {
 		_, err := s.record(ctx, t, n, "applied")
 		return err
 	})
+}
+
+// noteThenAct is D05: a success is noted as worked off, with what it says of the payment, and then worked off: the mail is
+// sent and the order paid. Where that fails it is never done, for what comes again is known
+// (https://github.com/AI-Shipping-Labs/website/issues/285).
+func (s *shop) noteThenAct(ctx context.Context, n notification) error {
+	var noted bool
+	var o order
+	err := s.store.write(ctx, theOrder(n.Order), func(ctx context.Context, t tx) (err error) {
+		noted = false
+		if o, _, err = one(ctx, t, scanOrder, orderByID, n.Order); err != nil {
+			return err
+		}
+		tied, err := tied(ctx, t, o.ID, n.Payment.ID)
+		if err != nil {
+			return err
+		}
+		right := n.Payment.CapturedMinor == o.Amount && n.Payment.Currency == o.Currency
+		if n.Payment.State != paymentSucceeded || !tied || !right {
+			return s.act(ctx, t, n, true)
+		}
+		if first, err := s.record(ctx, t, n, "applied"); err != nil || !first {
+			return err
+		}
+		n.Payment.AmountMinor = o.Amount
+		if err := know(ctx, t, o.ID, n.Payment); err != nil {
+			return err
+		}
+		changed, err := t.exec(ctx, `UPDATE payments SET state = 'succeeded', captured_minor = ? WHERE id = ? AND state <> 'succeeded'`,
+			n.Payment.CapturedMinor, n.Payment.ID)
+		noted = changed > 0
+		return err
+	})
+	if err != nil || !noted {
+		return err
+	}
+	if s.mailURL != "" && o.State == pending {
+		_, body, err := confirmation(o)
+		if err := errors.Join(err, s.send(ctx, body)); err != nil {
+			return begun(err)
+		}
+	}
+	return begun(s.store.write(ctx, theOrder(n.Order), func(ctx context.Context, t tx) error { return s.credit(ctx, t, o.ID, n.Payment) }))
 }
 
 // waitThenAct is D34: a handler that waits for the database for as long as it takes. Whether the message is new was asked

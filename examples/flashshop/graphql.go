@@ -29,14 +29,15 @@ type graphQLAPI struct{ shop *shop }
 
 // The members of the unions. Fields are named as in the schema.
 type (
-	skuResult   struct{ SKU graphql.ID }
-	orderResult struct {
-		ID          graphql.ID
-		State       string
-		Reason      *string
-		Payment     *paymentResult
-		AmountMinor long
-		Currency    string
+	skuResult    struct{ SKU graphql.ID }
+	couponResult struct{ Code graphql.ID }
+	orderResult  struct {
+		ID                         graphql.ID
+		State                      string
+		Reason                     *string
+		Payment                    *paymentResult
+		AmountMinor, DiscountMinor long
+		Currency                   string
 	}
 	paymentResult struct {
 		ID     graphql.ID
@@ -51,8 +52,9 @@ type (
 		State string
 	}
 	refundResult struct {
-		Number graphql.ID
-		State  string
+		Number      graphql.ID
+		State       string
+		AmountMinor long
 	}
 	reconciliationResult struct{ Orders, Refunds, Failed int32 }
 
@@ -67,6 +69,7 @@ type (
 type member struct{ value any }
 
 func (m member) ToSku() (*skuResult, bool)                   { return as[skuResult](m) }
+func (m member) ToCoupon() (*couponResult, bool)             { return as[couponResult](m) }
 func (m member) ToOrder() (*orderResult, bool)               { return as[orderResult](m) }
 func (m member) ToNewPayment() (*newPaymentResult, bool)     { return as[newPaymentResult](m) }
 func (m member) ToCancellation() (*cancellationResult, bool) { return as[cancellationResult](m) }
@@ -98,7 +101,7 @@ func (a *graphQLAPI) refused(ctx context.Context, err error) (member, error) {
 		return member{}, a.failed(ctx, err)
 	case d.Code == "SOLD_OUT":
 		return member{soldOut{d.Code}}, nil
-	case d.Code == "LIMIT":
+	case d.Code == "LIMIT" || d.Code == "COUPON_LIMIT" || d.Code == "COUPON_USED_UP":
 		return member{limitReached{d.Code}}, nil
 	case d.Status == http.StatusNotFound:
 		return member{notFound{d.Code}}, nil
@@ -137,17 +140,41 @@ func (a *graphQLAPI) CreateSku(ctx context.Context, args struct {
 	return member{skuResult{in.SKU}}, nil
 }
 
+// CreateCoupon is POST /admin/coupons.
+func (a *graphQLAPI) CreateCoupon(ctx context.Context, args struct {
+	Input struct {
+		Code                     graphql.ID
+		OffMinor, Uses, PerBuyer long
+		Currency                 string
+	}
+},
+) (member, error) {
+	in := args.Input
+	err := a.shop.giveAway(ctx, coupon{
+		Code: string(in.Code), Off: int64(in.OffMinor), Currency: in.Currency, Uses: int64(in.Uses), PerBuyer: int64(in.PerBuyer),
+	})
+	if err != nil {
+		return a.refused(ctx, err)
+	}
+	return member{couponResult{in.Code}}, nil
+}
+
 // PlaceOrder is POST /orders.
 func (a *graphQLAPI) PlaceOrder(ctx context.Context, args struct {
 	Input struct {
 		SKU        graphql.ID
 		Quantity   int32
 		Buyer, Ref string
+		Coupon     *string
 	}
 },
 ) (member, error) {
 	in := args.Input
-	v, _, err := a.shop.buy(ctx, wish{SKU: string(in.SKU), Buyer: in.Buyer, Ref: in.Ref, Quantity: int64(in.Quantity)})
+	wanted := wish{SKU: string(in.SKU), Buyer: in.Buyer, Ref: in.Ref, Quantity: int64(in.Quantity)}
+	if in.Coupon != nil {
+		wanted.Coupon = *in.Coupon
+	}
+	v, _, err := a.shop.buy(ctx, wanted)
 	if err != nil {
 		return a.refused(ctx, err)
 	}
@@ -166,6 +193,15 @@ func (a *graphQLAPI) PayAgain(ctx context.Context, args ofOrder) (member, error)
 	return member{newPaymentResult{args.Order, shownPayment(made.ID, made.PayURL)}}, nil
 }
 
+// ComeBack is POST /orders/{order}/return.
+func (a *graphQLAPI) ComeBack(ctx context.Context, args ofOrder) (member, error) {
+	v, err := a.shop.comeBack(ctx, string(args.Order))
+	if err != nil {
+		return a.refused(ctx, err)
+	}
+	return member{*shown(v)}, nil
+}
+
 // CancelOrder is POST /orders/{order}/cancel.
 func (a *graphQLAPI) CancelOrder(ctx context.Context, args ofOrder) (member, error) {
 	state, err := a.shop.callOff(ctx, string(args.Order))
@@ -176,12 +212,17 @@ func (a *graphQLAPI) CancelOrder(ctx context.Context, args ofOrder) (member, err
 }
 
 // RefundOrder is POST /orders/{order}/refunds.
-func (a *graphQLAPI) RefundOrder(ctx context.Context, args ofOrder) (member, error) {
-	c, err := a.shop.refundOrder(ctx, string(args.Order))
+func (a *graphQLAPI) RefundOrder(ctx context.Context, args struct {
+	Order       graphql.ID
+	AmountMinor long
+	Request     string
+},
+) (member, error) {
+	c, err := a.shop.refundOrder(ctx, string(args.Order), refundWish{Minor: int64(args.AmountMinor), Request: args.Request})
 	if err != nil {
 		return a.refused(ctx, err)
 	}
-	return member{refundResult{graphql.ID(c.Number), c.State}}, nil
+	return member{refundResult{graphql.ID(c.Number), c.State, long(c.Minor)}}, nil
 }
 
 // Reconcile is POST /admin/reconcile.
@@ -209,7 +250,7 @@ func (a *graphQLAPI) Order(ctx context.Context, args struct{ ID graphql.ID }) (*
 func shown(v view) *orderResult {
 	return &orderResult{
 		ID: graphql.ID(v.ID), State: v.State, Reason: some(v.Reason), Payment: shownPayment(v.PaymentID, v.PayURL),
-		AmountMinor: long(v.AmountMinor), Currency: v.Currency,
+		AmountMinor: long(v.AmountMinor), DiscountMinor: long(v.Discount), Currency: v.Currency,
 	}
 }
 

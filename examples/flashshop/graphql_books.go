@@ -32,12 +32,12 @@ type (
 		Available, Reserved, Sold long
 	}
 	orderRow struct {
-		ID                    graphql.ID
-		Ref, Buyer            string
-		SKU                   graphql.ID
-		Quantity, AmountMinor long
-		Currency              string
-		State, Reason         string
+		ID                                   graphql.ID
+		Ref, Buyer                           string
+		SKU                                  graphql.ID
+		Quantity, DiscountMinor, AmountMinor long
+		Currency                             string
+		State, Reason                        string
 	}
 	paymentRow struct {
 		ID, Order       graphql.ID
@@ -48,6 +48,11 @@ type (
 		Number, Order, Payment graphql.ID
 		AmountMinor            long
 		Currency, State        string
+	}
+	couponRow struct {
+		Coupon, Order graphql.ID
+		Buyer         string
+		OffMinor      long
 	}
 	grantRow struct {
 		Order graphql.ID
@@ -62,9 +67,12 @@ func (a *graphQLAPI) Stock(ctx context.Context, args pageArgs) (*page[stockRow],
 }
 
 func (a *graphQLAPI) Orders(ctx context.Context, args pageArgs) (*page[orderRow], error) {
-	return read(ctx, a, args, "id", `SELECT id, id, ref, buyer, sku, quantity, amount_minor, currency, state, reason FROM orders`,
+	return read(ctx, a, args, "id", `SELECT id, id, ref, buyer, sku, quantity, discount_minor, amount_minor, currency, state, reason
+		FROM orders`,
 		func(r *orderRow) []any {
-			return []any{&r.ID, &r.Ref, &r.Buyer, &r.SKU, &r.Quantity, &r.AmountMinor, &r.Currency, &r.State, &r.Reason}
+			return []any{
+				&r.ID, &r.Ref, &r.Buyer, &r.SKU, &r.Quantity, &r.DiscountMinor, &r.AmountMinor, &r.Currency, &r.State, &r.Reason,
+			}
 		})
 }
 
@@ -79,6 +87,11 @@ func (a *graphQLAPI) Refunds(ctx context.Context, args pageArgs) (*page[refundRo
 		func(r *refundRow) []any {
 			return []any{&r.Number, &r.Order, &r.Payment, &r.AmountMinor, &r.Currency, &r.State}
 		})
+}
+
+func (a *graphQLAPI) Coupons(ctx context.Context, args pageArgs) (*page[couponRow], error) {
+	return read(ctx, a, args, "order_id", `SELECT order_id, code, order_id, buyer, off_minor FROM coupon_uses`,
+		func(r *couponRow) []any { return []any{&r.Coupon, &r.Order, &r.Buyer, &r.OffMinor} })
 }
 
 func (a *graphQLAPI) Grants(ctx context.Context, args pageArgs) (*page[grantRow], error) {

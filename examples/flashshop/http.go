@@ -13,10 +13,12 @@ func (s *shop) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.getHealth)
 	mux.HandleFunc("POST /admin/skus", s.postSKU)
+	mux.HandleFunc("POST /admin/coupons", s.postCoupon)
 	mux.HandleFunc("POST /admin/reconcile", s.postReconcile)
 	mux.HandleFunc("POST /orders", s.postOrder)
 	mux.HandleFunc("GET /orders/{order}", s.getOrder)
 	mux.HandleFunc("POST /orders/{order}/payments", s.postPayment)
+	mux.HandleFunc("POST /orders/{order}/return", s.postReturn)
 	mux.HandleFunc("POST /orders/{order}/cancel", s.postCancel)
 	mux.HandleFunc("POST /orders/{order}/refunds", s.postRefund)
 	mux.Handle("POST /graphql", s.graphQL())
@@ -47,11 +49,12 @@ func (s *shop) postOrder(w http.ResponseWriter, r *http.Request) {
 		Quantity *int64 `json:"quantity"`
 		Buyer    buyer  `json:"buyer"`
 		Ref      string `json:"ref"`
+		Coupon   string `json:"coupon"`
 	}
 	if !decode(w, r, &in) {
 		return
 	}
-	wanted := wish{SKU: in.SKU, Buyer: string(in.Buyer), Ref: in.Ref, Quantity: 1}
+	wanted := wish{SKU: in.SKU, Buyer: string(in.Buyer), Ref: in.Ref, Quantity: 1, Coupon: in.Coupon}
 	if in.Quantity != nil {
 		wanted.Quantity = *in.Quantity
 	}
@@ -106,12 +109,37 @@ func (s *shop) postCancel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *shop) postRefund(w http.ResponseWriter, r *http.Request) {
-	c, err := s.refundOrder(r.Context(), r.PathValue("order"))
+	var in refundWish // what says nothing wants all
+	if r.ContentLength != 0 && !decode(w, r, &in) {
+		return
+	}
+	c, err := s.refundOrder(r.Context(), r.PathValue("order"), in)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	answer(w, http.StatusAccepted, map[string]string{"refund_no": c.Number, "state": c.State})
+	answer(w, http.StatusAccepted, map[string]any{"refund_no": c.Number, "state": c.State, "amount_minor": c.Minor})
+}
+
+func (s *shop) postReturn(w http.ResponseWriter, r *http.Request) {
+	v, err := s.comeBack(r.Context(), r.PathValue("order"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, v)
+}
+
+func (s *shop) postCoupon(w http.ResponseWriter, r *http.Request) {
+	var in coupon
+	if !decode(w, r, &in) {
+		return
+	}
+	if err := s.giveAway(r.Context(), in); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusCreated, map[string]string{"code": in.Code})
 }
 
 func (s *shop) postSKU(w http.ResponseWriter, r *http.Request) {

@@ -23,6 +23,7 @@ func no(status int, code string) error { return &denied{status, code} }
 type wish struct {
 	SKU, Buyer, Ref string
 	Quantity        int64
+	Coupon          string // its code, or ""
 }
 
 // place takes the units from the cache, then from the database. The same ref again gets the same order.
@@ -64,15 +65,17 @@ func (s *shop) enter(ctx context.Context, w wish) (o order, fresh bool, err erro
 		}
 		now := t.now()
 		o.ExpiresAt = now.Add(s.expiry).UnixMilli()
-		if _, err := t.exec(ctx, `INSERT INTO orders(id, ref, buyer, sku, quantity, amount_minor, currency, state, created_at,
-			expires_at, check_at) VALUES(?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?)`,
-			o.ID, o.Ref, o.Buyer, o.SKU, o.Quantity, o.Amount, o.Currency, now.UnixMilli(), o.ExpiresAt,
+		if _, err := t.exec(ctx, `INSERT INTO orders(id, ref, buyer, sku, quantity, discount_minor, amount_minor, currency, state,
+			created_at, expires_at, check_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?)`,
+			o.ID, o.Ref, o.Buyer, o.SKU, o.Quantity, o.Discount, o.Amount, o.Currency, now.UnixMilli(), o.ExpiresAt,
 			min(now.Add(s.queryAfter).UnixMilli(), o.ExpiresAt)); err != nil {
 			return err
 		}
+		if _, err := s.plan(ctx, t, o, 1); err != nil {
+			return err
+		}
 		s.reserve(t, o, early)
-		_, err := s.plan(ctx, t, o, 1)
-		return err
+		return s.useCoupon(ctx, t, o, w.Coupon, early)
 	})
 	if errors.Is(err, errUnchanged) {
 		err = no(http.StatusConflict, "SOLD_OUT")
@@ -81,7 +84,10 @@ func (s *shop) enter(ctx context.Context, w wish) (o order, fresh bool, err erro
 }
 
 // glimpse is what D21 and D26 saw before the transaction, and act on inside it.
-type glimpse struct{ available, bought int64 }
+type glimpse struct {
+	available, bought int64
+	coupon            couponUse
+}
 
 func (s *shop) glance(ctx context.Context, w wish) (g glimpse, err error) {
 	if s.defects.has("D21") {
@@ -89,6 +95,9 @@ func (s *shop) glance(ctx context.Context, w wish) (g glimpse, err error) {
 	}
 	if s.defects.has("D26") && err == nil {
 		g.bought, err = bought(ctx, s.store, w)
+		if err == nil && w.Coupon != "" {
+			g.coupon, err = couponUsed(ctx, s.store, w.Coupon, w.Buyer)
+		}
 	}
 	return g, err
 }
@@ -136,7 +145,8 @@ func (s *shop) price(ctx context.Context, t tx, w wish, early glimpse) (order, e
 	if available < w.Quantity && !s.defects.has("D41") {
 		return o, no(http.StatusConflict, "SOLD_OUT")
 	}
-	return o, nil
+	err = takeOff(ctx, t, &o, w.Coupon)
+	return o, err
 }
 
 // reserve takes the units, if there still are so many when everything else is done.

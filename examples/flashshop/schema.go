@@ -3,7 +3,7 @@ package flashshop
 // schema is the shop's books. Times are Unix milliseconds; check_at and next_at say when a worker is due, 0 never.
 //
 // Order states: PENDING → PAID → REFUNDING → REFUNDED, PENDING → CLOSED, and CLOSED → REFUNDING where money came late;
-// REVIEW is for a person. reason says why an order is closed or, while it is PENDING, why it is being closed.
+// REVIEW is for a person. An order of which a part was refunded stays PAID. reason says why an order is closed or, while it is PENDING, why it is being closed.
 const schema = `
 CREATE TABLE IF NOT EXISTS skus(
 	sku TEXT PRIMARY KEY, available INTEGER NOT NULL, reserved INTEGER NOT NULL DEFAULT 0, sold INTEGER NOT NULL DEFAULT 0,
@@ -11,12 +11,22 @@ CREATE TABLE IF NOT EXISTS skus(
 
 CREATE TABLE IF NOT EXISTS orders(
 	id TEXT PRIMARY KEY, ref TEXT NOT NULL UNIQUE, buyer TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL,
+	discount_minor INTEGER NOT NULL DEFAULT 0, -- what a coupon took off; amount_minor is what is left to pay
 	amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
 	payment_id TEXT NOT NULL DEFAULT '', -- the payment that paid it
 	created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, closed_at INTEGER NOT NULL DEFAULT 0,
 	check_at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS orders_of_buyer ON orders(buyer, sku);
 CREATE INDEX IF NOT EXISTS orders_due ON orders(check_at) WHERE check_at > 0;
+
+-- A coupon may be used by so many orders in all, and of one buyer; 0 is any number.
+CREATE TABLE IF NOT EXISTS coupons(
+	code TEXT PRIMARY KEY, off_minor INTEGER NOT NULL, currency TEXT NOT NULL, uses INTEGER NOT NULL, per_buyer INTEGER NOT NULL,
+	used INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS coupon_buyers(
+	code TEXT NOT NULL, buyer TEXT NOT NULL, used INTEGER NOT NULL, PRIMARY KEY(code, buyer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS coupon_uses(
+	order_id TEXT PRIMARY KEY, code TEXT NOT NULL, buyer TEXT NOT NULL, off_minor INTEGER NOT NULL) WITHOUT ROWID;
 
 -- A payment that is to be created: the key and the draft it is bound to. OPEN until the provider has answered.
 CREATE TABLE IF NOT EXISTS attempts(
@@ -35,7 +45,9 @@ CREATE INDEX IF NOT EXISTS payments_of_order ON payments(order_id);
 CREATE TABLE IF NOT EXISTS refunds(
 	refund_no TEXT PRIMARY KEY, order_id TEXT NOT NULL, payment_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
 	currency TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING', reason TEXT NOT NULL,
-	nth INTEGER NOT NULL DEFAULT 1,      -- a refund that failed is issued again under a new number
+	request TEXT NOT NULL DEFAULT '',    -- the buyer's own name for the wish
+	nth INTEGER NOT NULL DEFAULT 1,      -- of the payment's refunds, which their numbers end with
+	tries INTEGER NOT NULL DEFAULT 1,    -- of the wish: a refund that failed is issued again under a new number
 	accepted INTEGER NOT NULL DEFAULT 0, -- the provider has said that it knows it
 	refusals INTEGER NOT NULL DEFAULT 0,
 	next_at INTEGER NOT NULL) WITHOUT ROWID;
@@ -58,7 +70,7 @@ CREATE TABLE IF NOT EXISTS events(
 
 // grantsIndex is what keeps the points of an order from being given twice.
 func grantsIndex(broken defects) string {
-	if broken.has("D01") || broken.has("D02") || broken.has("D34") { // what these shops never had
+	if broken.has("D01") || broken.has("D02") || broken.has("D03") || broken.has("D34") { // what these shops never had
 		return "DROP INDEX IF EXISTS grants_once;"
 	}
 	return "CREATE UNIQUE INDEX IF NOT EXISTS grants_once ON grants(order_id, kind);"
