@@ -2,7 +2,9 @@ package flashshop
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -282,4 +284,62 @@ func TestPointsKeptInMemory(t *testing.T) {
 			eventually(t, "points", func() bool { return o.number(granted, id) == 1 })
 		})
 	}
+}
+
+// The same message again is acknowledged: it is done.
+func TestAnswerToWhatIsDone(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name, defect string
+			status       int
+		}{
+			{"acknowledged", "", http.StatusNoContent},
+			{"an error with D07", "D07", http.StatusConflict},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, settings{"DEFECTS": row.defect})
+				_, pay := o.paid()
+				o.channel.mu.Lock()
+				again := o.channel.message("payment.succeeded", *o.channel.charge(pay))
+				o.channel.mu.Unlock()
+				if status := o.channel.deliver(again); status != row.status {
+					t.Errorf("answered %d, want %d", status, row.status)
+				}
+			})
+		}
+	})
+}
+
+// A handler that fails half-way is not done, and the message comes again.
+func TestHandlerThatFailsHalfway(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct{ name, defect, want string }{
+			{"the mail is another matter", "", paid},
+			{"noted as worked off with D05", "D05", closed},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				var refused atomic.Int64
+				mail := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if refused.Add(1) == 1 {
+						w.WriteHeader(http.StatusServiceUnavailable)
+					}
+				}))
+				t.Cleanup(mail.Close)
+				o := open(t, quick, settings{"DEFECTS": row.defect, "MAIL_URL": mail.URL, "ORDER_EXPIRY": "2s"})
+				id, pay := o.order()
+				good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))
+				for o.channel.deliver(good) != http.StatusNoContent { // until it is acknowledged
+					if o.state(id) == row.want {
+						break
+					}
+				}
+				o.becomes(id, row.want)
+				if net, _ := o.channel.net(id); net != 10000 {
+					t.Errorf("the channel keeps %d", net)
+				}
+			})
+		}
+	})
 }

@@ -37,6 +37,8 @@ type fault struct {
 	lose   bool // processed, then the connection is cut
 	hang   bool // processed, then silence until the shop gives up
 	stale  bool // a query finds nothing
+
+	meanwhile func() // before it is processed
 }
 
 type charge struct {
@@ -119,6 +121,9 @@ func (f *fakeChannel) serve(w http.ResponseWriter, r *http.Request, op string, w
 		bad = f.script(op, f.calls[op])
 	}
 	f.mu.Unlock()
+	if bad.meanwhile != nil {
+		bad.meanwhile()
+	}
 	if bad.refuse != 0 {
 		f.tongue.fail(w, r, bad.refuse, "unavailable")
 		return

@@ -349,7 +349,8 @@ func (o *outlet) audit(sku string, units int64) {
 	o.t.Helper()
 	db := o.books()
 	rows, err := db.QueryContext(o.t.Context(), `SELECT id, state, amount_minor, payment_id <> '',
-		(SELECT count(*) FROM grants WHERE order_id = orders.id) FROM orders`)
+		(SELECT count(*) FROM grants WHERE order_id = orders.id), (SELECT COALESCE(SUM(amount_minor), 0) FROM refunds
+		WHERE order_id = orders.id AND payment_id = orders.payment_id AND state = 'DONE') FROM orders`)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -357,14 +358,17 @@ func (o *outlet) audit(sku string, units int64) {
 	var sold int64
 	for rows.Next() {
 		var id, state string
-		var amount, grants, want int64
+		var amount, grants, back, want int64
 		var wasPaid bool
-		if err := rows.Scan(&id, &state, &amount, &wasPaid, &grants); err != nil {
+		if err := rows.Scan(&id, &state, &amount, &wasPaid, &grants, &back); err != nil {
 			o.t.Fatal(err)
 		}
 		if state == paid {
-			want = amount
+			want = amount - back // of a part
 			sold++
+			if want <= 0 {
+				o.t.Errorf("order %s is %s, and %d of %d is back", id, state, back, amount)
+			}
 		} else if state != closed && state != refunded {
 			o.t.Errorf("order %s is %s at rest", id, state)
 		}

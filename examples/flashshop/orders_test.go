@@ -280,3 +280,57 @@ func TestConfiguration(t *testing.T) {
 		})
 	}
 }
+
+// A buyer who is back from the provider's page need not wait for the callback.
+func TestReturnFromTheProvider(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t)
+		id, pay := o.order()
+		if status, answer := o.post("/orders/"+id+"/return", nil); status != http.StatusOK || answer["state"] != pending {
+			t.Errorf("unpaid: %d %v", status, answer)
+		}
+		good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))
+		for range 2 {
+			if status, answer := o.post("/orders/"+id+"/return", nil); status != http.StatusOK || answer["state"] != paid {
+				t.Errorf("paid: %d %v", status, answer)
+			}
+		}
+		if status := o.channel.deliver(good); status != http.StatusNoContent {
+			t.Errorf("callback: %d", status)
+		}
+		if status, _ := o.post("/orders/none/return", nil); status != http.StatusNotFound {
+			t.Errorf("no order: %d", status)
+		}
+		o.audit("phone-x", stock)
+	})
+}
+
+// The callback comes while the provider is asked for a buyer who is back.
+func TestReturnAndCallback(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name, defect string
+			grants       int64
+		}{
+			{"complete the order once", "", 1},
+			{"complete it twice with D03", "D03", 2},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, settings{"DEFECTS": row.defect})
+				id, pay := o.order()
+				good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))
+				o.channel.goesWrong(func(op string, nth int) fault {
+					if (op == opList || op == opQuery) && nth == 1 {
+						return fault{meanwhile: func() { o.channel.deliver(good) }}
+					}
+					return fault{}
+				})
+				if status, answer := o.post("/orders/"+id+"/return", nil); status != http.StatusOK || answer["state"] != paid {
+					t.Errorf("back: %d %v", status, answer)
+				}
+				eventually(t, "points", func() bool { return o.number(`SELECT count(*) FROM grants WHERE order_id = ?`, id) == row.grants })
+			})
+		}
+	})
+}

@@ -270,3 +270,213 @@ func TestRefundBeforeItsPayment(t *testing.T) {
 		o.becomes(id, refunded)
 	})
 }
+
+// refundPart asks for a part back, under a name.
+func (o *outlet) refundPart(id, request string, minor int) (int, map[string]any) {
+	return o.post("/orders/"+id+"/refunds", map[string]any{"amount_minor": minor, "request": request})
+}
+
+func TestRefundsOfParts(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, quick)
+		o.channel.ended = func(string, int) string { return refundSucceeded }
+		id, _ := o.paid()
+		numbers := map[any]bool{}
+		for range 3 { // each is one refund, however often it is asked for
+			for request, minor := range map[string]int{"a": 3000, "b": 2500} {
+				status, answer := o.refundPart(id, request, minor)
+				if status != http.StatusAccepted || answer["amount_minor"] != float64(minor) {
+					t.Errorf("%s: %d %v", request, status, answer)
+				}
+				numbers[answer["refund_no"]] = true
+			}
+		}
+		eventually(t, "parts back", func() bool { return o.number(`SELECT count(*) FROM refunds WHERE state = 'DONE'`) == 2 })
+		o.wantState(id, paid)
+		o.wantStock(stock-1, 0, 1)
+		if net, _ := o.channel.net(id); net != 4500 || len(numbers) != 2 {
+			t.Errorf("the channel keeps %d, %d numbers", net, len(numbers))
+		}
+		for _, no := range []struct {
+			request string
+			minor   int
+			status  int
+			code    string
+		}{
+			{"c", 4501, http.StatusConflict, "NOT_SO_MUCH_LEFT"},
+			{"a", 1, http.StatusConflict, "ANOTHER_AMOUNT"},
+			{"c", -1, http.StatusBadRequest, "INVALID"},
+		} {
+			if status, answer := o.refundPart(id, no.request, no.minor); status != no.status || answer["code"] != no.code {
+				t.Errorf("%d under %s: %d %v", no.minor, no.request, status, answer)
+			}
+		}
+		o.settles()
+		o.audit("phone-x", stock)
+		if status, answer := o.refundPart(id, "rest", 0); status != http.StatusAccepted || answer["amount_minor"] != 4500.0 {
+			t.Errorf("what is left: %d %v", status, answer)
+		}
+		o.becomes(id, refunded)
+		o.settles()
+		o.audit("phone-x", stock)
+		if status, _ := o.refundPart(id, "more", 1); status != http.StatusConflict {
+			t.Errorf("more than all: %d", status)
+		}
+		if status, answer := o.refundPart(id, "a", 3000); status != http.StatusAccepted || answer["state"] != "DONE" {
+			t.Errorf("a part asked for again: %d %v", status, answer)
+		}
+		if _, made := o.channel.made(); len(made) != 3 {
+			t.Errorf("%d refunds at the channel, want 3", len(made))
+		}
+	})
+}
+
+func TestParallelRefundsOfParts(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		o := open(t, quick)
+		o.channel.ended = func(string, int) string { return refundSucceeded }
+		id, _ := o.paid()
+		answers := make([]int, 16)
+		var all sync.WaitGroup
+		for i := range answers { // eight wishes, each asked for twice
+			all.Go(func() { answers[i], _ = o.refundPart(id, fmt.Sprint(i/2), 3000) })
+		}
+		all.Wait()
+		accepted := 0
+		for i := 0; i < len(answers); i += 2 {
+			if answers[i] != answers[i+1] {
+				t.Errorf("the same wish was answered %d and %d", answers[i], answers[i+1])
+			}
+			if answers[i] == http.StatusAccepted {
+				accepted++
+			}
+		}
+		if accepted != 3 {
+			t.Errorf("%v: %d wishes of 30.00 were accepted of 100.00", answers, accepted)
+		}
+		o.settles()
+		o.wantState(id, paid)
+		if net, _ := o.channel.net(id); net != 1000 {
+			t.Errorf("the channel keeps %d", net)
+		}
+		o.audit("phone-x", stock)
+	})
+}
+
+// Whatever is lost, refused or fails, each part is given back once.
+func TestRefundsOfPartsInBadWeather(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name  string
+			fault fault
+			fails int // of the refunds that the channel makes
+		}{
+			{"answers lost", fault{lose: true}, 0},
+			{"answers late", fault{hang: true}, 0},
+			{"refused before they were processed", fault{refuse: 500}, 0},
+			{"the first two fail", fault{}, 2},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick, curt)
+				if row.fails > 0 && o.channel.tongue.name() == "alipay" { // which never says so
+					return
+				}
+				o.channel.ended = func(_ string, nth int) string {
+					if nth <= row.fails {
+						return refundFailed
+					}
+					return refundSucceeded
+				}
+				id, _ := o.paid()
+				o.channel.goesWrong(func(op string, nth int) fault {
+					if op == opRefund && nth < 5 {
+						return row.fault
+					}
+					return fault{stale: op == opRefundQuery && nth%2 == 0}
+				})
+				o.refundPart(id, "a", 4000)
+				o.refundPart(id, "b", 3000)
+				eventually(t, "both back", func() bool {
+					return o.number(`SELECT count(*) FROM refunds WHERE state = 'DONE'`) == 2 &&
+						o.number(`SELECT count(*) FROM refunds WHERE state = 'PENDING'`) == 0
+				})
+				o.wantState(id, paid)
+				if net, _ := o.channel.net(id); net != 3000 {
+					t.Errorf("the channel keeps %d", net)
+				}
+				o.refundPart(id, "c", 0)
+				o.becomes(id, refunded)
+				o.settles()
+				o.audit("phone-x", stock)
+			})
+		}
+	})
+}
+
+// The message about a refund comes before the answer that made it.
+func TestRefundMessageBeforeItsAnswer(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name, defect string
+			rows         int64
+		}{
+			{"is the same refund", "", 1},
+			{"is another one with D18", "D18", 2},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick, settings{"DEFECTS": row.defect})
+				if row.defect != "" && o.channel.tongue.name() == "alipay" { // whose message does not say how it ended
+					return
+				}
+				id, _ := o.paid()
+				o.channel.ended = func(string, int) string { return refundSucceeded }
+				lost := true
+				o.channel.goesWrong(func(op string, _ int) fault { return fault{lose: op == opRefund && lost} })
+				o.post("/orders/"+id+"/refunds", nil)
+				eventually(t, "refund at the channel", func() bool { _, made := o.channel.made(); return len(made) == 1 })
+				_, made := o.channel.made()
+				o.channel.deliver(o.channel.refundMessage(made[0], refundSucceeded))
+				o.channel.goesWrong(nil)
+				o.becomes(id, refunded)
+				if n := o.number(`SELECT count(*) FROM refunds WHERE state = 'DONE' AND amount_minor = 10000`); n != row.rows {
+					t.Errorf("%d refunds in the books, want %d", n, row.rows)
+				}
+			})
+		}
+	})
+}
+
+// A refund that the provider accepted fails later.
+func TestAcceptedRefundFailsLater(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		for _, row := range []struct {
+			name, defect string
+			net          int64
+		}{
+			{"and is issued again", "", 0},
+			{"and nobody listens with D32", "D32", 10000},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				o := open(t, quick, settings{"DEFECTS": row.defect})
+				id, _ := o.paid()
+				o.post("/orders/"+id+"/refunds", nil)
+				eventually(t, "accepted", func() bool { return o.number(`SELECT count(*) FROM refunds WHERE accepted = 1`) == 1 })
+				for _, number := range o.channel.endRefunds(refundFailed) {
+					if status := o.channel.deliver(o.channel.refundMessage(number, refundFailed)); status != http.StatusNoContent {
+						t.Errorf("answered %d", status)
+					}
+				}
+				o.channel.mu.Lock()
+				o.channel.ended = func(string, int) string { return refundSucceeded }
+				o.channel.mu.Unlock()
+				o.becomes(id, refunded)
+				if net, _ := o.channel.net(id); net != row.net {
+					t.Errorf("the channel keeps %d, want %d", net, row.net)
+				}
+			})
+		}
+	}, "alipay")
+}

@@ -142,6 +142,14 @@ func TestRaces(t *testing.T) {
 						acts.Go(func() { o.post("/orders/"+id+"/refunds", nil) })
 					}
 				}
+				if buyer%2 == 0 { // three parts of which two fit, each asked for twice
+					for nth := range 6 {
+						acts.Go(func() {
+							sleep(t.Context(), late)
+							o.post("/orders/"+id+"/refunds", map[string]any{"amount_minor": 4500, "request": fmt.Sprint(nth % 3)})
+						})
+					}
+				}
 			})
 		}
 		buyers.Wait()
@@ -190,6 +198,10 @@ func (o *outlet) isKilledAgainAndAgain() {
 				steps.Add(1)
 				if buyer%3 == 0 {
 					o.post("/orders/"+id+"/refunds", nil)
+				}
+				if buyer%3 == 1 {
+					o.post("/orders/"+id+"/refunds", map[string]any{"amount_minor": 4000, "request": "a"})
+					o.post("/orders/"+id+"/refunds", map[string]any{"amount_minor": 3000, "request": "b"})
 				}
 				steps.Add(1)
 			})
