@@ -63,6 +63,7 @@ const warmUpSKU = "warm-up"
 func checkScenario(s *Scenario) Errors {
 	c := &checker{source: s.source}
 	c.items(s.Sale.Items)
+	c.coupons(s.Sale)
 	c.journeyShares(s.Load.Journeys)
 	c.faultIDs(s)
 	for _, spec := range slices.Concat(s.Faults, s.Payers) {
@@ -99,6 +100,33 @@ func (c *checker) items(items []Item) {
 		}
 		if item.Price.Currency != "" && item.Price.Minor <= 0 {
 			c.fail(under(path, "price"), "price: %s is free: want more than 0", item.Price)
+		}
+	}
+}
+
+// coupons checks that each is another, and that an order of any item with it still costs something.
+func (c *checker) coupons(sale Sale) {
+	for index, coupon := range sale.Coupons {
+		path := at("sale", "coupons", index)
+		same := func(o Coupon) bool { return o.Code == coupon.Code && o.Code != "" }
+		if earlier := slices.IndexFunc(sale.Coupons[:index], same); earlier >= 0 {
+			c.fail(under(path, "code"), "code: %q is coupon %d already: want each code once", coupon.Code, earlier)
+		}
+		off := under(path, "off")
+		if coupon.Off.Currency == "" {
+			continue // it did not decode
+		}
+		if coupon.Off.Minor <= 0 {
+			c.fail(off, "off: %s takes nothing off: want more than 0", coupon.Off)
+		}
+		for _, item := range sale.Items {
+			switch price := item.Price; {
+			case price.Currency == "":
+			case price.Currency != coupon.Off.Currency:
+				c.fail(off, "off: %s is not in the currency of %s, which costs %s", coupon.Off, item.SKU, price)
+			case price.Minor <= coupon.Off.Minor:
+				c.fail(off, "off: %s leaves nothing to pay for %s, which costs %s: want less", coupon.Off, item.SKU, price)
+			}
 		}
 	}
 }
@@ -179,6 +207,9 @@ func (c *cross) check() Errors {
 		if time.Duration(checkpoint) >= c.loadEnd {
 			c.fail(at("checkpoints", index), "checkpoints: %s is beyond the storm: the load ends at %s", checkpoint, c.loadEnd)
 		}
+	}
+	if len(c.scenario.Sale.Coupons) > 0 && len(c.system.SetupCoupons) == 0 {
+		c.fail(at("sale", "coupons"), "coupons: the system %s does not say how a coupon is given away: want its setup-coupons", c.system.Name)
 	}
 	for _, journey := range sortedKeys(c.scenario.Load.Journeys) {
 		c.pairs(journey)

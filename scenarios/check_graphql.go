@@ -126,6 +126,9 @@ func (s *System) operations() []operation {
 	for index, step := range s.Setup {
 		add(at("setup", index, step.Name), "set-up "+step.Name, step)
 	}
+	for index, step := range s.SetupCoupons {
+		add(at("setup-coupons", index, step.Name), "set-up of coupons "+step.Name, step)
+	}
 	for _, journey := range sortedKeys(s.Journeys) {
 		Walk(s.Journeys[journey], func(path []any, step Step) {
 			add(under(at("journeys", journey), path...), "journey "+journey+wayInWords(path), step)

@@ -23,6 +23,7 @@ func (c *checker) steps(s *System, configured []string) {
 		known = slices.Concat(known, sortedKeys(step.Capture))
 	}
 	before = known
+	c.setupCoupons(s, slices.Concat(couponNames(), secretNames(), configured))
 	var captured []string
 	for _, journey := range sortedKeys(s.Journeys) {
 		path := at("journeys", journey)
@@ -40,6 +41,18 @@ func (c *checker) steps(s *System, configured []string) {
 	// An act happens inside some journey, and may name what that one captured.
 	for _, name := range sortedKeys(s.Acts) {
 		c.step(at("acts", name), s.Acts[name], slices.Concat(before, orderNames(), captured))
+	}
+}
+
+// setupCoupons checks the steps that give a coupon away. What they capture, only the next of them may name.
+func (c *checker) setupCoupons(s *System, known []string) {
+	for index, step := range s.SetupCoupons {
+		path := at("setup-coupons", index, step.Name)
+		c.step(path, step, known)
+		if step.Payment != "" {
+			c.fail(under(path, "payment"), "payment: set-up pays nothing: want a request")
+		}
+		known = slices.Concat(known, sortedKeys(step.Capture))
 	}
 }
 
@@ -171,7 +184,7 @@ func (s *System) RefundsName(name string) bool {
 }
 
 func (c *checker) captures(path []any, s Step) {
-	taken := slices.Concat(itemNames(), orderNames(), secretNames(), pageNames(), processNames(), refundNames())
+	taken := slices.Concat(itemNames(), orderNames(), couponNames(), secretNames(), pageNames(), processNames(), refundNames())
 	for _, name := range sortedKeys(s.Capture) {
 		where := under(path, "capture", name)
 		switch {

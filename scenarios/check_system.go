@@ -65,6 +65,7 @@ func whoCaptures(s *System) map[string]string {
 		note("journey "+name, s.Journeys[name]...)
 	}
 	note("setup", s.Setup...)
+	note("setup-coupons", s.SetupCoupons...)
 	note("configure", s.Configure...)
 	return captured
 }

@@ -19,18 +19,20 @@ type System struct {
 	Sinks   map[string]Sink   `yaml:"sinks" json:"sinks,omitempty"`
 	// Once, when the shop is ready and before the sale is set up: how a shop that keeps its gateway in its database is told
 	// of the channel. Its templates may name what a process's may; everything after it, what it captured.
-	Configure []Step              `yaml:"configure" json:"configure,omitempty"`
-	Setup     []Step              `yaml:"setup" json:"setup,omitempty"`       // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}; journeys may name what it captured of their item
-	Jobs      []Job               `yaml:"jobs" json:"jobs,omitempty"`         // run in settle and once more before the books are read
-	Journeys  map[string][]Step   `yaml:"journeys" json:"journeys"`           // the first is the default; or else script
-	Script    string              `yaml:"script" json:"script,omitempty"`     // a k6 script that is the journeys, relative to this file: see docs/k6.md
-	Patience  Duration            `yaml:"patience" json:"patience,omitempty"` // how long a buyer of the script takes at most; default 30s
-	Cookies   bool                `yaml:"cookies" json:"cookies,omitempty"`   // each buyer keeps the shop's cookies, as a browser does
-	Acts      map[string]Step     `yaml:"acts" json:"acts,omitempty"`         // what payer faults need: cancel, refund, payment (another one)
-	States    map[string]string   `yaml:"states" json:"states,omitempty"`     // the shop's order state → the canonical one, for answers and probes
-	Probes    map[string]Probe    `yaml:"probes" json:"probes,omitempty"`     // canonical table → how to read it
-	Allow     []Allow             `yaml:"allow" json:"allow,omitempty"`
-	GraphQL   map[string]Endpoint `yaml:"graphql" json:"graphql,omitempty"` // path of an endpoint → where its schema is to be had
+	Configure []Step `yaml:"configure" json:"configure,omitempty"`
+	Setup     []Step `yaml:"setup" json:"setup,omitempty"` // once per item on sale, with {{ sku }}, {{ stock }}, {{ price }}; journeys may name what it captured of their item
+	// Once per coupon of the sale, after the items are on sale, with {{ coupon }}, {{ coupon_minor }}, {{ coupon_uses }}.
+	SetupCoupons []Step              `yaml:"setup-coupons" json:"setup_coupons,omitempty"`
+	Jobs         []Job               `yaml:"jobs" json:"jobs,omitempty"`         // run in settle and once more before the books are read
+	Journeys     map[string][]Step   `yaml:"journeys" json:"journeys"`           // the first is the default; or else script
+	Script       string              `yaml:"script" json:"script,omitempty"`     // a k6 script that is the journeys, relative to this file: see docs/k6.md
+	Patience     Duration            `yaml:"patience" json:"patience,omitempty"` // how long a buyer of the script takes at most; default 30s
+	Cookies      bool                `yaml:"cookies" json:"cookies,omitempty"`   // each buyer keeps the shop's cookies, as a browser does
+	Acts         map[string]Step     `yaml:"acts" json:"acts,omitempty"`         // what payer faults need: cancel, refund, payment (another one)
+	States       map[string]string   `yaml:"states" json:"states,omitempty"`     // the shop's order state → the canonical one, for answers and probes
+	Probes       map[string]Probe    `yaml:"probes" json:"probes,omitempty"`     // canonical table → how to read it
+	Allow        []Allow             `yaml:"allow" json:"allow,omitempty"`
+	GraphQL      map[string]Endpoint `yaml:"graphql" json:"graphql,omitempty"` // path of an endpoint → where its schema is to be had
 
 	ScriptDigest string `yaml:"-" json:"script_digest,omitempty"` // SHA-256 of the script's text
 

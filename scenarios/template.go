@@ -24,6 +24,16 @@ func (i Item) Values() Values {
 	}
 }
 
+// Values are what templates of setup-coupons may name of a coupon: coupon, coupon_off ("500.00"), coupon_minor, currency,
+// coupon_uses and coupon_per_buyer (0: any number).
+func (c Coupon) Values() Values {
+	decimal, _, _ := strings.Cut(c.Off.String(), " ")
+	return Values{
+		NameCoupon: c.Code, "coupon_off": decimal, "coupon_minor": c.Off.Minor, "currency": c.Off.Currency,
+		"coupon_uses": c.Uses, "coupon_per_buyer": c.PerBuyer,
+	}
+}
+
 // Second are the values as templates name those of the second item of an order: sku_2, price_2.
 func (v Values) Second() Values {
 	second := make(Values, len(v))

@@ -56,7 +56,15 @@ func itemNames() []string {
 const ofSecond = "_2"
 
 // orderNames are what a journey's step may name beside the item and what was captured.
-func orderNames() []string { return []string{"quantity", "buyer", "ref"} }
+func orderNames() []string { return []string{"quantity", "buyer", "ref", NameCoupon} }
+
+// NameCoupon is the code of the coupon that a buyer was given, "" for none.
+const NameCoupon = "coupon"
+
+// couponNames are what the steps that give a coupon away may name. Coupon.Values has them.
+func couponNames() []string {
+	return []string{NameCoupon, "coupon_off", "coupon_minor", "coupon_uses", "coupon_per_buyer", "currency"}
+}
 
 // What a refund may name beside that: how much is wished for, and the wish's own key.
 const (

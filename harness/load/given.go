@@ -24,11 +24,24 @@ type Opening struct {
 
 // values are what templates may name of all this for an item. They are a map of the caller's own.
 func (g Given) values(item scenarios.Item) scenarios.Values {
+	values := g.common()
+	maps.Copy(values, g.item(item))
+	return values
+}
+
+// coupon are what templates may name where a coupon is given away.
+func (g Given) coupon(coupon scenarios.Coupon) scenarios.Values {
+	values := g.common()
+	maps.Copy(values, coupon.Values())
+	return values
+}
+
+// common is what does not depend on what is bought.
+func (g Given) common() scenarios.Values {
 	values := g.Secrets.Values()
 	for name, value := range g.Captured {
 		values[name] = value
 	}
-	maps.Copy(values, g.item(item))
 	return values
 }
 

@@ -37,6 +37,7 @@ type journey struct {
 	payer   Payer
 	values  scenarios.Values
 	state   string // that the shop told last
+	off     int64  // what a coupon takes off the order, in minor units
 
 	wish     int    // the refund of the order that is asked for now, from 1
 	wished   int    // how many there were, the present ones among them
@@ -117,6 +118,7 @@ func (j *journey) arrive() {
 		second["quantity"] = j.lines[1].quantity
 		maps.Copy(j.values, second.Second())
 	}
+	j.values[scenarios.NameCoupon] = j.coupon().Code
 	// Unique to the run, because limits per buyer outlive it in a shop that was there before.
 	j.values["buyer"] = "ps-" + j.Runner.run + "-" + keyOf(j.buyer)
 	j.state = ""
@@ -154,7 +156,10 @@ func (j *journey) take(ctx context.Context, s *step) error {
 	switch s.kind() {
 	case history.OpOrder:
 		j.newRef()
-		j.ordered = true
+		j.ordered, j.off = true, 0
+		if s.coupon {
+			j.off = j.coupon().Off.Minor
+		}
 	case history.OpRefund:
 		j.wished++
 		j.wish = j.wished
@@ -321,13 +326,23 @@ func (j *journey) text(name string) string {
 	return value
 }
 
-// price is what the order costs in minor units.
+// price is what the order costs in minor units, less the coupon that it was asked for with.
 func (j *journey) price() int64 {
 	sum := int64(0)
 	for _, line := range j.lines {
 		sum += line.item.Price.Minor * line.quantity
 	}
-	return sum
+	return sum - j.off
+}
+
+// coupon is the one that the buyer was given, of several one by luck; its zero value is none. In the warm-up nobody has
+// one: its uses are the sale's.
+func (j *journey) coupon() scenarios.Coupon {
+	given := j.plan.Coupons
+	if len(given) == 0 || j.phase == history.PhaseWarmUp {
+		return scenarios.Coupon{}
+	}
+	return given[j.dice.Uint64("coupon", keyOf(j.buyer))%uint64(len(given))]
 }
 
 // wanted is when the load model wanted the journey's first operation, for that one, and 0 for the others.

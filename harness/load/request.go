@@ -26,6 +26,7 @@ type step struct {
 	polling bool
 	on      map[string][]*step
 	place   string // in the journey: what its pauses are drawn by
+	coupon  bool   // its request names the buyer's
 }
 
 // parseSteps parses steps that stand at a place.
@@ -42,7 +43,7 @@ func parseSteps(from []scenarios.Step, place string) ([]*step, error) {
 
 func parseStep(from scenarios.Step, place string) (*step, error) {
 	s := &step{Step: from, header: map[string]*scenarios.Template{}, on: map[string][]*step{}, place: place}
-	s.polling = len(from.Until) > 0
+	s.polling, s.coupon = len(from.Until) > 0, from.Names(scenarios.NameCoupon)
 	var err error
 	for outcome, branch := range from.On {
 		if s.on[outcome], err = parseSteps(branch, place+"/"+outcome); err != nil {

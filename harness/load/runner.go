@@ -48,7 +48,8 @@ type Runner struct {
 	journeys map[string][]*step
 	acts     map[string]*step
 	setup    []*step
-	paying   *step // how a script pays
+	coupons  []*step // how one is given away
+	paying   *step   // how a script pays
 	given    Given
 	weights  []float64 // of the plan's journeys
 	warmedUp atomic.Int64
@@ -70,6 +71,9 @@ func NewRunner(config RunnerConfig) (*Runner, error) {
 	var err error
 	if r.setup, err = parseSteps(r.plan.System.Setup, "setup"); err != nil {
 		return nil, fmt.Errorf("load: set-up: %w", err)
+	}
+	if r.coupons, err = parseSteps(r.plan.System.SetupCoupons, "setup-coupons"); err != nil {
+		return nil, fmt.Errorf("load: set-up of coupons: %w", err)
 	}
 	for name, act := range r.plan.System.Acts {
 		if r.acts[name], err = parseStep(act, name); err != nil {

@@ -30,14 +30,19 @@ func Configure(ctx context.Context, system scenarios.System, shopURL string, val
 	return r.prepare(ctx, steps, values)
 }
 
-// Setup puts the items on sale, and the SKU of the warm-up, by the system's own set-up steps, and returns what they
-// captured of each. It is no part of the sale and not recorded.
+// Setup puts the items on sale, and the SKU of the warm-up, and gives the coupons away, by the system's own set-up steps, and returns what they
+// captured of each item. It is no part of the sale and not recorded.
 func (r *Runner) Setup(ctx context.Context) (map[string]map[string]string, error) {
 	captured := map[string]map[string]string{}
 	for _, item := range slices.Concat(r.plan.Items, r.warmUpItems()) {
 		var err error
 		if captured[item.SKU], err = r.prepare(ctx, r.setup, r.given.values(item)); err != nil {
 			return nil, fmt.Errorf("set-up of %s: %w", item.SKU, err)
+		}
+	}
+	for _, coupon := range r.plan.Coupons {
+		if _, err := r.prepare(ctx, r.coupons, r.given.coupon(coupon)); err != nil {
+			return nil, fmt.Errorf("set-up of the coupon %s: %w", coupon.Code, err)
 		}
 	}
 	return captured, nil

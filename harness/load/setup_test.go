@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -75,6 +76,66 @@ func TestConfigureAndSetup(t *testing.T) {
 	m.routes["POST /login"] = answering(403, `{"error":"who?"}`)
 	if _, err := Configure(t.Context(), system, m.shop.URL, values); err == nil || !strings.Contains(err.Error(), `login: unknown (status 403: the shop answered {"error":"who?"})`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A coupon is given away once, and each buyer of the storm has one. Whoever orders with it means to pay less.
+func TestCoupons(t *testing.T) {
+	m := newMarket(t)
+	m.routes["POST /coupons"] = answering(201, "{}")
+	r := m.runner("buy", Payer{}, func(p *scenarios.Plan) {
+		p.Coupons = []scenarios.Coupon{
+			{Code: "A", Off: money.Amount{Minor: 50000, Currency: "CNY"}, Uses: 20, PerBuyer: 1},
+			{Code: "B", Off: money.Amount{Minor: 100, Currency: "CNY"}},
+		}
+		p.System.SetupCoupons = []scenarios.Step{{
+			Name: "coupon", Post: "/coupons", OK: scenarios.Match{Status: []int{201}}, JSON: map[string]any{
+				"code": "{{ coupon }}", "off": "{{ coupon_minor | number }}", "decimal": "{{ coupon_off }} {{ currency }}",
+				"uses": "{{ coupon_uses | number }}", "each": "{{ coupon_per_buyer | number }}",
+			},
+		}}
+		steps := slices.Clone(p.System.Journeys["buy"])
+		steps[0].JSON = map[string]any{"with": "{{ coupon }}"}
+		p.System.Journeys["buy"] = steps
+	})
+	if _, err := r.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`POST /coupons {"code":"A","decimal":"500.00 CNY","each":1,"off":50000,"uses":20}`,
+		`POST /coupons {"code":"B","decimal":"1.00 CNY","each":0,"off":100,"uses":0}`,
+	}
+	if got := m.hitsOf("POST /coupons"); !slices.Equal(got, want) {
+		t.Errorf("given away: %q, want %q", got, want)
+	}
+	for buyer := range 8 {
+		if err := r.Buy(t.Context(), buyer, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	given := map[string]int{}
+	for _, hit := range m.hitsOf("POST /orders") {
+		given[hit]++
+	}
+	a, b := given[`POST /orders {"with":"A"}`], given[`POST /orders {"with":"B"}`]
+	if a == 0 || b == 0 || a+b != 8 {
+		t.Errorf("ordered with %v, want both coupons", given)
+	}
+	paid := map[int64]int{}
+	for _, op := range m.notes.ops {
+		if op.Kind == history.OpPay {
+			paid[op.Minor]++
+		}
+	}
+	price := r.plan.Items[0].Price.Minor
+	if single, double := paid[price-50000], paid[2*price-50000]; single+double != a {
+		t.Errorf("buyers meant to pay %v", paid)
+	}
+	if err := r.WarmUp(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if hits := m.hitsOf("POST /orders"); hits[len(hits)-1] != `POST /orders {"with":""}` {
+		t.Errorf("the warm-up ordered %s", hits[len(hits)-1])
 	}
 }
 
