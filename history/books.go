@@ -28,6 +28,38 @@ const (
 	RefundBroken  = "failed"
 )
 
+// Payment states in the shop's books. Only rows that claim that money was captured or given back, or that a payment is
+// closed, are held against the channel; any other word is the shop's own.
+const (
+	PaymentPending  = "pending"
+	PaymentCaptured = "captured" // also where a part of it went back
+	PaymentRefunded = "refunded" // all of it
+	PaymentDeclined = "failed"
+	PaymentDead     = "closed"
+)
+
+// PaymentStates lists the canonical states of a payment's row.
+func PaymentStates() []string {
+	return []string{PaymentPending, PaymentCaptured, PaymentRefunded, PaymentDeclined, PaymentDead}
+}
+
+// Kinds of discrepancy: how a row of a bill differs from what its reader has.
+const (
+	DiscrepancyMissing = "missing" // the bill has no row of a movement
+	DiscrepancyExtra   = "extra"   // the bill has a row of a movement that there was not
+	DiscrepancyAmount  = "amount"  // another amount or currency
+	DiscrepancyUnit    = "unit"    // all amounts are of another unit, yuan for fen; Order and Payment may be empty
+	DiscrepancyDay     = "day"     // it happened on another day
+	DiscrepancyState   = "state"   // a refund that succeeded had not, or the other way round
+)
+
+// DiscrepancyKinds lists the kinds.
+func DiscrepancyKinds() []string {
+	return []string{
+		DiscrepancyMissing, DiscrepancyExtra, DiscrepancyAmount, DiscrepancyUnit, DiscrepancyDay, DiscrepancyState,
+	}
+}
+
 // Table names one of the canonical tables. A probe that a system file does not declare leaves its table unread, and
 // whatever needs it unjudged: an empty table and an unread one are different things.
 type Table string
@@ -146,9 +178,9 @@ type PaymentRow struct {
 	Payment  string `json:"payment"`
 	Number   string `json:"number,omitempty"` // the shop's own number for it, where the channel knows it by that and not by the order's
 	Order    string `json:"order"`
-	Minor    int64  `json:"minor"`
+	Minor    int64  `json:"minor"` // what was captured; 0: not said
 	Currency string `json:"currency,omitempty"`
-	State    string `json:"state"` // the shop's own word; informative
+	State    string `json:"state"` // PaymentCaptured, PaymentRefunded or PaymentDead; any other is informative
 }
 
 // RefundRow is a refund as the shop believes it.
@@ -185,11 +217,15 @@ type LedgerRow struct {
 	Currency string `json:"currency,omitempty"`
 }
 
-// DiscrepancyRow is a difference that the shop's reconciliation reported.
+// DiscrepancyRow is a difference between a bill and what the shop had that its reconciliation reported. It is held against
+// the bills as they were served: one that was true of a bill and is settled since was right.
 type DiscrepancyRow struct {
-	Kind  string `json:"kind"`
-	Order string `json:"order,omitempty"`
-	Minor int64  `json:"minor,omitempty"`
+	Kind    string `json:"kind"`            // one of DiscrepancyKinds; another word only says that something differs
+	Order   string `json:"order,omitempty"` // the shop's number, or what the bill has in its place
+	Payment string `json:"payment,omitempty"`
+	Refund  string `json:"refund,omitempty"` // the shop's number or the channel's, of a refund
+	Bill    string `json:"bill,omitempty"`   // what the provider calls it, such as its date; "": not said
+	Minor   int64  `json:"minor,omitempty"`  // what the bill says; of a row that is missing, what it should; 0: not said
 }
 
 // InboxRow is a notification that the shop has stored, whether or not it has worked it off.

@@ -12,6 +12,7 @@ func All() []Invariant {
 		everySuccessReflected(),
 		forgedHasNoEffect(),
 		effectsExactlyOnce(),
+		booksAgree(),
 		ackSurvives(),
 		limitsHold(),
 		nothingStuck(),

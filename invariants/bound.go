@@ -22,6 +22,11 @@ func boundOf(run *Run) (bound, bool) {
 	if run.Final == nil || !run.Final.Has(history.TableOrders) {
 		return bound{}, false
 	}
+	return atRest(run), true
+}
+
+// atRest is the bound for what needs no orders. The run has a final reading.
+func atRest(run *Run) bound {
 	b := bound{begin: run.Final.Begin, longest: run.Header.System.Timers.Longest()}
 	standing := map[string]bool{}
 	for event := range each(run.Events) {
@@ -38,7 +43,7 @@ func boundOf(run *Run) (bound, bool) {
 	for _, fault := range run.Header.Faults {
 		b.open = b.open || (standing[fault.ID] && !fault.Payer)
 	}
-	return b, true
+	return b
 }
 
 // over says whether the shop had its longest timer to act on what happened at the moment. Without that much time an

@@ -12,7 +12,7 @@ import (
 func conclude(run *Run, verdict *Verdict) (Result, []string) {
 	failures := failures(verdict)
 	doubts := slices.Concat(runDoubts(run), invariantDoubts(run, verdict), floorDoubts(run, verdict))
-	reasons := append([]string{}, slices.Concat(failures, doubts, notes(run, verdict))...)
+	reasons := append([]string{}, slices.Concat(failures, doubts, notes(run, verdict), unreadNotes(run, All()))...)
 	switch {
 	case len(failures) > 0:
 		return Fail, reasons

@@ -16,6 +16,7 @@ func newRun(h *history.History) *Run {
 	run.takeReadings()
 	run.SettleBegin, _, _ = run.PhaseAt(history.PhaseSettle)
 	index := newIndex(run)
+	run.index = index
 	index.joinOps()
 	index.joinEvents()
 	index.joinBooks()

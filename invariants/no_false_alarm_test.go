@@ -20,6 +20,7 @@ func TestNoFalseAlarm(t *testing.T) {
 			w.hist.Header.System.Legal.RecountRefunded = w.chance(50)
 			w.hist.Header.ReviewCap = 100
 			w.hist.Header.System.Sinks = []string{"mail"}
+			w.hist.Header.System.ChannelAccounts = []string{atChannel}
 			w.baseline(history.StockRow{SKU: "phone", Available: 1000})
 			for n := range 12 {
 				w.live(n)
@@ -142,6 +143,12 @@ func (w *weather) capture(o *orderBuilder, minor int64) {
 		outcome = history.Unknown
 	}
 	o.capturedMinor(minor)
+	w.booked("c-"+o.current, o.order, minor, int64(w.rand.IntN(2)*30))
+	row := history.PaymentRow{Payment: o.current, Order: o.order, Minor: minor, Currency: "CNY", State: history.PaymentCaptured}
+	if w.chance(20) {
+		row.Payment = ""
+	}
+	w.paymentRow(row)
 	o.op(history.OpPay, outcome, "", "")
 }
 
@@ -194,7 +201,14 @@ func (w *weather) refunds(o *orderBuilder, state history.OrderState) {
 	}
 	if w.chance(20) && state == history.OrderRefunded {
 		o.refundRow(number, history.RefundPending)
+		if w.chance(50) { // booked when it is asked for
+			w.booked("r-"+number, o.order, -captured, 0)
+		}
 		return
+	}
+	w.booked("r-"+number, o.order, -captured, 0)
+	if last := len(w.final.Books.Payments) - 1; w.chance(50) {
+		w.final.Books.Payments[last].State = history.PaymentRefunded
 	}
 	o.refundDone(number).refundRow(number, history.RefundDone)
 	w.commit(o, state)

@@ -43,7 +43,7 @@ func TestTheSimulationExercisesTheInvariants(t *testing.T) {
 func TestAnIncorrectShopIsRed(t *testing.T) {
 	for defect, wants := range map[string][]string{
 		"D01": {"I9"}, "D09": {"I2", "I8"}, "D12": {"I5"}, "D15": {"I6", "I7"}, "D20": {"I1"}, "D21": {"I4"}, "D22": {"I4"},
-		"D23": {"I4"}, "D26": {"I12"}, "D32": {"I3"},
+		"D23": {"I4"}, "D26": {"I12"}, "D31": {"I10"}, "D32": {"I3"},
 	} {
 		t.Run(defect, func(t *testing.T) {
 			for seed := range uint64(5) {

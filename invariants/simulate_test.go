@@ -22,6 +22,8 @@ type world struct {
 	numbers uint64
 	stock   history.StockRow
 	orders  []*simOrder
+	ledgers []history.LedgerRow
+	reports []history.DiscrepancyRow
 	defect  string
 }
 
@@ -70,7 +72,8 @@ func (s simulation) run() *history.History {
 			ReviewCap: 0, Settle: 30 * time.Second,
 			System: history.SystemFacts{
 				Name: "simulated", Tables: history.Tables(), Grants: []string{"points"}, Legal: history.Legal{RestockRefunds: s.restock, RecountRefunded: s.recount},
-				Timers: history.Timers{Expiry: 2 * time.Second, Query: time.Second, Refund: time.Second},
+				Timers:          history.Timers{Expiry: 2 * time.Second, Query: time.Second, Refund: time.Second},
+				ChannelAccounts: []string{"provider"},
 			},
 		}},
 	}
@@ -87,6 +90,9 @@ func (s simulation) run() *history.History {
 	}
 	for range 4 {
 		w.in(6000, func() { w.read(history.ReadingCheckpoint) })
+	}
+	for number := range 8 {
+		w.in(6000, func() { w.settleBill(number + 1) })
 	}
 	w.drain()
 	w.harness(history.PhaseEnd, history.PhaseStorm)
@@ -134,11 +140,28 @@ func (w *world) read(label string) {
 		for _, refund := range o.refunds {
 			reading.Books.Refunds = append(reading.Books.Refunds, *refund)
 		}
+		for _, p := range o.payments {
+			row := history.PaymentRow{Payment: p.id, Order: o.number, Minor: price, Currency: "CNY", State: history.PaymentPending}
+			if p.known {
+				row.State = history.PaymentCaptured
+			} else if p.closed {
+				row.State = history.PaymentDead
+			}
+			reading.Books.Payments = append(reading.Books.Payments, row)
+		}
 		for range o.points {
 			reading.Books.Grants = append(reading.Books.Grants, history.GrantRow{Order: o.number, Kind: "points", Value: 49})
 		}
 	}
+	reading.Books.Ledger, reading.Books.Discrepancies = slices.Clone(w.ledgers), slices.Clone(w.reports)
 	w.Readings = append(w.Readings, reading)
+}
+
+// book is a double entry of an order.
+func (w *world) book(entry string, o *simOrder, minor int64) {
+	w.ledgers = append(w.ledgers,
+		history.LedgerRow{Entry: entry, Account: "provider", Order: o.number, Minor: minor, Currency: "CNY"},
+		history.LedgerRow{Entry: entry, Account: "sales", Order: o.number, Minor: -minor, Currency: "CNY"})
 }
 
 // op is a buyer's request. The shop works at one moment of it, and act fills in what is then true; one answer in
@@ -336,6 +359,7 @@ func (w *world) succeeded(o *simOrder, p *simPayment) {
 		return
 	}
 	p.known = true
+	w.book("c-"+p.id, o, price)
 	if o.state == history.OrderPending {
 		o.state, o.paidBy, o.points = history.OrderPaid, p, 1
 		w.stock.Reserved--
@@ -424,6 +448,7 @@ func (w *world) refund(o *simOrder, p *simPayment) {
 
 func (w *world) refunded(o *simOrder, p *simPayment, row *history.RefundRow) {
 	row.State = history.RefundDone
+	w.book("r-"+row.MerchantRefund, o, -row.Minor)
 	if o.state != history.OrderRefunding || o.paidBy != nil && o.paidBy != p {
 		return
 	}

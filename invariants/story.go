@@ -15,6 +15,7 @@ type Run struct {
 
 	skus   []*sku // on sale; I4's
 	phases map[string]span
+	index  *index
 }
 
 // span is when a phase began and ended; an end of 0 means that it never did.

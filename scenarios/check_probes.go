@@ -51,9 +51,13 @@ func (c *checker) probe(table string, p Probe, known []string) {
 	default:
 		c.sqlProbe(path, table, source, sql[source], p)
 	}
-	allowed := map[string][]string{"orders": OrderStates(), "refunds": RefundStates()}[table]
+	allowed := map[string][]string{"orders": OrderStates(), "payments": PaidStates(), "refunds": RefundStates()}[table]
+	if allowed == nil && len(p.States) > 0 {
+		c.fail(under(path, "states"), "states: rows of %s have none", table)
+		return
+	}
 	for _, state := range sortedKeys(p.States) {
-		if canonical := p.States[state]; allowed != nil && !slices.Contains(allowed, canonical) {
+		if canonical := p.States[state]; !slices.Contains(allowed, canonical) {
 			c.fail(under(path, "states", state), "states: unknown state %q of %s: %s", canonical, table, choose(canonical, allowed))
 		}
 	}

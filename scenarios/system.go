@@ -205,7 +205,7 @@ type Probe struct {
 	Rows     string            `yaml:"rows" json:"rows,omitempty"`         // path of the array of rows in the answer
 	Pages    Pages             `yaml:"pages" json:"pages,omitzero"`
 	Fields   map[string]string `yaml:"fields" json:"fields,omitempty"` // canonical field → path in a row; default: its own name
-	States   map[string]string `yaml:"states" json:"states,omitempty"` // of this table, where it differs from the system's
+	States   map[string]string `yaml:"states" json:"states,omitempty"` // of this table, where it differs from the system's; of payments to captured, refunded or closed, which are compared with the channel's, or to pending or failed
 }
 
 // Pages says how the pages of a probe are turned. By {{ page }} and {{ offset }} they end with one that has no rows; by

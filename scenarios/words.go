@@ -27,6 +27,9 @@ func Tables() []string {
 // RefundStates are the canonical states of a refund.
 func RefundStates() []string { return []string{"pending", "succeeded", "failed"} }
 
+// PaidStates are the canonical states of a payment in the shop's books.
+func PaidStates() []string { return []string{"pending", "captured", "refunded", "failed", "closed"} }
+
 // Reasons are the canonical reasons of a refusal.
 func Reasons() []string { return []string{"sold_out", "limit"} }
 

@@ -38,6 +38,7 @@ func TestWordsAreTheSameOnBothSides(t *testing.T) {
 		{"order states", scenarios.OrderStates(), words(history.OrderStates()...)},
 		{"tables", scenarios.Tables(), words(history.Tables()...)},
 		{"refund states", scenarios.RefundStates(), []string{history.RefundPending, history.RefundDone, history.RefundBroken}},
+		{"states of the shop's payments", scenarios.PaidStates(), history.PaymentStates()},
 		{"reasons", scenarios.Reasons(), []string{history.ReasonSoldOut, history.ReasonLimit}},
 		{"messages", scenarios.Messages(), slices.Concat(notifications, operations)},
 		{"payment states", scenarios.PaymentStates(), words(
