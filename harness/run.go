@@ -184,7 +184,7 @@ func (r *run) close(ctx context.Context) error {
 		r.record(history.Event{Source: history.SourcePhase, Kind: history.HarnessErr, State: history.PhaseClose, Detail: err.Error()})
 	}
 	r.record(history.Event{Source: history.SourcePhase, Kind: history.PhaseEnd, State: history.PhaseClose})
-	failed = append(failed, r.channelRecorder.Close(), r.recorder.Close())
+	failed = append(failed, r.channelRecorder.Close(), r.recorder.Close(), history.Seal(r.dir))
 	return errors.Join(failed...)
 }
 

@@ -35,7 +35,7 @@ func stormEvents(count int) []Event {
 
 func BenchmarkWriteEvents(b *testing.B) {
 	events := stormEvents(100_000)
-	recorder, err := NewRecorder(b.TempDir(), "bench", StartClock())
+	recorder, err := NewRecorder(newRun(b), "bench", StartClock())
 	if err != nil {
 		b.Fatal(err)
 	}

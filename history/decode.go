@@ -1,6 +1,7 @@
 package history
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -41,32 +42,48 @@ func nextChunk(data []byte) (chunk, error) {
 	}, nil
 }
 
-// preamble reads the writer's name, and how many bytes the preamble takes.
-func preamble(data []byte) (writer string, size int, err error) {
+// beginning is what a segment's preamble says.
+type beginning struct {
+	writer string
+	bound  bool              // it names its run's header
+	header [sha256.Size]byte // digest of that header
+	size   int               // of the preamble
+}
+
+// preamble reads the beginning of a segment.
+func preamble(data []byte) (beginning, error) {
 	const fixed = len(magic) + 2
 	if len(data) < fixed {
-		return "", 0, errCutOff
+		return beginning{}, errCutOff
 	}
 	if string(data[:len(magic)]) != magic {
-		return "", 0, errors.New("this is no segment of a history")
+		return beginning{}, errors.New("this is no segment of a history")
 	}
-	if version := data[len(magic)]; version != formatVersion {
-		return "", 0, fmt.Errorf("format version %d, and this program reads %d", version, formatVersion)
+	version := data[len(magic)]
+	if version != formatVersion && version != formatUnbound {
+		return beginning{}, fmt.Errorf("format version %d, and this program reads %d and %d", version, formatUnbound, formatVersion)
 	}
-	end := fixed + int(data[fixed-1])
+	name := fixed + int(data[fixed-1])
+	end := name
+	if version == formatVersion {
+		end += sha256.Size
+	}
 	if len(data) < end+4 {
-		return "", 0, errCutOff
+		return beginning{}, errCutOff
 	}
 	if castagnoli(data[:end]) != binary.LittleEndian.Uint32(data[end:]) {
-		return "", 0, errors.New("checksum of the preamble does not match")
+		return beginning{}, errors.New("checksum of the preamble does not match")
 	}
-	return string(data[fixed:end]), end + 4, nil
+	begin := beginning{writer: string(data[fixed:name]), bound: version == formatVersion, size: end + 4}
+	copy(begin.header[:], data[name:end])
+	return begin, nil
 }
 
 // roomFor estimates how many events and operations a segment holds, so that room for them is made once. Few records take
 // less than 16 bytes, which bounds what a damaged count can ask for.
 func roomFor(data []byte) (events, ops int) {
-	_, at, err := preamble(data)
+	begin, err := preamble(data)
+	at := begin.size
 	for err == nil && len(data)-at >= chunkHeader {
 		length := int(binary.LittleEndian.Uint32(data[at:]))
 		if length > len(data)-at-chunkHeader {
@@ -100,15 +117,15 @@ type segmentReader struct {
 // data, which must not change any more.
 func (r *segmentReader) read(name string, data []byte) {
 	r.segment, r.position = Segment{Writer: name}, make(map[uint64]int, cap(r.ops))
-	writer, at, err := preamble(data)
-	if err == nil && writer != name {
-		err = fmt.Errorf("it is the segment of %q", writer)
+	begin, err := preamble(data)
+	if err == nil && begin.writer != name {
+		err = fmt.Errorf("it is the segment of %q", begin.writer)
 	}
 	if err != nil {
 		r.segment.Damage = err.Error()
 		return
 	}
-	flushed := at
+	at, flushed := begin.size, begin.size
 	for at < len(data) && !r.segment.Ended {
 		next, err := nextChunk(data[at:])
 		if err == nil {

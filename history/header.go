@@ -6,8 +6,11 @@ import (
 	"github.com/paystorm/paystorm/money"
 )
 
-// Schema is the version of the history's format. A reader refuses a newer one.
-const Schema = 1
+// Schema is the version of the history's format. A reader refuses a newer one, and of each that it knows every key that it
+// does not know: what a header says decides a verdict.
+//
+// From 2 on, segments and manifest show whether a run's files are as they were recorded.
+const Schema = 2
 
 // Contract says on what ground a fault stands: what a provider itself says, or what was seen of one.
 type Contract string

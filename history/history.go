@@ -8,6 +8,8 @@ type History struct {
 	Events   []Event
 	Readings []Reading
 	Segments []Segment
+	// Unprotected says why a change of the run's files would not show; "" if it would.
+	Unprotected string
 }
 
 // Segment says in what state one writer's file was found.

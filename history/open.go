@@ -2,6 +2,8 @@ package history
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,22 +32,24 @@ func Create(dir string, h Header) error {
 		return fmt.Errorf("make the history's directory: %w", err)
 	}
 	path := filepath.Join(dir, headerFile)
-	if err := os.WriteFile(path+".tmp", append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write the history's header: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if err := writeWhole(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("write the history's header: %w", err)
 	}
 	return nil
 }
 
 // Open reads a run directory back: the header and every segment, whatever state a crash left them in. A segment that is
-// cut off or damaged yields what stands before, and says so in its Segment. Only a header that is missing, unreadable or
-// newer than this program is an error.
+// cut off or damaged yields what stands before, one of another run nothing, and one that was changed after the run was closed
+// what it holds; all say so in their Segment. A header that is missing, unreadable, newer than this program or not the one
+// that the run was recorded under is an error, as is a manifest that makes no sense.
 //
 // All of the run is held in memory, about 400 bytes for each event.
 func Open(runDir string) (*History, error) {
-	header, err := readHeader(filepath.Join(runDir, segmentDir, headerFile))
+	header, text, err := readHeader(filepath.Join(runDir, segmentDir, headerFile))
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := readManifest(runDir)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +75,72 @@ func Open(runDir string) (*History, error) {
 	if err := reading.Wait(); err != nil {
 		return nil, fmt.Errorf("read a segment of the history: %w", err)
 	}
-	h := readSegments(names, files)
-	h.Header = header
+	refused, err := header.refuse(text, files)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", filepath.Join(runDir, segmentDir, headerFile), err)
+	}
+	h := readSegments(names, taken(files, refused))
+	for i, why := range refused {
+		if why != "" {
+			h.Segments[i].Damage = why
+		}
+	}
+	h.Header, h.Unprotected = header, header.unprotected(manifest)
+	if manifest != nil {
+		h.holdTo(manifest, names, files)
+	}
 	h.sort()
 	return h, nil
+}
+
+// unprotected says why a change of the run's files would not show, "" if it would.
+func (h Header) unprotected(manifest *Manifest) string {
+	switch {
+	case h.Schema < schemaWithDigests:
+		return fmt.Sprintf("it was recorded by an older version of paystorm, whose histories (schema %d) bear no digests", h.Schema)
+	case manifest == nil:
+		return "the run was never closed, so there is no MANIFEST of its files"
+	default:
+		return ""
+	}
+}
+
+// refuse says for each segment why it cannot be of the run that the header, of these bytes, describes; "" if it can. The
+// error is that the header itself is not the run's.
+func (h Header) refuse(text []byte, files [][]byte) (refused []string, err error) {
+	own, refused := sha256.Sum256(text), make([]string, len(files))
+	ours, others := 0, ""
+	for i, data := range files {
+		begin, err := preamble(data)
+		switch {
+		case err != nil: // reading will say so
+		case !begin.bound:
+			if h.Schema >= schemaWithDigests {
+				refused[i] = "it does not say of which run it is: it is an older run's"
+			}
+		case begin.header == own:
+			ours++
+		default:
+			others = hex.EncodeToString(begin.header[:])
+			refused[i] = fmt.Sprintf("it is of another run: it was recorded under a header with the SHA-256 %s, and this run's has %x", others, own)
+		}
+	}
+	if ours == 0 && others != "" {
+		return nil, fmt.Errorf("is not the header that this run was recorded under: its SHA-256 is %x, and the run's segments name %s; "+
+			"put the original back, or run the scenario again", own, others)
+	}
+	return refused, nil
+}
+
+// taken are the segments without those that are refused.
+func taken(files [][]byte, refused []string) [][]byte {
+	files = slices.Clone(files)
+	for i, why := range refused {
+		if why != "" {
+			files[i] = nil
+		}
+	}
+	return files
 }
 
 // readSegments reads all segments at once.
@@ -150,28 +216,44 @@ func (p *parts[T]) whole() []T {
 	return whole
 }
 
-func readHeader(path string) (Header, error) {
-	text, err := os.ReadFile(path)
+// schemaWithDigests is the first that has them.
+const schemaWithDigests = 2
+
+// firstHeader is what schema 1 had. A contract level that no fault ever had could be made to gate.
+type firstHeader struct {
+	Header
+	GateBeyond bool `json:"gate_beyond"`
+}
+
+func readHeader(path string) (h Header, text []byte, err error) {
+	text, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Header{}, fmt.Errorf("no history here: %w; give the directory that a run has written", err)
+		return h, nil, fmt.Errorf("no history here: %w; give the directory that a run has written", err)
 	}
 	if err != nil {
-		return Header{}, fmt.Errorf("read the history's header: %w", err)
+		return h, nil, fmt.Errorf("read the history's header: %w", err)
 	}
 	var schema struct {
 		Schema int `json:"schema"`
 	}
 	if err := json.Unmarshal(text, &schema); err != nil {
-		return Header{}, fmt.Errorf("%s is damaged: %w; without it nothing can be judged: run the scenario again", path, err)
+		return h, nil, fmt.Errorf("%s is damaged: %w; without it nothing can be judged: run the scenario again", path, err)
 	}
-	if schema.Schema < 1 || schema.Schema > Schema {
-		return Header{}, fmt.Errorf("%s has schema %d, and this program reads 1 to %d: use the version of paystorm that wrote it, or a newer one", path, schema.Schema, Schema)
+	switch {
+	case schema.Schema < 1 || schema.Schema > Schema:
+		return h, nil, fmt.Errorf("%s has schema %d, and this program reads 1 to %d: use the version of paystorm that wrote it, or a newer one", path, schema.Schema, Schema)
+	case schema.Schema < schemaWithDigests:
+		var first firstHeader
+		err = decodeStrictly(text, &first)
+		h = first.Header
+	default:
+		err = decodeStrictly(text, &h)
 	}
-	var header Header
-	if err := json.Unmarshal(text, &header); err != nil {
-		return Header{}, fmt.Errorf("%s is damaged: %w; without it nothing can be judged: run the scenario again", path, err)
+	if err != nil {
+		return h, nil, fmt.Errorf("%s: %w; what a header says decides a verdict: put back the file that the run wrote, "+
+			"use the version of paystorm that wrote it, or run the scenario again", path, err)
 	}
-	return header, nil
+	return h, text, nil
 }
 
 // sort puts the history in the order that History documents. Reading has put writers in order, and each one's records by

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,6 +35,8 @@ func smallSegment(t testing.TB, events int) []byte {
 	}
 	return data
 }
+
+var noHeader [sha256.Size]byte // a digest that no header has
 
 func decode(data []byte) *History {
 	h := readSegments([]string{"w"}, [][]byte{data})
@@ -118,7 +121,7 @@ func TestDamageInWords(t *testing.T) {
 	record := func(fill func(*coder)) []byte {
 		chunk := coder{writing: true, indexes: map[string]uint64{}}
 		fill(&chunk)
-		made := newPreamble("w")
+		made := newPreamble("w", noHeader)
 		made = appendChunk(made, chunkRecords, 0, chunk.count, chunk.out)
 		return appendChunk(made, chunkEnd, 0, 0, []byte{0})
 	}
@@ -131,17 +134,17 @@ func TestDamageInWords(t *testing.T) {
 	}{
 		"nothing":          {nil, "cut off"},
 		"text":             {[]byte("hello, world"), "no segment"},
-		"newer format":     {append([]byte("PSTH\x02"), data[5:]...), "format version 2"},
-		"another writer":   {newPreamble("other"), `segment of "other"`},
+		"newer format":     {append([]byte("PSTH\x03"), data[5:]...), "format version 3"},
+		"another writer":   {newPreamble("other", noHeader), `segment of "other"`},
 		"after the end":    {append(bytes.Clone(data), 'x'), "after the end record"},
 		"gap":              {one(recordEvent, 2, (&Event{Kind: "a"}).fields), "record 2 where 1 should be"},
 		"unknown kind":     {one(99, 1, (&Event{}).fields), "unknown kind of record 99"},
 		"answer alone":     {one(recordAnswer, 1, (&Answer{Op: 7}).fields), "operation 7 is answered, and was never invoked"},
 		"reading no JSON":  {one(recordReading, 1, func(c *coder) { c.writing = true; body := "{"; c.text(&body) }), "decode a reading"},
-		"unknown chunk":    {appendChunk(newPreamble("w"), 9, 0, 0, nil), "unknown kind of chunk 9"},
-		"count too large":  {appendChunk(newPreamble("w"), chunkRecords, 0, 1<<31, []byte("abc")), "records cannot be in 3 bytes"},
-		"flush, no time":   {appendChunk(newPreamble("w"), chunkFlush, 0, 0, nil), "without its time"},
-		"chunk too large":  {append(newPreamble("w"), bytes.Repeat([]byte{0xff}, chunkHeader)...), "cannot be"},
+		"unknown chunk":    {appendChunk(newPreamble("w", noHeader), 9, 0, 0, nil), "unknown kind of chunk 9"},
+		"count too large":  {appendChunk(newPreamble("w", noHeader), chunkRecords, 0, 1<<31, []byte("abc")), "records cannot be in 3 bytes"},
+		"flush, no time":   {appendChunk(newPreamble("w", noHeader), chunkFlush, 0, 0, nil), "without its time"},
+		"chunk too large":  {append(newPreamble("w", noHeader), bytes.Repeat([]byte{0xff}, chunkHeader)...), "cannot be"},
 		"string too large": {one(recordEvent, 1, func(c *coder) { c.mask = 1; c.out = append(c.out, 1, 0xff, 0x7f) }), "makes no sense"},
 		"string not there": {one(recordEvent, 1, func(c *coder) { c.mask = 1; c.out = append(c.out, 9) }), "makes no sense"},
 		"left over":        {one(recordEvent, 1, func(c *coder) { c.out = append(c.out, 9) }), "after the last record"},
@@ -180,7 +183,7 @@ func TestOpenWithoutAUsableHeader(t *testing.T) {
 		"missing": {t.TempDir(), "give the directory that a run has written"},
 		"damaged": {write(`{"schema": 1, `), "run the scenario again"},
 		"wrong":   {write(`{"schema": 1, "seed": "x"}`), "run the scenario again"},
-		"newer":   {write(`{"schema": 2, "seed": "a future type"}`), "schema 2"},
+		"newer":   {write(`{"schema": 3, "seed": "a future type"}`), "schema 3"},
 		"none":    {write(`{}`), "schema 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -265,11 +268,11 @@ func FuzzOpen(f *testing.F) {
 	whole := smallSegment(f, 2) // a large seed keeps the fuzzer busy with making it smaller
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
-	f.Add(newPreamble("w"))
+	f.Add(newPreamble("w", noHeader))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		decode(data)
 		// What a checksum would stop is let through, so that the decoder behind it is reached too.
-		framed := appendChunk(newPreamble("w"), chunkRecords, 0, 1+len(data)%5, data)
+		framed := appendChunk(newPreamble("w", noHeader), chunkRecords, 0, 1+len(data)%5, data)
 		h := decode(appendChunk(framed, chunkEnd, 0, 0, []byte{0}))
 		if segment := h.Segments[0]; len(h.Events)+len(h.Ops)+len(h.Readings) > segment.Records {
 			t.Fatalf("more records than were counted: %+v", segment)

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,8 @@ var ErrClosed = errors.New("history: recorded after Close")
 
 // Recorder appends to one writer's segment. Its methods may be called from many goroutines; what one call records has
 // its place in the sequence before the call returns, and is in the file at most 100 ms later. A flush is a write and no
-// fsync: the crash that a history must survive is that of a process, which leaves the page cache as it was.
+// fsync: the crash that a run in the making must survive is that of a process, which leaves the page cache as it was. Close
+// syncs once: a run that is over must survive the machine's.
 //
 // Recording returns no error, because the caller is in the middle of something else. The first error of writing stays
 // in Err, and whoever owns the run asks for it: a history with a hole must never be judged a pass.
@@ -49,22 +51,23 @@ type Recorder struct {
 	once sync.Once
 }
 
-// NewRecorder begins the writer's segment in a run directory. The name is lower-case letters, digits and dashes; a
-// segment of that name must not exist yet.
+// NewRecorder begins the writer's segment in a run directory that has its header (Create). The name is lower-case letters,
+// digits and dashes; a segment of that name must not exist yet.
 func NewRecorder(runDir, writer string, clock Clock) (*Recorder, error) {
 	if !validWriter(writer) {
 		return nil, fmt.Errorf("writer %q: want 1 to 64 lower-case letters, digits and dashes", writer)
 	}
 	dir := filepath.Join(runDir, segmentDir)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the history's directory: %w", err)
+	header, err := os.ReadFile(filepath.Join(dir, headerFile))
+	if err != nil {
+		return nil, fmt.Errorf("begin the segment of %s under the run's header: %w", writer, err)
 	}
 	path := filepath.Join(dir, writer+segmentSuffix)
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("begin the segment of %s: %w", writer, err)
 	}
-	if _, err := file.Write(newPreamble(writer)); err != nil {
+	if _, err := file.Write(newPreamble(writer, sha256.Sum256(header))); err != nil {
 		return nil, errors.Join(fmt.Errorf("begin the segment of %s: %w", writer, err), file.Close())
 	}
 	recorder := &Recorder{
@@ -266,7 +269,7 @@ func (r *Recorder) Close() error {
 		r.mutex.Lock()
 		r.closed = true
 		r.mutex.Unlock()
-		if err := r.file.Close(); err != nil {
+		if err := errors.Join(r.file.Sync(), r.file.Close()); err != nil {
 			_ = r.fail(fmt.Errorf("close the segment of %s: %w", r.writer, err)) // returned below, if it is the first
 		}
 	})

@@ -1,18 +1,20 @@
 package history
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
 )
 
 // A segment is one writer's file, history/<writer>.seg, written once from front to back:
 //
-//	preamble   magic "PSTH", format version (1 byte), length of the writer's name (1 byte), the name, CRC-32C of all that
+//	preamble   magic "PSTH", format version (1 byte), length of the writer's name (1 byte), the name, SHA-256 of the run's
+//	           header.json (32), CRC-32C of all that
 //	chunk      length of the payload (4 bytes), CRC-32C of everything else in the chunk (4), record count (4),
 //	           kind (1), partition (1), two zero bytes, payload
 //	…
 //
-// All numbers are little-endian. Records go into the chunk of their partition (see partitionOf), so that a later reader
+// Format version 1 has no SHA-256; it is still read. All numbers are little-endian. Records go into the chunk of their partition (see partitionOf), so that a later reader
 // can take one partition at a time; today's reads them all, and its memory follows the run. A flush writes the chunks of
 // all partitions and then a flush chunk, which makes them count: the reader drops what no flush chunk follows, so that a
 // file that was cut anywhere yields all records up to some sequence number and none after it. The flush chunk's payload
@@ -24,7 +26,8 @@ import (
 // index in the chunk's table of strings met so far, or its text. A reading is one string of JSON.
 const (
 	magic         = "PSTH"
-	formatVersion = 1
+	formatVersion = 2
+	formatUnbound = 1 // the version before, whose segments do not say of which run they are
 	segmentSuffix = ".seg"
 	segmentDir    = "history"
 
@@ -52,10 +55,11 @@ func castagnoli(parts ...[]byte) uint32 {
 	return sum
 }
 
-// newPreamble begins a segment.
-func newPreamble(writer string) []byte {
+// newPreamble begins a segment of the run whose header has the digest.
+func newPreamble(writer string, header [sha256.Size]byte) []byte {
 	begin := append([]byte(magic), formatVersion, byte(len(writer)))
 	begin = append(begin, writer...)
+	begin = append(begin, header[:]...)
 	return binary.LittleEndian.AppendUint32(begin, castagnoli(begin))
 }
 

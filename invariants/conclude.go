@@ -55,6 +55,7 @@ func runDoubts(run *Run) []string {
 		}
 	}
 	doubts = append(doubts, damage(run)...)
+	doubts = append(doubts, strangers(run)...)
 	if _, _, began := run.PhaseAt(history.PhaseStorm); !began {
 		return append(doubts, "the storm never began")
 	}
@@ -101,6 +102,17 @@ func damage(run *Run) []string {
 			doubts = append(doubts, fmt.Sprintf("the history of writer %s is damaged: %s", writer, segment.Damage))
 		case !segment.Ended:
 			doubts = append(doubts, fmt.Sprintf("the history of writer %s was cut off at %s", writer, seconds(segment.Last)))
+		}
+	}
+	return doubts
+}
+
+// strangers are damaged segments of writers that the header does not name: nobody can say what they hide, or add.
+func strangers(run *Run) []string {
+	var doubts []string
+	for _, segment := range run.Segments {
+		if segment.Damage != "" && !slices.Contains(run.Header.Writers, segment.Writer) {
+			doubts = append(doubts, fmt.Sprintf("the history has a segment of writer %s, whom its header does not name: %s", segment.Writer, segment.Damage))
 		}
 	}
 	return doubts
@@ -191,6 +203,9 @@ func notes(run *Run, verdict *Verdict) []string {
 			notes = append(notes, fmt.Sprintf("the known red %s of %s expired on %s", known.Ticket, known.Invariant,
 				known.Until.Format("2006-01-02")))
 		}
+	}
+	if run.Unprotected != "" {
+		notes = append(notes, "the evidence is unprotected, so that a change of its files might not show: "+run.Unprotected)
 	}
 	for _, left := range run.Header.LeftOut {
 		notes = append(notes, fmt.Sprintf("fault %s was left out: %s", left.Fault, left.Why))

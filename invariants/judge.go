@@ -30,7 +30,7 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	header := run.Header
 	verdict := Verdict{
 		Schema: VerdictSchema, Judge: JudgeVersion, Scenario: header.Scenario, Why: header.Why, Seed: header.Seed,
-		PlanDigest: header.PlanDigest,
+		PlanDigest: header.PlanDigest, Protected: run.Unprotected == "",
 		System: VerdictSystem{
 			Name: header.System.Name, Version: header.System.Version, Commit: header.System.Commit,
 			Images: images(run),

@@ -40,7 +40,8 @@ type Verdict struct {
 	Verdict    Result            `json:"verdict"`
 	Headline   string            `json:"headline"` // "pass, 11 of 14 judged"
 	Judged     Judged            `json:"judged"`
-	Reasons    []string          `json:"reasons"` // why it is not a pass, the most important first; then notes, which a pass may have too
+	Protected  bool              `json:"protected"` // a change of the run's files would show; a reason says why not
+	Reasons    []string          `json:"reasons"`   // why it is not a pass, the most important first; then notes, which a pass may have too
 	Invariants []InvariantResult `json:"invariants"`
 	Faults     []FaultResult     `json:"faults"`
 	Load       LoadResult        `json:"load"`

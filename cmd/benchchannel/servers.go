@@ -55,7 +55,7 @@ func serve(ctx context.Context, args []string) error {
 		handler = bare(size)
 	} else {
 		clock := history.StartClock()
-		recorder, err := history.NewRecorder(args[2], "channel", clock)
+		recorder, err := newRecorder(args[2], clock)
 		if err != nil {
 			return err
 		}
@@ -79,6 +79,14 @@ func serve(ctx context.Context, args []string) error {
 		return server.Close()
 	})
 	return errors.Join(group.Wait(), done())
+}
+
+// newRecorder begins a history that nobody reads.
+func newRecorder(dir string, clock history.Clock) (*history.Recorder, error) {
+	if err := history.Create(dir, history.Header{}); err != nil {
+		return nil, err
+	}
+	return history.NewRecorder(dir, "channel", clock)
 }
 
 func newChannel(

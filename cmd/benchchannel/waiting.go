@@ -68,7 +68,7 @@ func waitingNotifications(ctx context.Context) (waiting, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the figures are what matters
 	clock := history.StartClock()
-	recorder, err := history.NewRecorder(dir, "channel", clock)
+	recorder, err := newRecorder(dir, clock)
 	if err != nil {
 		return waiting{}, err
 	}

@@ -21,7 +21,11 @@ func BenchmarkCreate(b *testing.B) {
 		b.Fatal(err)
 	}
 	clock := history.StartClock()
-	recorder, err := history.NewRecorder(b.TempDir(), "channel", clock)
+	dir := b.TempDir()
+	if err := history.Create(dir, history.Header{}); err != nil {
+		b.Fatal(err)
+	}
+	recorder, err := history.NewRecorder(dir, "channel", clock)
 	if err != nil {
 		b.Fatal(err)
 	}
