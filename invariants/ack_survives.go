@@ -2,41 +2,92 @@ package invariants
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
 
+// tellMargin is how long after an acknowledgement, and the time that the shop declares for applying what it has
+// acknowledged, a buyer may still be told what was true before.
+const tellMargin = 500 * time.Millisecond
+
 // ackSurvives is I11. Every acknowledged genuine success is compared with each later reading of the books: the order
 // counts as paid, or the money is on its way back, or the notification is stored. It is exercised by an acknowledgement
 // after which a process died or a checkpoint was read, and by one that followed a failed attempt of the same message,
-// because there the shop could have acknowledged what it had not done.
+// because there the shop could have acknowledged what it had not done. Buyers show it too: who looks after the
+// acknowledgement is not told that the order is pending, even if the shop's own query mends it a second later.
 //
 // A checkpoint proves a loss even of a run that was cut off; that nothing was lost needs the books at rest.
 //
 // The other way round, a shop that goes on refusing, after heal, a success that it has long worked off makes the
 // channel deliver for ever. So does one that refuses every message that comes again.
 func ackSurvives() Invariant {
+	orders := []history.Table{history.TableOrders}
 	return Invariant{
 		ID:        "I11",
 		Name:      "an acknowledgement survives",
 		Statement: "What was acknowledged is done or stored and survives a crash; a failed handling is not acknowledged; after heal, what is done is acknowledged.",
-		Clauses:   []Clause{{Name: "an acknowledgement holds", Needs: []history.Table{history.TableOrders}, Judge: judgeAckSurvives}},
+		Clauses: []Clause{
+			{
+				Name: "no buyer is told pending after an acknowledgement", Judge: judgeToldAfterAck,
+				Applies: func(run *Run) bool { return !run.Header.System.Legal.StaleReads },
+			},
+			{Name: "the books have what was acknowledged", Needs: orders, Judge: judgeAcks},
+			{Name: "what is done is acknowledged after heal", Needs: orders, AfterSettle: true, Judge: judgeDoneIsAcknowledged},
+			{Name: "what was acknowledged is acknowledged again", Judge: judgeRepeats},
+		},
 	}
 }
 
-func judgeAckSurvives(run *Run) Finding {
-	found := judgeAcks(run)
-	if !run.Has(history.TableOrders) {
-		found.Unjudged = notRead().Unjudged
-		return found
-	}
+func judgeDoneIsAcknowledged(run *Run) Finding {
+	found := Finding{}
 	for _, story := range run.Stories {
+		found.Evaluated += one(effective(story.State()) && len(story.Captured()) == 1)
 		if violation, refused := refusedForEver(run, story); refused {
+			found.Exercised++
 			found.Violations = append(found.Violations, violation)
 		}
 	}
-	if violation, refuses := refusesRepeats(run); refuses && len(found.Violations) == 0 {
-		found.Violations = append(found.Violations, violation)
+	return found
+}
+
+func judgeRepeats(run *Run) Finding {
+	if violation, refuses := refusesRepeats(run); refuses {
+		return Finding{Evaluated: 1, Exercised: 1, Violations: []Violation{violation}}
+	}
+	return Finding{}
+}
+
+// acknowledgements are the genuine successes of an order that the shop confirmed.
+func acknowledgements(story *Story) []*Delivery {
+	var found []*Delivery
+	for _, delivery := range story.Deliveries {
+		if delivery.genuineSuccess() && delivery.Outcome() == history.OK {
+			found = append(found, delivery)
+		}
+	}
+	return found
+}
+
+// judgeToldAfterAck finds, for each order, the first acknowledgement after which its buyer was told pending. What the books
+// miss too is told there.
+func judgeToldAfterAck(run *Run) Finding {
+	found, snapshots := Finding{}, snapshotsOf(run)
+	for _, story := range run.Stories {
+		acknowledged := acknowledgements(story)
+		found.Evaluated += len(acknowledged)
+		for _, delivery := range acknowledged {
+			violation, told := toldPendingAfter(run, story, delivery)
+			if !told {
+				continue
+			}
+			found.Exercised++
+			lost, _ := lostAfterAck(run, story, snapshots, 0)
+			if unread := run.Final != nil && !run.Has(history.TableOrders); lost == nil || unread {
+				found.Violations = append(found.Violations, violation)
+			}
+			break
+		}
 	}
 	return found
 }
@@ -44,46 +95,46 @@ func judgeAckSurvives(run *Run) Finding {
 func judgeAcks(run *Run) Finding {
 	found, snapshots, dies := Finding{}, snapshotsOf(run), lastDeath(run)
 	for _, story := range run.Stories {
-		var lost *Violation
-		for _, delivery := range story.Deliveries {
-			if !delivery.genuineSuccess() || delivery.Outcome() != history.OK {
-				continue
-			}
-			found.Evaluated++
-			if hidden, told := toldPendingAfter(run, story, delivery); told && lost == nil {
-				lost = &hidden
-				found.Exercised++
-				continue
-			}
-			due := delivery.Answered.At.Add(run.Header.System.Timers.Apply)
-			tempted := dies > delivery.Answered.At || failedBefore(story, delivery)
-			for _, snap := range snapshots {
-				if snap.begin < due {
-					continue
-				}
-				tempted = tempted || !snap.final
-				if pattern := snap.misses(story, delivery); pattern != "" && lost == nil {
-					violation := acknowledgedInVain(story, delivery, snap, pattern)
-					lost, tempted = &violation, true
-				}
-			}
-			if tempted {
-				found.Exercised++
-			}
-		}
+		found.Evaluated += len(acknowledgements(story))
+		lost, tempted := lostAfterAck(run, story, snapshots, dies)
+		found.Exercised += tempted
 		if lost != nil {
 			found.Violations = append(found.Violations, *lost)
 		}
 	}
+	if !run.Has(history.TableOrders) {
+		found.Unjudged = notRead().Unjudged
+	}
 	return found
 }
 
-// toldPendingAfter finds a buyer who was told that the order is pending when its success had been acknowledged for
-// longer than any timer of the shop: whatever the books say by the end, it was neither done nor of use to the buyer.
+// lostAfterAck is the first acknowledgement of an order that a later reading of the books belies, and how many there are of
+// which that could be said: after which a process died or a checkpoint was read, or before which an attempt had failed.
+func lostAfterAck(run *Run, story *Story, snapshots []snapshot, dies history.Time) (lost *Violation, exercised int) {
+	for _, delivery := range acknowledgements(story) {
+		due := delivery.Answered.At.Add(run.Header.System.Timers.Apply)
+		tempted := dies > delivery.Answered.At || failedBefore(story, delivery)
+		for _, snap := range snapshots {
+			if snap.begin < due {
+				continue
+			}
+			tempted = tempted || !snap.final
+			if pattern := snap.misses(story, delivery); pattern != "" && lost == nil {
+				violation := acknowledgedInVain(story, delivery, snap, pattern)
+				lost, tempted = &violation, true
+			}
+		}
+		exercised += one(tempted)
+	}
+	return lost, exercised
+}
+
+// toldPendingAfter finds a buyer who looked after a success had been acknowledged, and after the time that the shop
+// declares for applying it, and was told that the order is pending: whatever the books say by the end, what was
+// acknowledged was neither done nor of use to the buyer. A shop that acknowledges into a queue declares how long that takes.
 func toldPendingAfter(run *Run, story *Story, delivery *Delivery) (Violation, bool) {
-	timers := run.Header.System.Timers
-	due := delivery.Answered.At.Add(timers.Longest() + timers.Apply)
-	if run.Header.System.Legal.StaleReads || mismatched(story, delivery) {
+	due := delivery.Answered.At.Add(run.Header.System.Timers.Apply + tellMargin)
+	if mismatched(story, delivery) {
 		return Violation{}, false
 	}
 	for _, op := range story.Ops {
@@ -93,7 +144,7 @@ func toldPendingAfter(run *Run, story *Story, delivery *Delivery) (Violation, bo
 		}
 		sum := story.balance()
 		return Violation{
-			Pattern: "a success was acknowledged, and the buyer was told pending long after", Order: story.Order,
+			Pattern: "a success was acknowledged, and the buyer was told pending after it", Order: story.Order,
 			Gross: sum.amount(sum.captured), Net: sum.amount(0), Bearer: BearerBuyer, Since: delivery.Answered.At,
 			Evidence: []Evidence{recordOf(delivery.Sent), recordOf(delivery.Answered), opRecord(op)},
 			Detail: fmt.Sprintf("notification %s acknowledged at %s; told pending at %s; %s", delivery.Notification,

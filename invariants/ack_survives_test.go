@@ -46,7 +46,13 @@ func TestAckSurvives(t *testing.T) {
 		}},
 		{name: "told pending just after the acknowledgement", idle: true, story: func(b *builder) {
 			o := acked(b)
-			b.at(6_000)
+			b.at(1_500)
+			o.told(history.OrderPending).row(history.OrderPaid)
+		}},
+		{name: "told pending while what was acknowledged waits in a declared queue", idle: true, story: func(b *builder) {
+			b.hist.Header.System.Timers.Apply = 2_000_000_000
+			o := acked(b)
+			b.at(3_000)
 			o.told(history.OrderPending).row(history.OrderPaid)
 		}},
 		{name: "told pending long after, by a replica that may lag", idle: true, story: func(b *builder) {
@@ -56,7 +62,24 @@ func TestAckSurvives(t *testing.T) {
 			o.told(history.OrderPending).row(history.OrderPaid)
 		}},
 		{
-			name: "told pending long after the acknowledgement", violated: "a success was acknowledged, and the buyer was told pending long after",
+			name: "told pending, and mended by the shop's query a second later", violated: "a success was acknowledged, and the buyer was told pending after it",
+			story: func(b *builder) {
+				o := acked(b)
+				b.at(1_700)
+				o.told(history.OrderPending).request("query", history.OK).told(history.OrderPaid).row(history.OrderPaid)
+			},
+		},
+		{
+			name: "told pending, and nothing was probed", violated: "a success was acknowledged, and the buyer was told pending after it",
+			story: func(b *builder) {
+				b.unread(history.Tables()...)
+				o := acked(b)
+				b.at(1_700)
+				o.told(history.OrderPending)
+			},
+		},
+		{
+			name: "told pending long after the acknowledgement", violated: "a success was acknowledged, and the buyer was told pending after it",
 			story: func(b *builder) {
 				o := acked(b)
 				b.at(7_000)

@@ -26,8 +26,11 @@ func boundOf(run *Run) (bound, bool) {
 }
 
 // atRest is the bound for what needs no orders. The run has a final reading.
-func atRest(run *Run) bound {
-	b := bound{begin: run.Final.Begin, longest: run.Header.System.Timers.Longest()}
+func atRest(run *Run) bound { return boundAt(run, run.Final.Begin) }
+
+// boundAt is the bound of books that were read from a moment on.
+func boundAt(run *Run, begin history.Time) bound {
+	b := bound{begin: begin, longest: run.Header.System.Timers.Longest()}
 	standing := map[string]bool{}
 	for event := range each(run.Events) {
 		if event.At > b.begin {

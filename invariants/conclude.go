@@ -3,6 +3,7 @@ package invariants
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -121,18 +122,29 @@ func strangers(run *Run) []string {
 // alwaysJudged are the invariants about money: what of them could not be judged is a doubt in every run.
 func alwaysJudged() []string { return []string{"I1", "I2", "I3", "I7"} }
 
-// invariantDoubts are about what had to be judged and was not. That it was exercised is asked only where the scenario
-// names the invariant, or has something that exercises it.
+// doubtOf says why too little is known of an invariant to let the run pass, or "": it had to be judged, and was not or in
+// part only. That it was exercised is asked only where the scenario names the invariant, or has something that exercises it.
+func doubtOf(result InvariantResult) string {
+	switch {
+	case !result.Required && !slices.Contains(alwaysJudged(), result.ID):
+		return ""
+	case result.Status == Violated, result.Status == NotApplicable:
+		return ""
+	case len(result.Unjudged) > 0:
+		return "not judged: " + strings.Join(result.Unjudged, "; ")
+	case result.Required && result.Exercised == 0:
+		return "never exercised"
+	default:
+		return ""
+	}
+}
+
+// invariantDoubts are about what had to be judged and was not.
 func invariantDoubts(run *Run, verdict *Verdict) []string {
 	var doubts []string
 	for _, result := range verdict.Invariants {
-		must := result.Required || slices.Contains(alwaysJudged(), result.ID)
-		switch {
-		case !must || result.Status == Violated || result.Status == NotApplicable:
-		case len(result.Unjudged) > 0:
-			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and %s", result.ID, result.Name, result.Summary))
-		case result.Required && result.Exercised == 0:
-			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and never exercised", result.ID, result.Name))
+		if result.Doubt != "" {
+			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and %s", result.ID, result.Name, result.Doubt))
 		}
 	}
 	for _, id := range run.Header.Required {

@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,49 +12,82 @@ import (
 // effectsExactlyOnce is I9. An order that the shop could learn of at least twice (two deliveries of its success, or one
 // and a query) exercises it. In the books, each declared kind of side effect stands once for an order that ends paid,
 // at most once for one that was captured and ended otherwise, and never for one that was not. A row of negative value
-// takes an effect back.
+// takes an effect back. A row of an order that is in no book and no ledger has no cause.
 //
 // A sink stands for one effect of payment: whatever a shop sends there for one order carries one key, however often it
 // comes, that no other order has, and only paid orders get it. A shop that mails several things declares a sink for each. Two keys prove a second
-// effect even where the books were never read.
+// effect even where the books were never read. Only to a sink that the system file declares as owed per paid order does
+// every paid order have to send something; what is owed is never inferred from the run.
 func effectsExactlyOnce() Invariant {
+	books := []history.Table{history.TableOrders, history.TableGrants}
 	return Invariant{
 		ID:        "I9",
 		Name:      "side effects happen exactly once",
 		Statement: "Side effects happen exactly once per paid order and never for an unpaid one, and effects outside the shop are unique by key.",
-		Clauses:   []Clause{{Name: "effects happen once", Needs: []history.Table{history.TableOrders, history.TableGrants}, Judge: judgeEffectsExactlyOnce}},
+		Clauses: []Clause{
+			{Name: "no side effect is booked twice", Needs: []history.Table{history.TableGrants}, Judge: judgeGrantsOnce},
+			{Name: "no side effect of an unpaid order", Needs: books, Judge: judgeGrantsPaid},
+			{Name: "no side effect of a paid order is missing", Needs: books, AfterSettle: true, Judge: judgeGrantsThere},
+			{Name: "no row without an order", Needs: []history.Table{history.TableOrders}, Judge: judgeRowsHaveOrders},
+			{Name: "an order uses a coupon once", Needs: []history.Table{history.TableCoupons}, Applies: usesCoupons, Judge: judgeCouponsOnce},
+			{Name: "an effect outside the shop has one key", Applies: hasSinks, Judge: judgeSinkKeys},
+			{Name: "no effect outside the shop for an unpaid order", Needs: []history.Table{history.TableOrders}, Applies: hasSinks, Judge: judgeSinksPaid},
+			{
+				Name: "no owed effect outside the shop is missing", Needs: []history.Table{history.TableOrders}, AfterSettle: true,
+				Applies: func(run *Run) bool { return len(run.Header.System.OwedSinks) > 0 }, Judge: judgeOwedSinks,
+			},
+		},
 	}
 }
 
-func judgeEffectsExactlyOnce(run *Run) Finding {
-	found, skipped := Finding{}, reasons{}
-	bound, read := boundOf(run)
-	usual := usualSinks(run)
+// usesCoupons says whether coupons are any business of the run.
+func usesCoupons(run *Run) bool {
+	return len(run.Header.Coupons) > 0 || run.Final != nil && len(run.Final.Books.Coupons) > 0
+}
+
+// hasSinks says whether there is anything outside the shop that could be sent to.
+func hasSinks(run *Run) bool {
+	return len(run.Header.System.Sinks) > 0 || slices.ContainsFunc(run.Events, func(e history.Event) bool { return e.Kind == history.SinkReceived })
+}
+
+// judgeEffects asks one question of every order, and counts the captured ones.
+func judgeEffects(run *Run, wrong func(*Story) []wrongEffect) Finding {
+	found := Finding{}
 	for _, story := range run.Stories {
-		captured := story.firstCapture() != nil
-		if captured {
+		effects := wrong(story)
+		if story.firstCapture() != nil {
 			found.Evaluated++
-			if learnable(story) >= 2 {
-				found.Exercised++
-			}
+			found.Exercised += one(learnable(story) >= 2)
 		}
-		wrong := slices.Concat(grantsWrong(run, story), couponsWrong(story), sinksWrong(run, story, usual))
-		for _, effect := range wrong {
-			if effect.missing && !bound.over(story.paidSince()) {
-				skipped.add("an effect is missing of an order that is not known to have been paid in the shop for long", story)
-				continue
-			}
+		for _, effect := range effects {
 			found.Violations = append(found.Violations, effect.violation(story))
 		}
 	}
-	found.Violations = append(found.Violations, sharedKeys(run)...)
+	return found
+}
+
+// judgeMissing is judgeEffects for what a paid order should have and has not, which proves nothing before the shop had
+// the time to do it.
+func judgeMissing(run *Run, missing func(*Story) []wrongEffect, outside bool) Finding {
+	bound, ok := boundOf(run)
+	if !ok {
+		return notRead()
+	}
+	skipped := reasons{}
+	found := judgeEffects(run, func(story *Story) []wrongEffect {
+		effects := missing(story)
+		switch {
+		case len(effects) == 0:
+		case !bound.over(story.paidSince()):
+			skipped.add("an effect is missing of an order that is not known to have been paid in the shop for long", story)
+			return nil
+		case outside && bound.open:
+			skipped.add("an effect outside the shop is missing, and a fault stood until the books were read", story)
+			return nil
+		}
+		return effects
+	})
 	found.Unjudged = skipped.lines()
-	if !read {
-		found.Unjudged = append(found.Unjudged, notRead().Unjudged...)
-	}
-	for _, sink := range keyless(run) {
-		found.Unjudged = append(found.Unjudged, "effects at the sink "+sink+" carry no key")
-	}
 	return found
 }
 
@@ -77,7 +111,6 @@ func learnable(story *Story) int {
 // wrongEffect is one effect that stands too often, or not at all.
 type wrongEffect struct {
 	pattern, detail string
-	missing         bool
 	evidence        []Evidence
 }
 
@@ -94,42 +127,87 @@ func (w wrongEffect) violation(story *Story) Violation {
 	}
 }
 
-// grantsWrong judges the side effects in the shop's books, by declared kind.
-func grantsWrong(run *Run, story *Story) []wrongEffect {
-	if !run.Has(history.TableGrants) {
-		return nil
+// standing is how many effects of a kind the books have of the order, less those taken back.
+func standing(story *Story, kind string) int64 {
+	count := int64(0)
+	for _, grant := range story.Grants {
+		switch {
+		case grant.Kind != kind:
+		case grant.Value < 0:
+			count--
+		default:
+			count++
+		}
 	}
+	return count
+}
+
+// grantsWrong is one wrong effect for each declared kind of which the question has a pattern.
+func grantsWrong(run *Run, story *Story, pattern func(kind string, standing int64) string) []wrongEffect {
 	var wrong []wrongEffect
 	for _, kind := range run.Header.System.Grants {
-		standing := int64(0)
-		for _, grant := range story.Grants {
-			switch {
-			case grant.Kind != kind:
-			case grant.Value < 0:
-				standing--
-			default:
-				standing++
-			}
-		}
-		effect := wrongEffect{detail: fmt.Sprintf("%s booked %d times", kind, standing)}
-		if standing != 0 {
-			effect.evidence = []Evidence{readingEvidence(run.Final) + Evidence("/grants/"+story.Order)}
-		}
-		switch {
-		case standing > 0 && unpaid(run, story):
-			effect.pattern = "side effect of an order that was never paid: " + kind
-		case standing > 1:
-			effect.pattern = "side effect more than once: " + kind
-		case standing < 0:
-			effect.pattern = "side effect taken back more often than it happened: " + kind
-		case standing == 0 && paidForGoods(story):
-			effect.pattern, effect.missing = "side effect of a paid order is missing: "+kind, true
-		default:
+		count := standing(story, kind)
+		text := pattern(kind, count)
+		if text == "" {
 			continue
+		}
+		effect := wrongEffect{pattern: text, detail: fmt.Sprintf("%s booked %d times", kind, count)}
+		if count != 0 {
+			effect.evidence = []Evidence{effectRow(run, history.TableGrants, story.Order)}
 		}
 		wrong = append(wrong, effect)
 	}
 	return wrong
+}
+
+// effectRow is an order's row of a table in the final reading, as evidence.
+func effectRow(run *Run, table history.Table, order string) Evidence {
+	return readingEvidence(run.Final) + Evidence("/"+string(table)+"/"+order)
+}
+
+func judgeGrantsOnce(run *Run) Finding {
+	if run.Final == nil {
+		return Finding{}
+	}
+	return judgeEffects(run, func(story *Story) []wrongEffect {
+		return grantsWrong(run, story, func(kind string, standing int64) string {
+			switch {
+			case run.Has(history.TableOrders) && (unpaid(run, story) || story.uncaused()) && standing > 0: // which is worse, and told there
+				return ""
+			case standing > 1:
+				return "side effect more than once: " + kind
+			case standing < 0:
+				return "side effect taken back more often than it happened: " + kind
+			default:
+				return ""
+			}
+		})
+	})
+}
+
+func judgeGrantsPaid(run *Run) Finding {
+	if run.Final == nil {
+		return notRead()
+	}
+	return judgeEffects(run, func(story *Story) []wrongEffect {
+		return grantsWrong(run, story, func(kind string, standing int64) string {
+			if standing > 0 && unpaid(run, story) && !story.uncaused() {
+				return "side effect of an order that was never paid: " + kind
+			}
+			return ""
+		})
+	})
+}
+
+func judgeGrantsThere(run *Run) Finding {
+	return judgeMissing(run, func(story *Story) []wrongEffect {
+		return grantsWrong(run, story, func(kind string, standing int64) string {
+			if standing == 0 && paidForGoods(story) {
+				return "side effect of a paid order is missing: " + kind
+			}
+			return ""
+		})
+	}, false)
 }
 
 // unpaid is an order that had to be paid for and never was; what a coupon pays for in full needs no capture, and only
@@ -143,27 +221,94 @@ func paidForGoods(story *Story) bool {
 	return story.firstCapture() != nil && story.Row != nil && effective(story.Row.State)
 }
 
-// couponsWrong judges that an order uses a coupon once.
-func couponsWrong(story *Story) []wrongEffect {
-	uses := map[string]int{}
-	for _, use := range story.Coupons {
-		uses[use.Coupon]++
-	}
-	var wrong []wrongEffect
-	for _, coupon := range sortedKeys(uses) {
-		if uses[coupon] > 1 {
-			wrong = append(wrong, wrongEffect{
-				pattern: "coupon used more than once by one order",
-				detail:  fmt.Sprintf("coupon %s used %d times", coupon, uses[coupon]),
-			})
-		}
-	}
-	return wrong
+// uncaused is an order that only rows of the shop's other tables name: no buyer, no book of orders and no ledger knows it.
+func (s *Story) uncaused() bool {
+	return s.Row == nil && len(s.Ops)+len(s.Payments)+len(s.Earlier)+len(s.Requests)+len(s.Deliveries)+len(s.Sunk) == 0
 }
 
-// sinksWrong judges the effects outside the shop.
-func sinksWrong(run *Run, story *Story, usual map[string]bool) []wrongEffect {
-	keys, records := map[string]map[string]bool{}, map[string][]Evidence{}
+// judgeRowsHaveOrders finds side effects and uses of coupons of orders that do not exist, and refunds of nothing at all;
+// those of an order that does not exist I3 compares with the channel. What stood in the books before the run, and what the
+// warm-up made, is not part of it. An effect that names no order cannot be judged.
+func judgeRowsHaveOrders(run *Run) Finding {
+	if run.Final == nil {
+		return notRead()
+	}
+	found := Finding{}
+	for _, story := range run.Stories {
+		found.Evaluated += len(story.Grants) + len(story.Coupons)
+		if story.uncaused() {
+			found.Violations = append(found.Violations, uncausedRows(run, story)...)
+		}
+	}
+	nameless := map[history.Table]int{}
+	for _, row := range run.strays {
+		if row.table != history.TableRefunds {
+			nameless[row.table]++
+			continue
+		}
+		found.Evaluated++
+		found.Violations = append(found.Violations, Violation{
+			Pattern: "refund in the books of no order and no payment", Net: row.amount, Gross: row.amount, Bearer: BearerMerchant,
+			Evidence: []Evidence{readingEvidence(run.Final) + Evidence("/refunds/")}, Detail: row.detail, Since: run.Final.Begin,
+		})
+	}
+	found.Exercised = len(found.Violations)
+	for _, table := range sortedKeys(nameless) {
+		found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s of the table %s name no order", countOf(nameless[table], "row"), table))
+	}
+	return found
+}
+
+// uncausedRows is a violation for each sort of row that the books have of an order that does not exist.
+func uncausedRows(run *Run, story *Story) []Violation {
+	var found []Violation
+	add := func(table history.Table, pattern, detail string) {
+		found = append(found, Violation{
+			Pattern: pattern, Order: story.Order, Since: run.Final.Begin, Evidence: []Evidence{effectRow(run, table, story.Order)},
+			Detail: detail + "; no such order in the shop or at the channel",
+		})
+	}
+	kinds := map[string]bool{}
+	for _, grant := range story.Grants {
+		if !kinds[grant.Kind] {
+			kinds[grant.Kind] = true
+			add(history.TableGrants, "side effect of an order that nobody knows: "+grant.Kind, fmt.Sprintf("%s booked %d times", grant.Kind, standing(story, grant.Kind)))
+		}
+	}
+	if len(story.Coupons) > 0 {
+		add(history.TableCoupons, "coupon used by an order that nobody knows", "coupon "+story.Coupons[0].Coupon)
+	}
+	return found
+}
+
+func judgeCouponsOnce(run *Run) Finding {
+	if run.Final == nil {
+		return Finding{}
+	}
+	found := Finding{}
+	for _, story := range run.Stories {
+		uses := map[string]int{}
+		for _, use := range story.Coupons {
+			uses[use.Coupon]++
+		}
+		for _, coupon := range sortedKeys(uses) {
+			found.Evaluated++
+			if uses[coupon] > 1 {
+				found.Exercised++
+				found.Violations = append(found.Violations, wrongEffect{
+					pattern: "coupon used more than once by one order",
+					detail:  fmt.Sprintf("coupon %s used %d times", coupon, uses[coupon]),
+				}.violation(story))
+			}
+		}
+	}
+	return found
+}
+
+// sinkKeys are the keys under which an order sent to each sink, and the records of it. A sink that it sent to without a
+// key has an entry without keys.
+func sinkKeys(story *Story) (keys map[string]map[string]bool, records map[string][]Evidence) {
+	keys, records = map[string]map[string]bool{}, map[string][]Evidence{}
 	for _, event := range story.Sunk {
 		if keys[event.State] == nil {
 			keys[event.State] = map[string]bool{}
@@ -173,54 +318,77 @@ func sinksWrong(run *Run, story *Story, usual map[string]bool) []wrongEffect {
 		}
 		records[event.State] = append(records[event.State], recordOf(event))
 	}
+	return keys, records
+}
+
+// sinksWrong is one wrong effect for each sink of which the question has a pattern.
+func sinksWrong(story *Story, pattern func(sink string, keys int) string) []wrongEffect {
+	keys, records := sinkKeys(story)
 	var wrong []wrongEffect
 	for _, sink := range sortedKeys(keys) {
-		effect := wrongEffect{
-			detail:   fmt.Sprintf("%d messages under %d keys at %s", len(records[sink]), len(keys[sink]), sink),
-			evidence: records[sink],
-		}
-		switch {
-		case unpaid(run, story):
-			effect.pattern = "effect outside the shop for an order that was never paid: " + sink
-		case len(keys[sink]) > 1:
-			effect.pattern = "effect outside the shop under more than one key: " + sink
-		default:
-			continue
-		}
-		wrong = append(wrong, effect)
-	}
-	for _, sink := range run.Header.System.Sinks {
-		if usual[sink] && keys[sink] == nil && paidForGoods(story) {
+		if text := pattern(sink, len(keys[sink])); text != "" {
 			wrong = append(wrong, wrongEffect{
-				pattern: "effect outside the shop is missing for a paid order: " + sink,
-				detail:  "nothing came to " + sink, missing: true,
+				pattern: text, evidence: records[sink],
+				detail: fmt.Sprintf("%d messages under %d keys at %s", len(records[sink]), len(keys[sink]), sink),
 			})
 		}
 	}
 	return wrong
 }
 
-// usualSinks are those to which most paid orders send something, so that one that sends nothing has lost it.
-func usualSinks(run *Run) map[string]bool {
-	paid, reached := 0, map[string]int{}
-	for _, story := range run.Stories {
+func judgeSinkKeys(run *Run) Finding {
+	found := judgeEffects(run, func(story *Story) []wrongEffect {
+		if unpaid(run, story) { // which is worse, and told there
+			return nil
+		}
+		return sinksWrong(story, func(sink string, keys int) string {
+			if keys > 1 {
+				return "effect outside the shop under more than one key: " + sink
+			}
+			return ""
+		})
+	})
+	found.Violations = append(found.Violations, sharedKeys(run)...)
+	for _, sink := range keyless(run) {
+		found.Unjudged = append(found.Unjudged, "effects at the sink "+sink+" carry no key")
+	}
+	for _, sink := range sortedKeys(run.astray) {
+		found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s at the sink %s, and no order to count them for", countOf(run.astray[sink], "effect"), sink))
+	}
+	return found
+}
+
+func judgeSinksPaid(run *Run) Finding {
+	if run.Final == nil {
+		return notRead()
+	}
+	return judgeEffects(run, func(story *Story) []wrongEffect {
+		if !unpaid(run, story) {
+			return nil
+		}
+		return sinksWrong(story, func(sink string, _ int) string {
+			return "effect outside the shop for an order that was never paid: " + sink
+		})
+	})
+}
+
+// judgeOwedSinks finds paid orders that sent nothing to a sink to which each owes one effect.
+func judgeOwedSinks(run *Run) Finding {
+	return judgeMissing(run, func(story *Story) []wrongEffect {
 		if !paidForGoods(story) {
-			continue
+			return nil
 		}
-		paid++
-		sinks := map[string]bool{}
-		for _, event := range story.Sunk {
-			sinks[event.State] = true
+		keys, _ := sinkKeys(story)
+		var wrong []wrongEffect
+		for _, sink := range run.Header.System.OwedSinks {
+			if keys[sink] == nil {
+				wrong = append(wrong, wrongEffect{
+					pattern: "effect outside the shop is missing for a paid order: " + sink, detail: "nothing came to " + sink,
+				})
+			}
 		}
-		for sink := range sinks {
-			reached[sink]++
-		}
-	}
-	usual := map[string]bool{}
-	for sink, orders := range reached {
-		usual[sink] = 2*orders > paid
-	}
-	return usual
+		return wrong
+	}, true)
 }
 
 // sharedKeys finds keys under which several orders had an effect at one sink: whoever takes the second for a repeat of
@@ -266,6 +434,6 @@ func keyless(run *Run) []string {
 	return sortedKeys(sinks)
 }
 
-func sortedKeys[V any](from map[string]V) []string {
+func sortedKeys[K cmp.Ordered, V any](from map[K]V) []K {
 	return slices.Sorted(maps.Keys(from))
 }

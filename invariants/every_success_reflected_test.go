@@ -9,7 +9,30 @@ import (
 func TestEverySuccessReflected(t *testing.T) {
 	captured := func(b *builder) *orderBuilder { return b.order("o1", 1, "phone").payment("p1").captured() }
 	judgeCases(t, everySuccessReflected(), []judgement{
-		{name: "by callback", story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "by callback, at once", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "by callback, late", story: func(b *builder) {
+			o := captured(b)
+			b.at(4_000)
+			o.delivered(history.OK).row(history.OrderPaid)
+		}},
+		{name: "by callback, refused at first", story: func(b *builder) {
+			captured(b).delivered(history.Refused).again(history.PaymentSucceeded, 2, history.OK).row(history.OrderPaid)
+		}},
+		{name: "by callback, not answered at first", story: func(b *builder) {
+			captured(b).delivered(history.Unknown).again(history.PaymentSucceeded, 2, history.OK).row(history.OrderPaid)
+		}},
+		{name: "by callback, the first attempt lost", story: func(b *builder) {
+			o := captured(b)
+			b.event(history.Event{
+				Source: history.SourceDelivery, Kind: history.DeliveryLost, Notification: "n-o1-1", Attempt: 1, Order: "o1", Payment: "p1",
+				State: history.PaymentSucceeded,
+			})
+			o.notification = 1
+			o.again(history.PaymentSucceeded, 2, history.OK).row(history.OrderPaid)
+		}},
+		{name: "asked for before the callback came", story: func(b *builder) {
+			captured(b).request("query", history.OK).delivered(history.OK).row(history.OrderPaid)
+		}},
 		{name: "by query, the callback lost", story: func(b *builder) {
 			captured(b).request("query", history.OK).row(history.OrderPaid)
 		}},

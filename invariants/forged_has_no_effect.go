@@ -16,33 +16,58 @@ func forgedHasNoEffect() Invariant {
 		ID:        "I8",
 		Name:      "forged messages have no effect",
 		Statement: "An unauthenticated callback is not acknowledged, and no message changes anything that the ledger does not justify.",
-		Clauses:   []Clause{{Name: "a forgery has no effect and no acknowledgement", Needs: []history.Table{history.TableOrders}, Judge: judgeForgedHasNoEffect}},
+		Clauses: []Clause{
+			{
+				Name: "an unauthenticated callback is not acknowledged", Judge: judgeForgeryAcknowledged,
+				Applies: func(run *Run) bool { return !run.Header.System.Legal.FetchOnPing },
+			},
+			{Name: "no buyer is told of a forgery's effect", Judge: func(run *Run) Finding { return judgeForgeryBelieved(run, false) }},
+			{
+				Name: "no forgery has an effect in the books", Needs: []history.Table{history.TableOrders},
+				Judge: func(run *Run) Finding { return judgeForgeryBelieved(run, true) },
+			},
+		},
 	}
 }
 
-func judgeForgedHasNoEffect(run *Run) Finding {
+// forgeries are the forged messages of an order, in time order.
+func forgeries(story *Story) []*Delivery {
+	var found []*Delivery
+	for _, delivery := range story.Deliveries {
+		if delivery.Forgery != "" {
+			found = append(found, delivery)
+		}
+	}
+	return found
+}
+
+func judgeForgeryAcknowledged(run *Run) Finding {
 	found := Finding{}
 	for _, story := range run.Stories {
-		var first *Delivery
-		for _, delivery := range story.Deliveries {
-			if delivery.Forgery == "" {
-				continue
-			}
+		for _, delivery := range forgeries(story) {
 			found.Evaluated++
-			if delivery.Outcome() != history.Unknown {
-				found.Exercised++
-			}
-			if first == nil {
-				first = delivery
-			}
-			if acknowledgedForgery(delivery) && !run.Header.System.Legal.FetchOnPing {
+			found.Exercised += one(delivery.Outcome() != history.Unknown)
+			if acknowledgedForgery(delivery) {
 				found.Violations = append(found.Violations, forgeryAcknowledged(story, delivery))
 			}
 		}
-		if first == nil {
+	}
+	return found
+}
+
+// judgeForgeryBelieved looks at what buyers were told, or at what the books add to it.
+func judgeForgeryBelieved(run *Run, books bool) Finding {
+	found := Finding{}
+	for _, story := range run.Stories {
+		forged := forgeries(story)
+		for _, delivery := range forged {
+			found.Evaluated++
+			found.Exercised += one(delivery.Outcome() != history.Unknown)
+		}
+		if len(forged) == 0 {
 			continue
 		}
-		if violation, happened := forgeryBelieved(story, first); happened {
+		if violation, happened := forgeryBelieved(story, forged[0], books); happened {
 			found.Violations = append(found.Violations, violation)
 		}
 	}
@@ -78,15 +103,23 @@ type sighting struct {
 	evidence Evidence
 }
 
-// forgeryBelieved looks for the order counting as paid or refunded, after the first forged message, without the ledger.
-func forgeryBelieved(story *Story, forged *Delivery) (Violation, bool) {
+// forgeryBelieved looks for the order counting as paid or refunded, after the first forged message, without the ledger: as
+// buyers were told, or, where they were not, as the books have it.
+func forgeryBelieved(story *Story, forged *Delivery, books bool) (Violation, bool) {
 	sum, capture := story.balance(), story.firstCapture()
 	violation := Violation{
 		Order: story.Order, Bearer: BearerMerchant, Since: forged.Sent.At, Gross: story.Due(),
 		Evidence: []Evidence{recordOf(forged.Sent)},
 	}
 	detail := fmt.Sprintf("a %s %s was sent at %s; ", forged.Forgery, forged.Type, seconds(forged.Sent.At))
-	if seen := paidBefore(story, capture, forged.Sent.At); seen != nil {
+	seen := toldPaidBefore(story, capture, forged.Sent.At)
+	if books {
+		if seen != nil {
+			return Violation{}, false
+		}
+		seen = bookedPaidBefore(story, capture, forged.Sent.At)
+	}
+	if seen != nil {
 		violation.Evidence = append(violation.Evidence, seen.evidence)
 		violation.Pattern = "a forged message made an order count as paid"
 		violation.Detail = detail + seen.what + ", and never captured"
@@ -98,7 +131,7 @@ func forgeryBelieved(story *Story, forged *Delivery) (Violation, bool) {
 		}
 		return violation, true
 	}
-	refunded := story.Row != nil && story.Row.State == history.OrderRefunded
+	refunded := books && story.Row != nil && story.Row.State == history.OrderRefunded
 	if forged.Type == history.RefundSucceeded && refunded && sum.captured > 0 && sum.refunded+sum.pending == 0 {
 		violation.Pattern = "a forged message made an order count as refunded"
 		violation.Bearer, violation.Net, violation.Gross = BearerBuyer, sum.amount(sum.net()), sum.amount(sum.captured)
@@ -109,16 +142,25 @@ func forgeryBelieved(story *Story, forged *Delivery) (Violation, bool) {
 	return Violation{}, false
 }
 
-// paidBefore is the first sight of the order as paid, after the moment, with no capture before it.
-func paidBefore(story *Story, capture *history.Event, after history.Time) *sighting {
-	uncaptured := func(at history.Time) bool { return at > after && (capture == nil || at < capture.At) }
+// withoutCapture says whether a moment lies after another one, and before any capture.
+func withoutCapture(at, after history.Time, capture *history.Event) bool {
+	return at > after && (capture == nil || at < capture.At)
+}
+
+// toldPaidBefore is the first time that a buyer was told paid, after the moment, with no capture before it.
+func toldPaidBefore(story *Story, capture *history.Event, after history.Time) *sighting {
 	for _, op := range story.Ops {
-		if tellsPaid(op) && uncaptured(op.Returned) {
+		if tellsPaid(op) && withoutCapture(op.Returned, after, capture) {
 			return &sighting{"a buyer was told " + op.State + " at " + seconds(op.Returned), opRecord(op)}
 		}
 	}
+	return nil
+}
+
+// bookedPaidBefore is the like of it in the books.
+func bookedPaidBefore(story *Story, capture *history.Event, after history.Time) *sighting {
 	for _, row := range story.Earlier {
-		if effective(row.Row.State) && row.Begin > after && uncaptured(row.End) {
+		if effective(row.Row.State) && row.Begin > after && withoutCapture(row.End, after, capture) {
 			return &sighting{"a checkpoint had it " + string(row.Row.State) + " at " + seconds(row.End), row.Evidence}
 		}
 	}

@@ -79,3 +79,13 @@ func TestForgedPaymentCostsTheMerchantTheGoods(t *testing.T) {
 		t.Fatalf("net %s, borne by %q", violation.Net, violation.Bearer)
 	}
 }
+
+// TestForgeriesWithoutBooks: an acknowledgement and what a buyer was told need no table.
+func TestForgeriesWithoutBooks(t *testing.T) {
+	b := newHistory(t).unread(history.Tables()...)
+	b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongKey, price, history.OK)
+	wantViolated(t, find(b.at(30_000).run(), forgedHasNoEffect()).Finding, "an unauthenticated callback was acknowledged: wrong-key")
+	b = newHistory(t).unread(history.Tables()...)
+	b.order("o1", 1, "phone").payment("p1").forged(history.ForgeryWrongKey, price, history.Refused).told(history.OrderPaid)
+	wantViolated(t, find(b.at(30_000).run(), forgedHasNoEffect()).Finding, "a forged message made an order count as paid")
+}

@@ -11,7 +11,7 @@ import (
 // newRun indexes a history. What lies beyond the horizon of a damaged history is left out, because one writer's silence
 // there would look like another's lie: a buyer told "paid" whose capture was never flushed.
 func newRun(h *history.History) *Run {
-	run := &Run{History: within(h), phases: map[string]span{}}
+	run := &Run{History: within(h), phases: map[string]span{}, astray: map[string]int{}}
 	run.takePhases()
 	run.takeReadings()
 	run.SettleBegin, _, _ = run.PhaseAt(history.PhaseSettle)
@@ -169,6 +169,15 @@ func newIndex(run *Run) *index {
 func (x *index) findForeign() {
 	if x.run.Baseline != nil {
 		for _, row := range x.run.Baseline.Books.Orders {
+			x.foreign[row.Order] = true
+		}
+		for _, row := range x.run.Baseline.Books.Grants {
+			x.foreign[row.Order] = true
+		}
+		for _, row := range x.run.Baseline.Books.Coupons {
+			x.foreign[row.Order] = true
+		}
+		for _, row := range x.run.Baseline.Books.Refunds {
 			x.foreign[row.Order] = true
 		}
 	}

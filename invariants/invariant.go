@@ -1,6 +1,8 @@
 package invariants
 
 import (
+	"slices"
+
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/money"
 )
@@ -44,7 +46,11 @@ func (f *Finding) add(other Finding) {
 	f.Exercised = max(f.Exercised, other.Exercised)
 	f.Violations = append(f.Violations, other.Violations...)
 	f.Pending = append(f.Pending, other.Pending...)
-	f.Unjudged = append(f.Unjudged, other.Unjudged...)
+	for _, why := range other.Unjudged { // clauses may lack the same
+		if !slices.Contains(f.Unjudged, why) {
+			f.Unjudged = append(f.Unjudged, why)
+		}
+	}
 }
 
 // Violation is one case, with its evidence.

@@ -52,6 +52,7 @@ func (x *index) joinEvents() {
 		}
 		story := x.find(event.Order, event.Ref, event.Payment)
 		if story == nil {
+			x.goneAstray(event)
 			continue
 		}
 		switch event.Source {
@@ -67,6 +68,14 @@ func (x *index) joinEvents() {
 			story.Sunk = append(story.Sunk, event)
 		default:
 		}
+	}
+}
+
+// goneAstray counts an effect outside the shop that names no order. What the warm-up and older orders send is not counted.
+func (x *index) goneAstray(event *history.Event) {
+	begin, _, began := x.run.PhaseAt(history.PhaseStorm)
+	if event.Kind == history.SinkReceived && event.Order == "" && began && event.At >= begin {
+		x.run.astray[event.State]++
 	}
 }
 
@@ -135,6 +144,8 @@ func joinDelivery(story *Story, event *history.Event, sent sendings) {
 			waiting[0].Answered = event
 			sent.open[key] = waiting[1:]
 		}
+	case history.DeliveryLost:
+		story.Lost = append(story.Lost, event)
 	default:
 	}
 }
@@ -178,6 +189,7 @@ func (x *index) joinBooks() {
 			story.Coupons = append(story.Coupons, row)
 		}
 	}
+	x.takeStrays()
 }
 
 func (x *index) joinCheckpoint(reading *history.Reading) {

@@ -49,6 +49,9 @@ func judge(h *history.History, asked []Invariant) Verdict {
 			verdict.Judged.Judged++
 		}
 	}
+	for i := range verdict.Invariants {
+		verdict.Invariants[i].Doubt = doubtOf(verdict.Invariants[i])
+	}
 	verdict.Known = met.results()
 	verdict.Verdict, verdict.Reasons = conclude(run, &verdict)
 	verdict.Headline = fmt.Sprintf("%s, %d of %d judged", verdict.Verdict, verdict.Judged.Judged, verdict.Judged.Total)
@@ -129,7 +132,9 @@ func find(run *Run, invariant Invariant) answer {
 		default:
 			found := clause.Judge(run)
 			result.Evaluated, result.Exercised, result.Violations = found.Evaluated, found.Exercised, len(found.Violations)
+			evaluated, exercised := max(all.Evaluated, found.Evaluated), max(all.Exercised, found.Exercised)
 			all.add(found)
+			all.Evaluated, all.Exercised = evaluated, exercised // clauses mostly look at the same cases
 		}
 		all.clauses = append(all.clauses, result)
 	}

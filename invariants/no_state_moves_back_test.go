@@ -104,3 +104,14 @@ func TestNoStateMovesBackIsProvenByACutHistory(t *testing.T) {
 		t.Errorf("want both observations and the money kept, got %+v", found)
 	}
 }
+
+// TestBuyersSeeItMoveBackWithoutBooks: what buyers were told needs no table.
+func TestBuyersSeeItMoveBackWithoutBooks(t *testing.T) {
+	b := newHistory(t).unread(history.Tables()...)
+	b.order("o1", 1, "phone").payment("p1").captured().delivered(history.OK).told(history.OrderPaid).told(history.OrderPending)
+	found := find(b.at(30_000).run(), noStateMovesBack())
+	wantViolated(t, found.Finding, "paid, later pending")
+	if len(found.missing) == 0 {
+		t.Error("nothing says what could not be judged")
+	}
+}

@@ -10,7 +10,7 @@ import (
 func TestNothingStuck(t *testing.T) {
 	order := func(b *builder) *orderBuilder { return b.order("o1", 1, "phone").payment("p1") }
 	judgeCases(t, nothingStuck(), []judgement{
-		{name: "paid", story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "paid", story: func(b *builder) { order(b).told(history.OrderPending).captured().row(history.OrderPaid) }},
 		{name: "closed", story: func(b *builder) { order(b).closed().row(history.OrderClosed) }},
 		{name: "review within the cap", story: func(b *builder) {
 			b.hist.Header.ReviewCap = 1
@@ -91,36 +91,85 @@ func TestShopThatIsAsked(t *testing.T) {
 	asked := func(b *builder, what string, outcome history.Outcome) {
 		b.event(history.Event{Source: history.SourceProbe, Kind: history.ShopAsked, State: what, Outcome: outcome})
 	}
-	const silent = "after heal the shop does not answer"
+	paid := func(b *builder) { // and seen pending before
+		b.order("o1", 1, "phone").payment("p1").told(history.OrderPending).captured().told(history.OrderPaid).row(history.OrderPaid)
+	}
 	judgeCases(t, nothingStuck(), []judgement{
 		{name: "answers", story: func(b *builder) {
-			b.paid("o1", 1)
+			paid(b)
 			asked(b, "ready", history.OK)
 		}},
 		{name: "is silent at first", story: func(b *builder) {
-			b.paid("o1", 1)
+			paid(b)
 			asked(b, "job reconcile", history.Unknown)
 			asked(b, "job reconcile", history.OK)
 		}},
-		{name: "answers with an error", story: func(b *builder) {
-			b.paid("o1", 1)
+		{name: "errs at first", story: func(b *builder) {
+			paid(b)
 			asked(b, "job reconcile", history.Refused)
+			asked(b, "job reconcile", history.OK)
 		}},
-		{name: "is silent behind a fault that stands", story: func(b *builder) {
-			b.standing("lock")
-			b.paid("o1", 1)
-			asked(b, "ready", history.Unknown)
-		}},
-		{name: "is silent", violated: silent, story: func(b *builder) {
-			b.paid("o1", 1)
-			asked(b, "ready", history.Unknown)
-		}},
-		{name: "is up, and does none of its jobs", violated: silent, story: func(b *builder) {
-			b.paid("o1", 1)
+		{name: "was done, and its last run had not ended", story: func(b *builder) {
+			paid(b)
 			asked(b, "job reconcile", history.OK)
 			asked(b, "job reconcile", history.Unknown)
 			asked(b, "ready", history.OK)
 		}},
+		{name: "is silent behind a fault that stands", story: func(b *builder) {
+			b.standing("lock")
+			paid(b)
+			asked(b, "ready", history.Unknown)
+		}},
+		{name: "is silent", violated: "after heal the shop does not answer", story: func(b *builder) {
+			paid(b)
+			asked(b, "ready", history.Unknown)
+		}},
+		{name: "is silent, and a job of it too", violated: "after heal the shop does not answer", story: func(b *builder) {
+			paid(b)
+			asked(b, "job reconcile", history.OK)
+			asked(b, "job reconcile", history.Unknown)
+			asked(b, "ready", history.Unknown)
+		}},
+		{name: "is not ready for ever", violated: "after heal the shop says that it is not ready", story: func(b *builder) {
+			paid(b)
+			asked(b, "ready", history.OK)
+			asked(b, "ready", history.Refused)
+		}},
+		{name: "errs in a job every time", violated: "after heal a job of the shop fails every time: reconcile", story: func(b *builder) {
+			paid(b)
+			asked(b, "job reconcile", history.Refused)
+			asked(b, "job reconcile", history.Unknown)
+			asked(b, "job reconcile", history.Refused)
+			asked(b, "ready", history.OK)
+		}},
+		{name: "is up, and a job takes longer than the bound", unjudged: "job reconcile was still at work", story: func(b *builder) {
+			paid(b)
+			asked(b, "job reconcile", history.Unknown)
+			asked(b, "ready", history.OK)
+		}},
+	})
+}
+
+func TestStuckIsExercisedByMiddleStates(t *testing.T) {
+	quick := func(b *builder) *orderBuilder {
+		return b.unseen("o1", 1, "phone", 1).op(history.OpOrder, history.OK, "", "").payment("p1").captured().delivered(history.OK).
+			told(history.OrderPaid).grant("points", 49).row(history.OrderPaid)
+	}
+	judgeCases(t, nothingStuck(), []judgement{
+		{name: "paid, and nobody saw it pending", idle: true, story: func(b *builder) { quick(b) }},
+		{name: "seen pending by its buyer", story: func(b *builder) {
+			b.unseen("o1", 1, "phone", 1).op(history.OpOrder, history.OK, "", "").payment("p1").told(history.OrderPending).captured().
+				row(history.OrderPaid)
+		}},
+		{name: "seen pending by a checkpoint", story: func(b *builder) {
+			o := b.unseen("o1", 1, "phone", 1).op(history.OpOrder, history.OK, "", "").payment("p1")
+			b.checkpoint(o.as(history.OrderPending))
+			o.captured().row(history.OrderPaid)
+		}},
+		{name: "closed by the shop", story: func(b *builder) {
+			b.unseen("o1", 1, "phone", 1).op(history.OpOrder, history.OK, "", "").payment("p1").row(history.OrderClosed)
+		}},
+		{name: "given back", story: func(b *builder) { quick(b).refund("r1").refundDone("r1").row(history.OrderRefunded) }},
 	})
 }
 
@@ -142,7 +191,7 @@ func TestShopThatDied(t *testing.T) {
 		}},
 		{name: "one of several", story: func(b *builder) { died(b).told(history.OrderPaid) }},
 		{name: "and yet acknowledges", story: func(b *builder) { died(b).again(history.PaymentSucceeded, 2, history.OK) }},
-		{name: "by a fault", story: func(b *builder) {
+		{name: "by a fault", idle: true, story: func(b *builder) {
 			b.paid("o1", 1)
 			b.killed()
 		}},

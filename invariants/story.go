@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
 )
 
 // Run is a history indexed for judgement. Warm-up orders, and whatever the baseline reading already held, are left out.
@@ -16,6 +17,15 @@ type Run struct {
 	skus   []*sku // on sale; I4's
 	phases map[string]span
 	index  *index
+	strays []stray        // rows of the final reading that name no order and no payment
+	astray map[string]int // effects that came to a sink in the storm or later and name no order, by sink
+}
+
+// stray is a row that belongs to no order.
+type stray struct {
+	table  history.Table
+	amount money.Amount
+	detail string
 }
 
 // span is when a phase began and ended; an end of 0 means that it never did.
@@ -42,6 +52,7 @@ type Story struct {
 	Ops        []*history.Op
 	Payments   []*Payment // at the channel, by creation
 	Deliveries []*Delivery
+	Lost       []*history.Event // attempts to deliver that were lost before they were sent
 	Requests   []*history.Event // the shop's requests to the channel
 	Affected   []*history.Event // faults that struck this order
 	Sunk       []*history.Event // effects outside the shop

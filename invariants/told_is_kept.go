@@ -1,12 +1,15 @@
 package invariants
 
 import (
+	"slices"
+
 	"github.com/paystorm/paystorm/history"
 )
 
 // toldIsKept is I14. It compares what a buyer was told last of an attempt with how the order ended. Exercised are the
-// orders of which the buyer was told something definite (paid, closed, refused) and those of which a request got no
-// answer, for these must end one way or the other: charged with an order, or not charged without one.
+// orders about which the shop's word could be contradicted: a request got no answer, so that it must end one way or the
+// other, charged with an order or not charged without one; the buyer was told refused, failed or closed, and there is a
+// payment; or was told paid, and something happened after it.
 //
 // An attempt that was declined or refused and then paid by another is no broken word, nor is an order that was told
 // closed and reinstated: whoever is charged has the goods. Money that is on its way back counts as given back.
@@ -34,8 +37,8 @@ func judgeToldIsKept(run *Run) Finding {
 		if word.given == "" {
 			continue
 		}
-		found.Exercised++
 		pattern := word.broken(story)
+		found.Exercised += one(pattern != "" || word.tried(story))
 		if pattern == "" {
 			continue
 		}
@@ -94,6 +97,34 @@ func wordOf(story *Story) word {
 	default:
 		return word{}
 	}
+}
+
+// tried says whether anything happened that could have made the word untrue.
+func (w word) tried(story *Story) bool {
+	switch w.given {
+	case wordNone:
+		return true
+	case wordOver, wordRefused:
+		return len(story.Payments) > 0
+	}
+	if story.Row != nil && !effective(story.Row.State) {
+		return true
+	}
+	told := w.op.Returned
+	for _, op := range story.Ops {
+		if tellsPaid(op) {
+			told = min(told, op.Returned)
+		}
+	}
+	for _, payment := range story.Payments {
+		if payment.Created.At > told || payment.Succeeded != nil && payment.Succeeded.At > told ||
+			payment.Closed != nil && payment.Closed.At > told || len(payment.Refunds) > 0 ||
+			slices.ContainsFunc(payment.Failed, func(e *history.Event) bool { return e.At > told }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Sent.At > told }) ||
+		slices.ContainsFunc(story.Ops, func(op *history.Op) bool { return op.Called > told && acts(op.Kind) })
 }
 
 // acts says whether an op of this kind may change the order.

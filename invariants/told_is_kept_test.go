@@ -9,7 +9,13 @@ import (
 func TestToldIsKept(t *testing.T) {
 	order := func(b *builder) *orderBuilder { return b.order("o1", 1, "phone").payment("p1") }
 	judgeCases(t, toldIsKept(), []judgement{
-		{name: "told paid, stays paid", story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "told paid, and nothing more happened", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
+		{name: "told paid, and a weaker message came later", story: func(b *builder) {
+			b.paid("o1", 1).notified(history.PaymentFailed, history.OK)
+		}},
+		{name: "told paid, and paid once more", story: func(b *builder) {
+			b.paid("o1", 1).payment("p2").captured().refund("r1").refundDone("r1")
+		}},
 		{name: "told paid, then refunded", story: func(b *builder) {
 			b.paid("o1", 1).refund("r1").refundDone("r1").row(history.OrderRefunded)
 		}},
@@ -30,11 +36,11 @@ func TestToldIsKept(t *testing.T) {
 		{name: "told closed, reinstated", story: func(b *builder) {
 			order(b).told(history.OrderClosed).captured().row(history.OrderPaid)
 		}},
-		{name: "sold out, not charged", story: func(b *builder) {
+		{name: "sold out, not charged", idle: true, story: func(b *builder) {
 			b.unseen("", 1, "phone", 1).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
 		}},
 		{name: "a double click refused once", story: func(b *builder) {
-			order(b).op(history.OpOrder, history.Refused, "", "duplicate").captured().told(history.OrderPaid).row(history.OrderPaid)
+			order(b).op(history.OpOrder, history.Refused, "", "duplicate").captured().told(history.OrderPaid).delivered(history.OK).row(history.OrderPaid)
 		}},
 		{name: "a double click refused once, and no other word", idle: true, story: func(b *builder) {
 			order(b).op(history.OpOrder, history.Refused, "", "duplicate").captured().row(history.OrderPaid)

@@ -86,6 +86,7 @@ type InvariantResult struct {
 	Clauses    []ClauseResult `json:"clauses"`
 	Pending    []string       `json:"pending,omitempty"`
 	Unjudged   []string       `json:"unjudged,omitempty"` // what of it could not be judged, and why
+	Doubt      string         `json:"doubt,omitempty"`    // why the run proves too little of it to pass
 	Evidence   []Evidence     `json:"evidence"`           // of the first violations
 	Known      bool           `json:"known,omitempty"`    // every violation is a known red that has not expired
 	Gates      bool           `json:"gates,omitempty"`    // violated, and the run fails for it

@@ -89,7 +89,7 @@ func junitInvariant(result invariants.InvariantResult, recorded *history.History
 	switch {
 	case result.Gates:
 		one.Failure = message
-	case result.Status == invariants.NotKnown && result.Required:
+	case result.Doubt != "":
 		one.Error = message
 	case result.Status != invariants.Held:
 		message.Message = statusWords(result) + ": " + message.Message

@@ -142,6 +142,8 @@ func statusWords(result invariants.InvariantResult) string {
 	switch {
 	case result.Status == invariants.Held && result.Exercised == 0:
 		return "held, never exercised"
+	case result.Status == invariants.Held && len(result.Unjudged) > 0:
+		return "held, in part"
 	case result.Status == invariants.Violated && !result.Gates:
 		return "violated, known"
 	default:
