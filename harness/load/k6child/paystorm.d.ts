@@ -69,6 +69,8 @@ declare module 'k6/x/paystorm' {
     readonly price_minor: number;
     readonly price: string;
     readonly currency: string;
+    /** The code of the buyer's coupon; "" for none. */
+    readonly coupon: string;
     /** What `configure` and `setup` captured. */
     readonly [captured: string]: string | number;
   }
