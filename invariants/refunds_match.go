@@ -141,6 +141,10 @@ func pairRefunds(story *Story) []refundPair {
 				provider = append(provider, pair)
 				continue
 			}
+			if i := slices.IndexFunc(pairs, pair.repeats); i >= 0 {
+				pairs[i] = pair
+				continue
+			}
 			pairs = append(pairs, pair)
 		}
 	}
@@ -171,6 +175,12 @@ func pairRefunds(story *Story) []refundPair {
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.payment, b.payment))
 	})
 	return pairs
+}
+
+// repeats says whether the refund was asked for again under the number of one that came to nothing, as providers want it who
+// forget those that failed.
+func (p refundPair) repeats(earlier refundPair) bool {
+	return earlier.number == p.number && earlier.payment == p.payment && earlier.channel.state() == history.RefundBroken
 }
 
 // pairOf is where a row of the shop's belongs: to the refund of its number and payment; where it names no payment that the

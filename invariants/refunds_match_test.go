@@ -26,6 +26,12 @@ func TestRefundsMatch(t *testing.T) {
 		{name: "a refund that failed, of which the shop keeps no row", story: func(b *builder) {
 			b.refunding().refundBroken("r1").refund("r2").refundDone("r2").refundRow("r2", history.RefundDone).row(history.OrderRefunded)
 		}},
+		{name: "a refund that failed, asked for again under its number", story: func(b *builder) {
+			o := b.refunding().refundBroken("r1")
+			o.channel(history.Event{Kind: history.RefundCreated, Refund: "again", MerchantRefund: "r1", Minor: price})
+			o.channel(history.Event{Kind: history.RefundSucceeded, Refund: "again", MerchantRefund: "r1", Minor: price})
+			o.refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+		}},
 		{name: "one row for each try of one number", story: func(b *builder) {
 			b.refunding().refundDone("r1").refundRow("r1", history.RefundBroken).refundRow("r1", history.RefundDone).
 				row(history.OrderRefunded)
