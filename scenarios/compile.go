@@ -10,8 +10,17 @@ import (
 	"time"
 )
 
-// always are the invariants that every scenario requires which names none itself.
-func always() []string { return []string{"I4", "I13"} }
+// crowd are the invariants that a sale exercises by itself: with more buyers than units, somebody is sent away.
+func crowd(plan Plan) []string {
+	stock := int64(0)
+	for _, item := range plan.Items {
+		stock += item.Stock
+	}
+	if plan.Expect.SoldOut || int64(plan.Offered) > stock {
+		return []string{"I4"}
+	}
+	return nil
+}
 
 // Compile resolves a scenario, its system and the settings of the command line (--set path=value) with a seed into a
 // plan. The same files, settings and seed give the same plan, and so the same digest, on any machine. What is wrong
@@ -222,11 +231,11 @@ func planFaults(specs []FaultSpec, kinds []Kind, floors map[string]int) ([]Fault
 	return planned, nil
 }
 
-// required is what the scenario names, or what its faults and payers are there to exercise and what always is.
+// required is what must be exercised: what the scenario names, or what its faults, its payers and its crowd are there to exercise.
 func required(scenario *Scenario, plan Plan, v Vocabulary) ([]string, error) {
 	wanted := slices.Clone(scenario.Invariants)
 	if len(wanted) == 0 {
-		wanted = always()
+		wanted = crowd(plan)
 		for _, fault := range slices.Concat(plan.Faults, plan.Payers) {
 			wanted = append(wanted, fault.Exercises...)
 		}

@@ -90,8 +90,8 @@ func TestCompileDefaults(t *testing.T) {
 	if want := (scenarios.PlanExpect{Orders: 1, StartedShare: 0.95, KnownShare: 0.5}); plan.Expect != want {
 		t.Errorf("expect: got %v, want %v", plan.Expect, want)
 	}
-	if want := []string{"I4", "I11", "I13"}; !slices.Equal(plan.Required, want) {
-		t.Errorf("required: got %v, want %v: what the faults exercise, and what always is", plan.Required, want)
+	if want := []string{"I4", "I11"}; !slices.Equal(plan.Required, want) {
+		t.Errorf("required: got %v, want %v: what the faults and the crowd exercise", plan.Required, want)
 	}
 	if want := []scenarios.JourneyShare{{Name: "second-by-name", Share: 1}}; !slices.Equal(plan.Journeys, want) {
 		t.Errorf("journeys: got %v, want the first of the file", plan.Journeys)
