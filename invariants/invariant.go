@@ -58,7 +58,9 @@ type Violation struct {
 	Pattern string // what is wrong in words without numbers or ids, so that equal cases group: "paid at the channel, closed in the shop, not refunded"
 	Order   string // "" for a violation of a SKU or of the run
 	SKU     string
-	Units   int64
+	// Shares are the orders' parts where it is the run that is wrong, by the sum of what stands with its orders.
+	Shares []Share
+	Units  int64
 	// Net is the money that is missing or owed once refunds are taken off, Gross all that moved wrongly. Never negative.
 	Net, Gross money.Amount
 	Bearer     Bearer

@@ -11,9 +11,6 @@ import (
 	"github.com/paystorm/paystorm/money"
 )
 
-// JudgeVersion changes whenever an equal history may get another verdict.
-const JudgeVersion = "1"
-
 // Limits of what a verdict quotes. The counts beside the lists are whole.
 const (
 	quotedOrders   = 100
@@ -29,7 +26,7 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	run := newRun(h)
 	header := run.Header
 	verdict := Verdict{
-		Schema: VerdictSchema, Judge: JudgeVersion, Scenario: header.Scenario, Why: header.Why, Seed: header.Seed,
+		Schema: VerdictSchema, Judge: JudgeVersion(), Scenario: header.Scenario, Why: header.Why, Seed: header.Seed,
 		PlanDigest: header.PlanDigest, Protected: run.Unprotected == "",
 		System: VerdictSystem{
 			Name: header.System.Name, Version: header.System.Version, Commit: header.System.Commit,
@@ -41,7 +38,8 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	}
 	verdict.Service = serviceResults(run, verdict.Load)
 	met := newKnownReds(header)
-	for i, found := range findAll(run, asked) {
+	answers := findAll(run, asked)
+	for i, found := range answers {
 		result := resultOf(run, asked[i], found, met)
 		verdict.Invariants = append(verdict.Invariants, result)
 		verdict.Judged.Total++
@@ -49,6 +47,7 @@ func judge(h *history.History, asked []Invariant) Verdict {
 			verdict.Judged.Judged++
 		}
 	}
+	verdict.Causes, verdict.AtRisk = causesOf(verdict.Invariants, answers)
 	for i := range verdict.Invariants {
 		verdict.Invariants[i].Doubt = doubtOf(verdict.Invariants[i])
 	}
@@ -132,9 +131,7 @@ func find(run *Run, invariant Invariant) answer {
 		default:
 			found := clause.Judge(run)
 			result.Evaluated, result.Exercised, result.Violations = found.Evaluated, found.Exercised, len(found.Violations)
-			evaluated, exercised := max(all.Evaluated, found.Evaluated), max(all.Exercised, found.Exercised)
 			all.add(found)
-			all.Evaluated, all.Exercised = evaluated, exercised // clauses mostly look at the same cases
 		}
 		all.clauses = append(all.clauses, result)
 	}
@@ -277,6 +274,9 @@ func violatedSummary(result InvariantResult) string {
 		fmt.Fprintf(&text, "; %s", countOf(int(result.Units), "unit"))
 	}
 	for _, risk := range result.AtRisk {
+		if risk.NetMinor == 0 {
+			continue
+		}
 		fmt.Fprintf(&text, "; %s at risk", money.Amount{Minor: risk.NetMinor, Currency: risk.Currency})
 		if risk.Bearer != BearerNone {
 			fmt.Fprintf(&text, ", borne by the %s", risk.Bearer)

@@ -275,6 +275,7 @@ func reviewOverCap(run *Run) (Violation, bool) {
 		orders = append(orders, story.label())
 		violation.Evidence = append(violation.Evidence, story.rowEvidence()...)
 		sum := story.balance()
+		violation.Shares = append(violation.Shares, Share{Order: story.label(), Net: sum.amount(sum.net()), Gross: sum.amount(sum.captured)})
 		if violation.Net.Currency == "" || violation.Net.Currency == sum.currency {
 			violation.Net = sum.amount(violation.Net.Minor + sum.net())
 			violation.Gross = sum.amount(violation.Gross.Minor + sum.captured)

@@ -42,6 +42,8 @@ type Verdict struct {
 	Judged     Judged            `json:"judged"`
 	Protected  bool              `json:"protected"` // a change of the run's files would show; a reason says why not
 	Reasons    []string          `json:"reasons"`   // why it is not a pass, the most important first; then notes, which a pass may have too
+	AtRisk     []RiskTotal       `json:"at_risk"`   // of the whole run: what is at risk of each order counts once
+	Causes     []Cause           `json:"causes"`    // what is wrong, each case under its first cause, the gravest first
 	Invariants []InvariantResult `json:"invariants"`
 	Faults     []FaultResult     `json:"faults"`
 	Load       LoadResult        `json:"load"`
@@ -128,6 +130,26 @@ type AtRisk struct {
 	NetMinor   int64  `json:"net_minor"`
 	GrossMinor int64  `json:"gross_minor"`
 	Bearer     Bearer `json:"bearer"`
+}
+
+// RiskTotal is money at risk over several orders, and since when. Until 0: it lasts.
+type RiskTotal struct {
+	AtRisk
+	SinceMS int64 `json:"since_ms,omitempty"`
+	UntilMS int64 `json:"until_ms,omitempty"`
+}
+
+// Cause is one way in which things went wrong. An order that several invariants see red stands under the first of them in
+// the chain of causes; the others are its consequences. Each invariant's own result counts all of its violations.
+type Cause struct {
+	Invariant string      `json:"invariant"`
+	Pattern   string      `json:"pattern"`
+	Count     int         `json:"count"`   // orders, SKUs, or 1 of the run itself
+	Orders    []string    `json:"orders"`  // the first hundred; SKUs, or "", where it is no order's
+	Details   []string    `json:"details"` // of the first ten, in the order of Orders
+	AtRisk    []RiskTotal `json:"at_risk"`
+	Also      []string    `json:"also"` // ids of the invariants that are red on the same orders
+	Gates     bool        `json:"gates,omitempty"`
 }
 
 // FaultResult is one fault's line.

@@ -102,25 +102,12 @@ func heaviest(beats []beat, most int) (kept []beat, left int) {
 	return kept, len(beats) - len(kept)
 }
 
-// example is an order whose story is worth telling, or "": of what fails the run before what does not, and where money is
-// missing before the rest.
-func example(results []group, recorded *history.History) string {
-	best, order := -1, ""
-	for _, g := range results {
-		orders := ordersOf(g.Pattern, recorded)
-		if len(orders) == 0 {
-			continue
-		}
-		worth := 0
-		if g.Result.Gates {
-			worth += 2
-		}
-		if slices.ContainsFunc(g.Risks, func(r risk) bool { return r.Stands }) {
-			worth++
-		}
-		if worth > best {
-			best, order = worth, orders[0]
+// example is an order whose story is worth telling, or "": that of the gravest cause that has one.
+func example(causes []group, recorded *history.History) string {
+	for _, g := range causes {
+		if orders := ordersOf(g.Cause.Orders, recorded); len(orders) > 0 {
+			return orders[0]
 		}
 	}
-	return order
+	return ""
 }

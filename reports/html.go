@@ -27,7 +27,6 @@ type view struct {
 	invariants.Verdict
 	Sentence string   // the verdict in the words of a business owner
 	Lost     []string // what is missing, and whose it is
-	Risks    []risk
 	Others   []string // reasons that the groups do not tell
 	Groups   []group
 	Chart    template.HTML
@@ -37,16 +36,19 @@ type view struct {
 	Header   history.Header
 }
 
-// group is one violated pattern with the orders that show it.
+// group is one cause with the orders that show it.
 type group struct {
 	Result    invariants.InvariantResult
 	Statement string
-	Pattern   invariants.Pattern
-	Risks     []risk
+	Cause     invariants.Cause
+	Risks     []string
 	Whom      string
-	SameAs    string // the invariant under which the very same orders stand already
+	Also      []consequence
 	Stories   []orderStory
 }
+
+// consequence is an invariant that is red on the same orders as a cause.
+type consequence struct{ ID, Name string }
 
 // orderStory is one order's story, and how many of its lines are left out.
 type orderStory struct {
@@ -92,7 +94,7 @@ func HTML(out io.Writer, verdict invariants.Verdict, recorded *history.History) 
 func newView(verdict invariants.Verdict, recorded *history.History) view {
 	v := view{
 		Verdict: verdict, Header: recorded.Header,
-		Sentence: sentence(verdict, recorded), Lost: loss(verdict), Risks: risks(verdict), Others: otherReasons(verdict),
+		Sentence: sentence(verdict, recorded), Lost: loss(verdict), Others: otherReasons(verdict),
 		Groups: groups(verdict, recorded), Chart: chart(newSeries(recorded)), Ops: opRows(verdict.Load),
 		Cells: map[string][]invariants.CoverageCell{},
 	}
@@ -108,40 +110,28 @@ func newView(verdict invariants.Verdict, recorded *history.History) view {
 	return v
 }
 
-// groups lists the violated patterns; what fails the run comes first.
+// groups lists the causes, the gravest first.
 func groups(verdict invariants.Verdict, recorded *history.History) []group {
 	statements := map[string]string{}
 	for _, invariant := range invariants.All() {
 		statements[invariant.ID] = invariant.Statement
 	}
-	var all []group
+	results := map[string]invariants.InvariantResult{}
 	for _, result := range verdict.Invariants {
-		if !violated(result) {
-			continue
-		}
-		for _, pattern := range result.Patterns {
-			all = append(all, group{
-				Result: result, Statement: statements[result.ID], Pattern: pattern, Whom: subjects(pattern, recorded, mostOrders),
-				Risks: risksOf(result),
-			})
-		}
+		results[result.ID] = result
 	}
-	slices.SortStableFunc(all, func(a, b group) int {
-		switch {
-		case a.Result.Gates == b.Result.Gates:
-			return 0
-		case a.Result.Gates:
-			return -1
-		default:
-			return 1
+	var all []group
+	for _, cause := range verdict.Causes {
+		g := group{
+			Result: results[cause.Invariant], Statement: statements[cause.Invariant], Cause: cause, Whom: subjects(cause.Orders, recorded, mostOrders),
 		}
-	})
-	first := map[string]string{}
-	for i := range all {
-		orders := fmt.Sprintf("%q of %d", slices.Sorted(slices.Values(all[i].Pattern.Orders)), all[i].Pattern.Count)
-		if all[i].SameAs = first[orders]; all[i].SameAs == "" {
-			first[orders] = all[i].Result.ID
+		for _, risk := range totalRisks(cause.AtRisk) {
+			g.Risks = append(g.Risks, risk.words())
 		}
+		for _, id := range cause.Also {
+			g.Also = append(g.Also, consequence{id, results[id].Name})
+		}
+		all = append(all, g)
 	}
 	return all
 }
@@ -152,10 +142,7 @@ func tellStories(all []group, recorded *history.History) {
 	told := map[string]bool{}
 	for i := range all {
 		g := &all[i]
-		if g.SameAs != "" {
-			continue
-		}
-		for n, order := range g.Pattern.Orders {
+		for n, order := range g.Cause.Orders {
 			if len(g.Stories) == storiesPerPattern || len(told) == mostStories {
 				break
 			}
@@ -164,8 +151,8 @@ func tellStories(all []group, recorded *history.History) {
 			}
 			told[order] = true
 			story := orderStory{Order: order}
-			if n < len(g.Pattern.Details) {
-				story.Detail = g.Pattern.Details[n]
+			if n < len(g.Cause.Details) {
+				story.Detail = g.Cause.Details[n]
 			}
 			story.Beats, story.Left = heaviest(digest(tell(recorded.Story(order))), mostBeats)
 			g.Stories = append(g.Stories, story)

@@ -118,7 +118,7 @@ func failureText(result invariants.InvariantResult, recorded *history.History) s
 	}
 	for _, pattern := range result.Patterns {
 		lines = append(lines, fmt.Sprintf("%d × %s", pattern.Count, pattern.Text))
-		if whom := subjects(pattern, recorded, len(pattern.Orders)); whom != "" {
+		if whom := subjects(pattern.Orders, recorded, len(pattern.Orders)); whom != "" {
 			lines = append(lines, "  "+whom)
 		}
 		for _, detail := range pattern.Details {

@@ -55,21 +55,21 @@ func markdownSale(b *strings.Builder, verdict invariants.Verdict) {
 	}
 }
 
+// markdownViolations tells the causes, each with its money and what follows from it.
 func markdownViolations(b *strings.Builder, verdict invariants.Verdict, recorded *history.History) {
-	for _, result := range verdict.Invariants {
-		if !violated(result) {
-			continue
+	for _, g := range groups(verdict, recorded) {
+		fmt.Fprintf(b, "\n### %d × %s\n\n", g.Cause.Count, markdown(g.Cause.Pattern))
+		fmt.Fprintf(b, "- %s %s: %s\n", g.Result.ID, markdown(g.Result.Name), statusWords(g.Result))
+		for _, risk := range g.Risks {
+			fmt.Fprintf(b, "- %s\n", markdown(risk))
 		}
-		fmt.Fprintf(b, "\n### %s %s: %s\n\n", result.ID, markdown(result.Name), statusWords(result))
-		for _, risk := range risksOf(result) {
-			fmt.Fprintf(b, "- %s\n", markdown(risk.words()))
+		if g.Whom != "" {
+			fmt.Fprintf(b, "- %s\n", markdown(g.Whom))
+		} else if len(g.Cause.Details) > 0 {
+			fmt.Fprintf(b, "- %s\n", markdown(g.Cause.Details[0]))
 		}
-		for _, pattern := range result.Patterns {
-			fmt.Fprintf(b, "- %d × %s", pattern.Count, markdown(pattern.Text))
-			if whom := subjects(pattern, recorded, mostOrders); whom != "" {
-				fmt.Fprintf(b, ": %s", markdown(whom))
-			}
-			b.WriteString("\n")
+		if len(g.Also) > 0 {
+			fmt.Fprintf(b, "- with it, on the same orders: %s\n", strings.Join(g.Cause.Also, ", "))
 		}
 	}
 }

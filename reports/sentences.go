@@ -81,7 +81,7 @@ func violatedOrders(results []invariants.InvariantResult, recorded *history.Hist
 	seen := map[string]bool{}
 	for _, result := range results {
 		for _, pattern := range result.Patterns {
-			for _, order := range ordersOf(pattern, recorded) {
+			for _, order := range ordersOf(pattern.Orders, recorded) {
 				seen[order] = true
 			}
 			more = more || pattern.Count > len(pattern.Orders)
@@ -90,11 +90,10 @@ func violatedOrders(results []invariants.InvariantResult, recorded *history.Hist
 	return len(seen), more
 }
 
-// ordersOf is the orders that a pattern quotes. It may quote a SKU instead, or nothing where it is the run that is
-// wrong.
-func ordersOf(pattern invariants.Pattern, recorded *history.History) []string {
+// ordersOf is the orders among what is quoted, which may be a SKU instead, or nothing where it is the run that is wrong.
+func ordersOf(all []string, recorded *history.History) []string {
 	var orders []string
-	for _, quoted := range pattern.Orders {
+	for _, quoted := range all {
 		if quoted != "" && !onSale(recorded, quoted) {
 			orders = append(orders, quoted)
 		}
@@ -106,13 +105,13 @@ func onSale(recorded *history.History, sku string) bool {
 	return slices.ContainsFunc(recorded.Header.Sale, func(item history.Item) bool { return item.SKU == sku })
 }
 
-// subjects says whom a pattern concerns: orders, or a SKU.
-func subjects(pattern invariants.Pattern, recorded *history.History, most int) string {
-	if orders := ordersOf(pattern, recorded); len(orders) > 0 {
+// subjects says whom something concerns: orders, or a SKU.
+func subjects(quoted []string, recorded *history.History, most int) string {
+	if orders := ordersOf(quoted, recorded); len(orders) > 0 {
 		return "orders " + listed(orders, most)
 	}
 	var skus []string
-	for _, sku := range pattern.Orders {
+	for _, sku := range quoted {
 		if sku != "" && !slices.Contains(skus, sku) {
 			skus = append(skus, sku)
 		}

@@ -11,10 +11,16 @@ import (
 
 // a verdict with one invariant, violated in the way that a test is about.
 func verdictOf(verdict invariants.Result, result invariants.InvariantResult) invariants.Verdict {
-	return invariants.Verdict{
+	all := invariants.Verdict{
 		Verdict: verdict, Headline: string(verdict), Judged: invariants.Judged{Judged: 1, Total: 1},
 		Invariants: []invariants.InvariantResult{result},
 	}
+	for _, pattern := range result.Patterns {
+		all.Causes = append(all.Causes, invariants.Cause{
+			Invariant: result.ID, Pattern: pattern.Text, Count: pattern.Count, Orders: pattern.Orders, Details: pattern.Details, Gates: result.Gates,
+		})
+	}
+	return all
 }
 
 func red(gates bool, orders ...string) invariants.InvariantResult {
@@ -109,18 +115,19 @@ func TestRedsThatDoNotGate(t *testing.T) {
 }
 
 func TestLoss(t *testing.T) {
-	verdict := invariants.Verdict{Invariants: []invariants.InvariantResult{
-		{SinceMS: 2000, UntilMS: 3000, AtRisk: []invariants.AtRisk{{Currency: "CNY", NetMinor: 100, Bearer: invariants.BearerBuyer}}},
-		{SinceMS: 1000, AtRisk: []invariants.AtRisk{
-			{Currency: "CNY", NetMinor: 300, Bearer: invariants.BearerBuyer},
-			{Currency: "JPY", NetMinor: 7, Bearer: invariants.BearerMerchant},
-			{Currency: "EUR", GrossMinor: 7, Bearer: invariants.BearerMerchant},
-		}},
-		{SinceMS: 4000, UntilMS: 5000, AtRisk: []invariants.AtRisk{{Currency: "CNY", NetMinor: 200, Bearer: invariants.BearerBuyer}}},
+	total := func(currency string, net, gross int64, who invariants.Bearer, since, until int64) invariants.RiskTotal {
+		return invariants.RiskTotal{
+			AtRisk: invariants.AtRisk{Currency: currency, NetMinor: net, GrossMinor: gross, Bearer: who}, SinceMS: since, UntilMS: until,
+		}
+	}
+	verdict := invariants.Verdict{AtRisk: []invariants.RiskTotal{
+		total("CNY", 300, 300, invariants.BearerBuyer, 1000, 0),
+		total("EUR", 0, 7, invariants.BearerMerchant, 1000, 0),
+		total("JPY", 7, 7, invariants.BearerMerchant, 1000, 2000),
 	}}
 	got := strings.Join(loss(verdict), "\n")
-	want := "at least 3.00 CNY at risk, borne by the buyers, from 1.000s, and it lasts\n" +
-		"7 JPY at risk, borne by the merchant, from 1.000s, and it lasts"
+	want := "3.00 CNY at risk, borne by the buyers, from 1.000s, and it lasts\n" +
+		"7 JPY at risk, borne by the merchant, from 1.000s until 2.000s"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -136,7 +136,7 @@ func textInvariants(b *strings.Builder, verdict invariants.Verdict) {
 // flush cannot fail: every table here writes into a strings.Builder.
 func flush(table *tabwriter.Writer) { _ = table.Flush() }
 
-// textViolations shows what is violated, by pattern, and tells one order's story in the lines that are left.
+// textViolations shows what went wrong, cause by cause, and tells one order's story in the lines that are left.
 func textViolations(b *strings.Builder, verdict invariants.Verdict, recorded *history.History) {
 	all := groups(verdict, recorded)
 	if len(all) > 0 {
@@ -145,28 +145,31 @@ func textViolations(b *strings.Builder, verdict invariants.Verdict, recorded *hi
 	first, left := firstOf(all, mostPatterns)
 	for _, g := range first {
 		id := fmt.Sprintf("%-4s", g.Result.ID)
-		fmt.Fprintf(b, "%s %s\n", color.RedString(id), fit(fmt.Sprintf("%d × %s", g.Pattern.Count, plain(g.Pattern.Text)), textColumns-5))
-		switch {
-		case g.Whom != "" && g.SameAs != "":
-			fmt.Fprintf(b, "       the same as under %s\n", g.SameAs)
-		case g.Whom != "":
-			fmt.Fprintf(b, "       %s\n", whomWithin(g.Pattern, recorded, textColumns-7))
+		fmt.Fprintf(b, "%s %s\n", color.RedString(id), fit(fmt.Sprintf("%d × %s", g.Cause.Count, plain(g.Cause.Pattern)), textColumns-5))
+		for _, risk := range g.Risks {
+			fmt.Fprintf(b, "       %s\n", fit(risk, textColumns-7))
 		}
-		if len(ordersOf(g.Pattern, recorded)) == 0 && len(g.Pattern.Details) > 0 { // no order's story tells it
-			fmt.Fprintf(b, "       %s\n", fit(plain(g.Pattern.Details[0]), 2*textColumns))
+		if g.Whom != "" {
+			fmt.Fprintf(b, "       %s\n", whomWithin(g.Cause.Orders, recorded, textColumns-7))
+		}
+		if len(g.Also) > 0 {
+			fmt.Fprintf(b, "       with it, on the same orders: %s\n", strings.Join(g.Cause.Also, ", "))
+		}
+		if len(ordersOf(g.Cause.Orders, recorded)) == 0 && len(g.Cause.Details) > 0 { // no order's story tells it
+			fmt.Fprintf(b, "       %s\n", fit(plain(g.Cause.Details[0]), 2*textColumns))
 		}
 	}
 	if left > 0 {
-		fmt.Fprintf(b, "     and %s\n", count(left, "more pattern"))
+		fmt.Fprintf(b, "     and %s\n", count(left, "more cause"))
 	}
 	textStory(b, example(all, recorded), recorded)
 }
 
-// whomWithin is as many of a pattern's subjects as fit a width.
-func whomWithin(pattern invariants.Pattern, recorded *history.History, width int) string {
+// whomWithin is as many of a cause's subjects as fit a width.
+func whomWithin(orders []string, recorded *history.History, width int) string {
 	text := ""
 	for most := mostOrders; most > 0; most-- {
-		if text = subjects(pattern, recorded, most); utf8.RuneCountInString(text) <= width {
+		if text = subjects(orders, recorded, most); utf8.RuneCountInString(text) <= width {
 			return text
 		}
 	}
