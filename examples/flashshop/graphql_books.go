@@ -40,9 +40,9 @@ type (
 		State, Reason                        string
 	}
 	paymentRow struct {
-		ID, Order       graphql.ID
-		AmountMinor     long
-		Currency, State string
+		ID, Order                  graphql.ID
+		AmountMinor, CapturedMinor long
+		Currency, State            string
 	}
 	refundRow struct {
 		Number, Order, Payment graphql.ID
@@ -77,8 +77,10 @@ func (a *graphQLAPI) Orders(ctx context.Context, args pageArgs) (*page[orderRow]
 }
 
 func (a *graphQLAPI) Payments(ctx context.Context, args pageArgs) (*page[paymentRow], error) {
-	return read(ctx, a, args, "id", `SELECT id, id, order_id, amount_minor, currency, state FROM payments`,
-		func(r *paymentRow) []any { return []any{&r.ID, &r.Order, &r.AmountMinor, &r.Currency, &r.State} })
+	return read(ctx, a, args, "id", `SELECT id, id, order_id, amount_minor, captured_minor, currency, state FROM payments`,
+		func(r *paymentRow) []any {
+			return []any{&r.ID, &r.Order, &r.AmountMinor, &r.CapturedMinor, &r.Currency, &r.State}
+		})
 }
 
 func (a *graphQLAPI) Refunds(ctx context.Context, args pageArgs) (*page[refundRow], error) {
