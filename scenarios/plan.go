@@ -65,6 +65,23 @@ type LoadStep struct {
 	FirstBuyer int           `json:"first_buyer"` // buyers are numbered from 1 through all steps
 }
 
+// Due is when the load wants one of the step's buyers, in the storm's time: arrivals are even, the first one is an interval
+// after the step began, and the last one is at its end.
+func (s LoadStep) Due(buyer int) time.Duration {
+	nth := buyer - s.FirstBuyer + 1
+	return s.At + time.Duration(float64(s.For)*float64(nth)/float64(s.Iterations))
+}
+
+// Due is when the load wants a buyer, in the storm's time; 0 for a buyer of no step, such as one of the warm-up.
+func (p Plan) Due(buyer int) time.Duration {
+	for _, step := range p.Steps {
+		if nth := buyer - step.FirstBuyer; nth >= 0 && nth < step.Iterations {
+			return step.Due(buyer)
+		}
+	}
+	return 0
+}
+
 // JourneyShare is how many of the buyers take a journey.
 type JourneyShare struct {
 	Name  string  `json:"name"`

@@ -159,11 +159,11 @@ func (e *Engine) drive(ctx context.Context, r *running) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return r.trigger.failure()
 		case <-over:
-			return nil
-		case err := <-r.trigger.struck:
-			if err != nil {
+			return r.trigger.failure()
+		case <-r.trigger.struck:
+			if err := r.trigger.failure(); err != nil {
 				return err
 			}
 			e.outlast(ctx, r, over)

@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"time"
 
 	"github.com/paystorm/paystorm/dice"
 	"github.com/paystorm/paystorm/harness/load"
@@ -37,24 +36,13 @@ type payers struct {
 func (a payers) Payer(ref history.Ref) load.Payer {
 	var payer load.Payer
 	subject := mockchannel.Subject{Ref: ref, Key: ref.Key()}
-	at := arrival(a.plan.Steps, ref.Buyer)
+	at := a.plan.Due(ref.Buyer)
 	for _, fault := range a.faults {
 		if fault.Hits(subject, "", 0, at) {
 			fault.act.Behave(fault.Planned, a.plan.System, ref, &payer)
 		}
 	}
 	return reconciled(payer)
-}
-
-// arrival is when the load model wants a buyer, in the storm's time; 0 for a buyer of no step.
-func arrival(steps []scenarios.LoadStep, buyer int) time.Duration {
-	for _, step := range steps {
-		nth := buyer - step.FirstBuyer
-		if nth >= 0 && nth < step.Iterations && step.PerSecond > 0 {
-			return step.At + time.Duration(float64(nth)/step.PerSecond*float64(time.Second))
-		}
-	}
-	return 0
 }
 
 // reconciled takes away what cannot be acted out beside something that comes before it.

@@ -146,7 +146,8 @@ func TestPayersAreNarrowed(t *testing.T) {
 	window := payer("abandon", `{}`)
 	window.From, window.For = time.Second, time.Second
 	steps := []scenarios.LoadStep{
-		{At: 0, PerSecond: 10, Iterations: 10, FirstBuyer: 1}, {At: time.Second, PerSecond: 20, Iterations: 40, FirstBuyer: 11},
+		{For: time.Second, PerSecond: 10, Iterations: 10, FirstBuyer: 1},
+		{At: time.Second, For: 2 * time.Second, PerSecond: 20, Iterations: 40, FirstBuyer: 11},
 	}
 	third := payer("abandon", `{}`)
 	third.Share = 0.3
@@ -158,10 +159,10 @@ func TestPayersAreNarrowed(t *testing.T) {
 	}{
 		{"another order of the buyer", one, history.Ref{Buyer: 7, Nth: 1}, false},
 		{"the order of the buyer", one, history.Ref{Buyer: 7, Nth: 2}, true},
-		{"arrives before the window", window, history.Ref{Buyer: 10, Nth: 1}, false},
-		{"arrives as it opens", window, history.Ref{Buyer: 11, Nth: 1}, true},
-		{"arrives before it closes", window, history.Ref{Buyer: 30, Nth: 1}, true},
-		{"arrives after it closed", window, history.Ref{Buyer: 31, Nth: 1}, false},
+		{"arrives before the window", window, history.Ref{Buyer: 9, Nth: 1}, false},
+		{"arrives as it opens, the last of a step", window, history.Ref{Buyer: 10, Nth: 1}, true},
+		{"arrives before it closes", window, history.Ref{Buyer: 29, Nth: 1}, true},
+		{"arrives as it closes", window, history.Ref{Buyer: 30, Nth: 1}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

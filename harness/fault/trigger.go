@@ -82,15 +82,16 @@ func words[T ~string](values []T) []string {
 // trigger counts moments.
 type trigger struct {
 	On
-	struck chan error // tells Run that it has struck, or could not
+	struck chan struct{} // tells Run that it has struck, or could not
 
-	mu   sync.Mutex
-	seen int // since the last strike
-	left int // strikes to come
+	mu     sync.Mutex
+	seen   int   // since the last strike
+	left   int   // strikes to come
+	failed error // of the first strike that could not be made
 }
 
 func newTrigger(on On) *trigger {
-	return &trigger{On: on, left: max(1, on.Times), struck: make(chan error, 1)}
+	return &trigger{On: on, left: max(1, on.Times), struck: make(chan struct{}, 1)}
 }
 
 // pulled counts a moment, and is true for the one that strikes.
@@ -109,6 +110,26 @@ func (t *trigger) pulled(moment mockchannel.Moment) bool {
 	return true
 }
 
+// tell says how a strike ended. An error is kept until Run takes it, whatever it is busy with.
+func (t *trigger) tell(err error) {
+	t.mu.Lock()
+	if t.failed == nil {
+		t.failed = err
+	}
+	t.mu.Unlock()
+	select {
+	case t.struck <- struct{}{}:
+	default: // Run has not yet taken the strike before this one; it will find this one open.
+	}
+}
+
+// failure is why a strike could not be made, nil if all were.
+func (t *trigger) failure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}
+
 // reached strikes the faults that wait for this moment, before the channel goes on.
 func (e *Engine) reached(moment mockchannel.Moment) {
 	for _, r := range e.triggers {
@@ -119,10 +140,7 @@ func (e *Engine) reached(moment mockchannel.Moment) {
 		ctx, cancel := context.WithTimeout(context.Background(), strikeWithin)
 		err := e.strike(ctx, r, moment.Subject)
 		cancel()
-		select {
-		case r.trigger.struck <- err:
-		default: // Run has not yet taken the strike before this one; it will find this one open.
-		}
+		r.trigger.tell(err)
 	}
 }
 

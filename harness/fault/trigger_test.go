@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -141,4 +142,33 @@ func TestMomentsWithCallbacksInFlight(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A strike that could not be made is told, whether or not the one before it has been taken in.
+func TestTheErrorOfASecondStrikeIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, onRefund(1, 2))
+		refused := errors.New("it will not")
+		w.engine.triggers[0].trigger.tell(nil)
+		w.engine.triggers[0].trigger.tell(refused)
+		w.begin()
+		if err := <-w.ended; !errors.Is(err, refused) {
+			t.Errorf("got %v, want %v", err, refused)
+		}
+		w.heal()
+	})
+}
+
+// Nor is it lost when the storm ends at the same moment.
+func TestTheErrorOfAStrikeOutlivesTheStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, onRefund(1, 1))
+		refused := errors.New("it will not")
+		w.engine.triggers[0].trigger.failed = refused
+		w.begin()
+		w.heal()
+		if err := <-w.ended; !errors.Is(err, refused) {
+			t.Errorf("got %v, want %v", err, refused)
+		}
+	})
 }

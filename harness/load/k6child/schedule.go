@@ -46,9 +46,7 @@ func newSchedule(steps []scenarios.LoadStep) (schedule, error) {
 // starts and not those that it wanted to.
 func (s schedule) due(buyer int64) time.Duration {
 	at := sort.Search(len(s.steps), func(i int) bool { return int64(s.steps[i].FirstBuyer) > buyer }) - 1
-	step := s.steps[at]
-	nth := buyer - int64(step.FirstBuyer) + 1
-	return step.At + time.Duration(float64(step.For)*float64(nth)/float64(step.Iterations))
+	return s.steps[at].Due(int(buyer))
 }
 
 // dueBy is how many buyers are wanted up to a time.
