@@ -41,7 +41,8 @@ func (r *run) warmUp(ctx context.Context) error {
 	return r.child.Ready(ready)
 }
 
-// storm opens the gate for the load, and lets the faults strike until no buyer is under way any more.
+// storm opens the gate for the load, and lets the faults strike until no buyer is under way any more. A fault that cannot be
+// struck ends it at once: what follows would be another storm than the one that was planned.
 func (r *run) storm(ctx context.Context) error {
 	begin := r.clock.Now()
 	r.stormBegin.Store(int64(begin))
@@ -55,13 +56,16 @@ func (r *run) storm(ctx context.Context) error {
 	side.Go(func() error { return r.engine.Run(sideCtx) })
 	side.Go(func() error { return r.checkpoints(sideCtx, begin) })
 	r.work(r.recordCPU)
-	waited := r.waitForLoad(bounded)
+	waited := r.waitForLoad(sideCtx)
 	r.work(r.recordCPU)
 	cancel()
-	return errors.Join(waited, ctx.Err(), ignoreEnd(side.Wait()))
+	if broken := ignoreEnd(side.Wait()); broken != nil {
+		return errors.Join(fmt.Errorf("the storm was broken off: %w", broken), ctx.Err()) // that the load was stopped is no news
+	}
+	return errors.Join(waited, ctx.Err())
 }
 
-// waitForLoad returns when the load generator has ended by itself, and ends it when the time is over.
+// waitForLoad returns when the load generator has ended by itself, and ends it when ctx does.
 func (r *run) waitForLoad(ctx context.Context) error {
 	ended := make(chan struct{})
 	var how error
