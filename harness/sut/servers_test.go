@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -230,6 +231,19 @@ func TestReadServers(t *testing.T) {
 				reading := read(t, server.shop(t, server.address, queries))
 				if len(reading.Errors) > 0 || !reflect.DeepEqual(reading.Books, want) {
 					t.Fatalf("errors %q\n got %+v\nwant %+v", reading.Errors, reading.Books, want)
+				}
+			})
+			t.Run("a wrong query spoils no other", func(t *testing.T) {
+				wrong := maps.Clone(queries)
+				wrong["coupons"], wrong["grants"], wrong["refunds"] = "SELECT * FROM copuons", "SELECT 1/0 FROM nowhere", "SELEC"
+				reading := read(t, server.shop(t, server.address, wrong))
+				if len(reading.Books.Stock) != 2 || len(reading.Books.Orders) != 2 || len(reading.Errors) != 3 {
+					t.Fatalf("errors %q, books %+v", reading.Errors, reading.Books)
+				}
+				for _, told := range reading.Errors {
+					if strings.Contains(told, "aborted") {
+						t.Errorf("the error of another query: %s", told)
+					}
 				}
 			})
 			t.Run("reads only", func(t *testing.T) {

@@ -56,7 +56,7 @@ func (d *door) file(name string) string {
 func (d *door) readSQL(ctx context.Context, from database, tables []history.Table, found map[history.Table]raw, failed map[history.Table]error) {
 	err := from.snapshot(ctx, func(tx *sql.Tx) {
 		for _, table := range tables {
-			found[table], failed[table] = query(ctx, tx, d.system.Probes[string(table)].Query)
+			found[table], failed[table] = from.query(ctx, tx, d.system.Probes[string(table)].Query)
 		}
 	})
 	if err == nil {
@@ -123,6 +123,26 @@ func (b database) open() (*sql.DB, error) {
 		}
 		return connections, nil
 	}
+}
+
+// query asks within a snapshot. PostgreSQL refuses all that comes after an error in the same transaction, so that each query
+// there has a savepoint to go back to: a probe that is wrong says so, and the others are read.
+func (b database) query(ctx context.Context, tx *sql.Tx, text string) (answer raw, err error) {
+	if b.kind != "postgres" {
+		return query(ctx, tx, text)
+	}
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT probe"); err != nil {
+		return raw{}, fmt.Errorf("query: %w", err)
+	}
+	answer, err = query(ctx, tx, text)
+	end := "RELEASE SAVEPOINT probe"
+	if err != nil {
+		end = "ROLLBACK TO SAVEPOINT probe"
+	}
+	if _, failed := tx.ExecContext(ctx, end); failed != nil && err == nil { // else the first error is the cause of this one
+		return raw{}, fmt.Errorf("query: %w", failed)
+	}
+	return answer, err
 }
 
 func query(ctx context.Context, tx *sql.Tx, text string) (answer raw, err error) {
