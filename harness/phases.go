@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/scenarios"
 )
 
 const (
@@ -111,54 +112,65 @@ func (r *run) checkpoint(ctx context.Context) {
 // decision from here on.
 func (r *run) heal(ctx context.Context) error { return r.engine.Heal(ctx) }
 
-// settle waits for the shop to converge. It ends early only when the channel owes nothing, the books agree with the
-// channel's ledger, and for the shop's longest timer neither have they changed nor has anything come to a sink.
+// settle waits for the shop to converge. It ends early only when the channel owes nothing, no job is open, the books agree with
+// the channel's ledger, and for the shop's longest timer neither have they changed nor has anything come to a sink. Its bound
+// ends everything in it, jobs and readings too: what the shop does later, it does too late.
 func (r *run) settle(ctx context.Context) error {
-	end := r.clock.Now().Add(r.plan.Settle)
-	jobsAt, quiet := history.Time(0), longestTimer(r.plan.System.Timers)
+	bounded, cancel := context.WithTimeout(ctx, r.plan.Settle)
+	defer cancel()
+	jobs := newJobs(r.plan.System.Jobs, func(bounded context.Context, job scenarios.Job) { r.runJob(ctx, bounded, job) })
+	defer jobs.wait()
+	quiet := longestTimer(r.plan.System.Timers)
 	r.still.stir(r.clock.Now())
-	for r.clock.Now() < end {
-		if r.clock.Now() >= jobsAt {
-			r.runJobs(ctx)
-			jobsAt = r.clock.Now().Add(time.Second)
-		}
-		reading, err := r.shop.Read(ctx, history.ReadingCheckpoint)
+	for {
+		jobs.begin(bounded, r.clock)
+		reading, err := r.shop.Read(bounded, history.ReadingCheckpoint)
 		if err == nil {
 			r.still.read(reading.Books, r.clock.Now())
 		}
-		atRest := r.still.lasts(r.clock.Now()) >= quiet && r.channel.Due() == 0
+		atRest := r.still.lasts(r.clock.Now()) >= quiet && r.channel.Due() == 0 && jobs.idle()
 		if err == nil && atRest && r.ledger.agrees(reading) {
 			break
 		}
-		if !r.sleep(ctx, pollBooks) {
+		if !r.sleep(bounded, pollBooks) {
 			return ctx.Err()
 		}
 	}
-	r.runJobs(ctx)
-	return nil
+	jobs.once(bounded)
+	return ctx.Err()
 }
 
-// runJobs runs the shop's own jobs. A job that fails is the shop's business, and stands in the history.
-func (r *run) runJobs(ctx context.Context) {
-	for _, job := range r.plan.System.Jobs {
-		r.asked(ctx, "job "+job.Name, r.shop.RunJob(ctx, job))
+// runJob runs one of the shop's own jobs. One that fails is the shop's business, and stands in the history; of one that the
+// bound cuts off, nobody knows what would have become.
+func (r *run) runJob(ctx, bounded context.Context, job scenarios.Job) {
+	err := r.shop.RunJob(bounded, job)
+	if ctx.Err() != nil {
+		return
 	}
+	answer := askedEvent("job "+job.Name, err)
+	if answer.Outcome == history.Unknown && bounded.Err() != nil {
+		answer.Reason = history.ReasonOpenAtBound
+	}
+	r.record(answer)
 }
 
 // asked records what became of a question to the shop.
 func (r *run) asked(ctx context.Context, what string, err error) {
-	if ctx.Err() != nil {
-		return
+	if ctx.Err() == nil {
+		r.record(askedEvent(what, err))
 	}
+}
+
+func askedEvent(what string, err error) history.Event {
 	event := history.Event{Source: history.SourceProbe, Kind: history.ShopAsked, State: what, Outcome: history.OK}
 	if err != nil {
 		event.Outcome, event.Detail = history.Refused, err.Error()
 		var unanswered *url.Error
-		if errors.As(err, &unanswered) {
+		if errors.As(err, &unanswered) || errors.Is(err, context.DeadlineExceeded) {
 			event.Outcome = history.Unknown
 		}
 	}
-	r.record(event)
+	return event
 }
 
 // observe asks the shop whether it is up, and reads the books until two readings agree. Faults that stay until then end

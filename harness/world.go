@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,8 +115,15 @@ func (r *run) start(ctx context.Context) error {
 // calls the item otherwise, would leave a whole run to nothing.
 func (r *run) baseline(ctx context.Context) error {
 	reading, err := r.read(ctx, history.ReadingBaseline)
-	if err != nil || !reading.Has(history.TableStock) {
+	if err != nil {
 		return err
+	}
+	if len(reading.Errors) > 0 { // what was there before the sale would be taken for what the sale has done
+		return r.config.Secrets.Error(fmt.Errorf("a probe failed on the shop's books before the sale: %s: correct it, or take it out of the system file",
+			strings.Join(reading.Errors, "; ")))
+	}
+	if !reading.Has(history.TableStock) {
+		return nil
 	}
 	for _, item := range r.plan.Items {
 		at := slices.IndexFunc(reading.Books.Stock, func(row history.StockRow) bool { return row.SKU == item.SKU })

@@ -96,7 +96,8 @@ const (
 	SystemGone  = "system.gone" // and nothing of it is left
 
 	// Questions of the harness to the shop after heal, past all links. State: what was asked, "ready" or "job" and its name;
-	// Outcome: OK, Refused (answered with an error) or Unknown (no answer); Detail: the error.
+	// Outcome: OK, Refused (answered with an error) or Unknown (no answer; Reason: ReasonOpenAtBound if settle was over before
+	// there could be one); Detail: the error.
 	ShopAsked = "shop.asked"
 
 	// Sinks. State: the sink's name; Key: the effect's own key; Order where the sink can tell it.
@@ -132,6 +133,9 @@ const (
 	BillCapture = "capture"
 	BillRefund  = "refund"
 )
+
+// ReasonOpenAtBound is the reason of a job's unknown outcome: it was at work when settle was over.
+const ReasonOpenAtBound = "open-at-bound"
 
 // ReasonDispute is the reason of a refund that is a dispute.
 const ReasonDispute = "dispute"

@@ -17,3 +17,16 @@ func TestAFaultThatCannotBeStruckEndsTheStorm(t *testing.T) {
 		t.Error("nothing says why the storm was broken off")
 	}
 }
+
+// Books that cannot be read before the sale are told there and then: a sale judged against a stock that nobody had read would
+// be red for nothing.
+func TestAProbeThatFailsAtTheBaselineEndsTheStart(t *testing.T) {
+	t.Parallel()
+	p := startRun(t, sale(""), "--set", "system.probes.stock.query=SELECT sku, available, reserved, sold FROM skuus")
+	if status := p.exit(t, patience); status != exitEnvironment {
+		t.Errorf("exit status %d, want %d", status, exitEnvironment)
+	}
+	if text := p.printed(); !strings.Contains(text, "a probe failed on the shop's books before the sale: stock: query: ") || !strings.Contains(text, "skuus") {
+		t.Error("nothing says which probe failed, and why")
+	}
+}

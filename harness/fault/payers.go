@@ -1,7 +1,6 @@
 package fault
 
 import (
-
 	"github.com/paystorm/paystorm/dice"
 	"github.com/paystorm/paystorm/harness/load"
 	"github.com/paystorm/paystorm/history"

@@ -58,7 +58,7 @@ type Shop interface {
 	// ReadAgreed reads the books at the given interval until two readings in a row are equal, or until the time is up:
 	// then the last reading is returned with Agreed false.
 	ReadAgreed(ctx context.Context, label string, every, most time.Duration) (history.Reading, error)
-	// RunJob makes the shop run one of its own jobs.
+	// RunJob makes the shop run one of its own jobs, and waits for it as long as the context allows.
 	RunJob(context.Context, scenarios.Job) error
 	// Stop ends the shop if it is ours, gently at first, and leaves none of its processes behind.
 	Stop(context.Context) error
