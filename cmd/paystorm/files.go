@@ -134,9 +134,7 @@ func listCommand() *cobra.Command {
 					fmt.Fprintf(table, "%s\t%s\t%s\n", kind.Name, kind.Contract, kind.Doc)
 				}
 			case "invariants":
-				for _, invariant := range invariants.All() {
-					fmt.Fprintf(table, "%s\t%s\t%s\n", invariant.ID, invariant.Name, invariant.Statement)
-				}
+				listInvariants(table)
 			case "dialects":
 				for _, dialect := range harness.Dialects() {
 					name := dialect.Name()
@@ -145,6 +143,29 @@ func listCommand() *cobra.Command {
 			}
 			return table.Flush()
 		},
+	}
+}
+
+// listInvariants lists each invariant with its clauses, and the tables without which a clause cannot be judged.
+func listInvariants(out io.Writer) {
+	for i, invariant := range invariants.All() {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s  %s\n    %s\n", invariant.ID, invariant.Name, invariant.Statement)
+		table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, "    clause\tneeds")
+		for _, clause := range invariant.Clauses {
+			needs := commas(clause.Needs)
+			if needs == "" {
+				needs = "no table"
+			}
+			if clause.AfterSettle {
+				needs += ", at rest"
+			}
+			fmt.Fprintf(table, "    %s\t%s\n", clause.Name, needs)
+		}
+		_ = table.Flush() // what out would not take shows when the whole list is flushed
 	}
 }
 

@@ -227,12 +227,13 @@ func (p *prover) proveDefects(ctx context.Context, out io.Writer, proofs matrix,
 					count, _ := p.cell(ctx, proof{system, d.Green, d.ID}, seeds, isPass)
 					green, passed = d.Green, fmt.Sprint(count)
 				}
-				return fmt.Sprintf("| %s | %s | %s | %d | %s | %d | %s | %s |",
-					d.ID, system, d.Scenario, seeds, strings.Join(d.Red, " "), found, green, passed)
+				unseen := p.unseenWithout(ctx, proof{system, d.Scenario, d.ID}, seeds)
+				return fmt.Sprintf("| %s | %s | %s | %d | %s | %d | %s | %s | %s |",
+					d.ID, system, d.Scenario, seeds, strings.Join(d.Red, " "), found, unseen, green, passed)
 			})
 		}
 	}
-	p.table(out, "\n| defect | of | under | runs | found by | found | without its trigger | passed |\n|---|---|---|---:|---|---:|---|---:|", lines)
+	p.table(out, "\n| defect | of | under | runs | found by | found | unseen without | without its trigger | passed |\n|---|---|---|---:|---|---:|---|---|---:|", lines)
 }
 
 // proof is one run of a shop, correct or with one defect, under one scenario.
@@ -314,9 +315,14 @@ func (p *prover) decide(ctx context.Context, of proof, seed int) (verdict, error
 	return v, err
 }
 
+// folder is where the run of a proof under a seed is.
+func (p *prover) folder(of proof, seed int) string {
+	return filepath.Join(p.out, of.system, strings.Trim(of.scenario+"-"+of.defect, "-"), fmt.Sprintf("seed-%d", seed))
+}
+
 // run makes one run and reads its verdict. Exit statuses other than those of a verdict are errors.
 func (p *prover) run(ctx context.Context, of proof, seed int) (verdict, error) {
-	out := filepath.Join(p.out, of.system, strings.Trim(of.scenario+"-"+of.defect, "-"), fmt.Sprintf("seed-%d", seed))
+	out := p.folder(of, seed)
 	if err := os.RemoveAll(out); err != nil {
 		return verdict{}, err
 	}
