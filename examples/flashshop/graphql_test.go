@@ -146,3 +146,42 @@ func TestGraphQLBooksInPages(t *testing.T) {
 	}
 	o.wantJSON("no page", o.ask(`{ orders(first: 0) { next } }`, nil).Get("errors.0.extensions"), `{"code":"INVALID"}`)
 }
+
+func TestGraphQLCouponsAndParts(t *testing.T) {
+	t.Parallel()
+	o := open(t, quick)
+	o.channel.ended = func(string, int) string { return refundSucceeded }
+	created := o.ask(`mutation($input: CouponInput!) { createCoupon(input: $input) { ... on Coupon { code } } }`, map[string]any{
+		"input": map[string]any{"code": "ONCE", "offMinor": 2500, "currency": "CNY", "uses": 1, "perBuyer": 1},
+	})
+	o.wantJSON("create", created, `{"data":{"createCoupon":{"code":"ONCE"}}}`)
+	order := func(buyer string) gjson.Result {
+		return o.ask(`mutation($input: OrderInput!) { placeOrder(input: $input) { __typename
+			... on Order { id payment { id } amountMinor discountMinor } ... on Refusal { code } } }`, map[string]any{
+			"input": map[string]any{"sku": "phone-x", "buyer": buyer, "ref": "", "quantity": 1, "coupon": "ONCE"},
+		}).Get("data.placeOrder")
+	}
+	first := order("7")
+	id := first.Get("id").String()
+	if first.Get("amountMinor").Int() != 7500 || first.Get("discountMinor").Int() != 2500 {
+		t.Fatalf("order: %s", first.Raw)
+	}
+	o.wantJSON("used up", order("8"), `{"__typename":"LimitReached","code":"COUPON_USED_UP"}`)
+	o.channel.take(first.Get("payment.id").String(), 0)
+	back := o.ask(`mutation($order: ID!) { comeBack(order: $order) { ... on Order { state } } }`, map[string]any{"order": id})
+	o.wantJSON("back", back.Get("data.comeBack"), `{"state":"PAID"}`)
+	part := func(minor int, request string) gjson.Result {
+		return o.ask(`mutation($order: ID!, $minor: Long!, $request: String!) {
+			refundOrder(order: $order, amountMinor: $minor, request: $request) { ... on Refund { amountMinor } ... on Refusal { code } }
+		}`, map[string]any{"order": id, "minor": minor, "request": request}).Get("data.refundOrder")
+	}
+	o.wantJSON("a part", part(3000, "a"), `{"amountMinor":3000}`)
+	o.wantJSON("a part again", part(3000, "a"), `{"amountMinor":3000}`)
+	o.wantJSON("too much", part(4501, "b"), `{"code":"NOT_SO_MUCH_LEFT"}`)
+	o.wantJSON("the rest", part(0, "c"), `{"amountMinor":4500}`)
+	o.becomes(id, refunded)
+	books := o.ask(`{ coupons { rows { coupon order buyer offMinor } } payments { rows { capturedMinor } } orders { rows { discountMinor } } }`, nil)
+	o.wantJSON("coupons", books.Get("data.coupons.rows"), `[{"buyer":"7","coupon":"ONCE","offMinor":2500,"order":"`+id+`"}]`)
+	o.wantJSON("payments", books.Get("data.payments.rows"), `[{"capturedMinor":7500}]`)
+	o.wantJSON("orders", books.Get("data.orders.rows"), `[{"discountMinor":2500}]`)
+}
