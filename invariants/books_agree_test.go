@@ -352,7 +352,7 @@ func TestDiscrepancies(t *testing.T) {
 			if without >= 0 {
 				bill = append(bill[:without], bill[without+1:]...)
 			}
-			return b.served("today", bill...).report(report...).at(30000).find(booksAgree())
+			return b.at(20000).served("today", bill...).report(report...).at(40000).find(booksAgree())
 		}
 		t.Run(test.name, func(t *testing.T) {
 			wantHeld(t, run(test.report))

@@ -16,7 +16,8 @@ type Spoil struct {
 // SpoilHow says what is wrong with a bill.
 type SpoilHow string
 
-// The ways of spoiling a bill. Each strikes the newest line that it can.
+// The ways of spoiling a bill. Each strikes the newest line that it can, but for the one that is missing: that is from the
+// middle of the bill, since a merchant cannot miss what it has not heard of itself.
 const (
 	SpoilMissing SpoilHow = "row-missing"   // a capture is not there
 	SpoilExtra   SpoilHow = "row-too-many"  // a capture is there that nobody made
@@ -32,6 +33,9 @@ func (s *Spoil) lines(lines []BillLine, business *Business) []BillLine {
 	last := lastOf(spoilt, func(line BillLine) bool { return line.Kind == history.BillCapture })
 	if s.How == SpoilRefund {
 		last = lastOf(spoilt, func(line BillLine) bool { return line.State == history.RefundBroken })
+	}
+	if s.How == SpoilMissing {
+		last = lastOf(spoilt[:(len(spoilt)+1)/2], func(line BillLine) bool { return line.Kind == history.BillCapture })
 	}
 	if last < 0 {
 		return lines

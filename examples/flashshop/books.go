@@ -86,6 +86,9 @@ func (s *shop) captured(ctx context.Context, t tx, id string, p payment) (news b
 	if err != nil || changed == 0 {
 		return false, err
 	}
+	if err := bookCapture(ctx, t, id, p); err != nil {
+		return true, err
+	}
 	return true, s.credit(ctx, t, id, p)
 }
 

@@ -66,6 +66,7 @@ type fakeChannel struct {
 	early    func(c charge)                  // called inside a create, before its answer
 	ended    func(no string, nth int) string // state that a refund is in at once; nil leaves it pending
 	mails    []string
+	bill     func() string // what the bill of everything says, in standard's words; nil: there is none
 }
 
 // tongue is how a provider speaks. The fake behind it knows only what all have in common.

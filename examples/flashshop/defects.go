@@ -30,6 +30,7 @@ var known = map[string]string{
 	"D26": "counts what a buyer has, and how often a coupon was used, then lets the buyer order",
 	"D29": "never asks the provider",
 	"D32": "takes a refund that was accepted for one that was made",
+	"D31": "believes the bill: books what it says, and reports nothing that differs",
 	"D33": "accepts the messages by which WeChat Pay tests whether the signature is verified",
 	"D34": "waits in the callback until the database answers, and then acts on what it saw before",
 	"D41": "lets the cache decide what is left, and fills an empty one with all that was put on sale",

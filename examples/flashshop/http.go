@@ -15,6 +15,7 @@ func (s *shop) handler() http.Handler {
 	mux.HandleFunc("POST /admin/skus", s.postSKU)
 	mux.HandleFunc("POST /admin/coupons", s.postCoupon)
 	mux.HandleFunc("POST /admin/reconcile", s.postReconcile)
+	mux.HandleFunc("POST /admin/settle-day", s.postSettleDay)
 	mux.HandleFunc("POST /orders", s.postOrder)
 	mux.HandleFunc("GET /orders/{order}", s.getOrder)
 	mux.HandleFunc("POST /orders/{order}/payments", s.postPayment)

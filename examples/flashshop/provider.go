@@ -25,6 +25,8 @@ type provider interface {
 	refund(ctx context.Context, number string, p payment, minor int64, reason string) (refund, error)
 	// refundState tells how a refund stands.
 	refundState(ctx context.Context, number string, p payment) (refund, error)
+	// bills are those that the provider has of the last days, whole: what moved since now may be missing in them.
+	bills(ctx context.Context, now time.Time) ([]bill, error)
 
 	// authentic reads a callback, and lets pass only what the provider has signed and addressed to this merchant.
 	authentic(r *http.Request, body []byte) (notification, error)

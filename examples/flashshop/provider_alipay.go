@@ -20,6 +20,7 @@ import (
 type alipayShop struct {
 	config
 	client *alipay.Client
+	files  *http.Client
 	app    string
 	seller string
 }
@@ -33,7 +34,7 @@ const (
 func beijing() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
 func newAlipay(v *variables, c config, client *http.Client) provider {
-	s := &alipayShop{config: c, app: v.required("APP_ID"), seller: v.required("SELLER_ID")}
+	s := &alipayShop{config: c, files: client, app: v.required("APP_ID"), seller: v.required("SELLER_ID")}
 	gateway := v.url("CHANNEL_URL") + "/gateway.do"
 	var err error
 	if s.client, err = alipay.New(s.app, v.required("APP_PRIVATE_KEY"), true, alipay.WithProductionGateway(gateway),

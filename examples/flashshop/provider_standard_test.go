@@ -63,6 +63,16 @@ func (s standardTongue) routes(f *fakeChannel, mux *http.ServeMux) {
 		}
 		return f.refund(in.RefundNo, in.Payment, in.Amount)
 	})
+	mux.HandleFunc("GET /v1/bill", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		bill := f.bill
+		f.mu.Unlock()
+		if bill == nil {
+			http.NotFound(w, nil)
+			return
+		}
+		_, _ = io.WriteString(w, "type,at,payment,order,refund,refund_no,amount_minor,currency,state\n"+bill())
+	})
 	handle("GET /v1/refunds/{no}", opRefundQuery, func(r *http.Request, _ []byte, bad fault) (any, string) {
 		return f.queryRefund(r.PathValue("no"), bad)
 	})

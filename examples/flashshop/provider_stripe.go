@@ -17,6 +17,8 @@ import (
 type stripeShop struct {
 	config
 	client  *stripe.Client
+	files   *http.Client // for files, which the library only uploads
+	key     string
 	account string
 	secret  string
 }
@@ -25,11 +27,11 @@ type stripeShop struct {
 func newStripe(v *variables, c config, client *http.Client) provider {
 	return &stripeShop{
 		config: c,
-		client: stripe.NewClient(v.required("CHANNEL_KEY"), stripe.WithBackends(stripe.NewBackendsWithConfig(&stripe.BackendConfig{
+		client: stripe.NewClient(v.env("CHANNEL_KEY"), stripe.WithBackends(stripe.NewBackendsWithConfig(&stripe.BackendConfig{
 			URL: stripe.String(v.url("CHANNEL_URL")), HTTPClient: client, MaxNetworkRetries: stripe.Int64(0),
 			EnableTelemetry: stripe.Bool(false), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
 		}))),
-		account: v.required("MERCHANT"), secret: v.required("CALLBACK_SECRET"),
+		files: client, key: v.required("CHANNEL_KEY"), account: v.required("MERCHANT"), secret: v.required("CALLBACK_SECRET"),
 	}
 }
 

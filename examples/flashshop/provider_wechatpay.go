@@ -27,6 +27,7 @@ import (
 type wechatShop struct {
 	config
 	native  native.NativeApiService
+	files   *core.Client // for files, whose answers have no signature
 	refunds refunddomestic.RefundsApiService
 	news    *notify.Handler
 	mchid   string
@@ -56,6 +57,10 @@ func newWechatPay(v *variables, c config, client *http.Client) provider {
 		return nil
 	}
 	s.native.Client, s.refunds.Client = api, api
+	if s.files, err = core.NewClient(context.Background(), option.WithHTTPClient(client),
+		option.WithMerchantCredential(s.mchid, serial, private), option.WithoutValidator()); err != nil {
+		v.wrong("PROVIDER", err)
+	}
 	if s.news, err = notify.NewRSANotifyHandler(s.key, verifiers.NewSHA256WithRSAPubkeyVerifier(id, *public)); err != nil {
 		v.wrong("API_V3_KEY", err)
 	}

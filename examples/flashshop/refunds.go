@@ -226,6 +226,9 @@ func (s *shop) learnRefund(ctx context.Context, t tx, number string, told refund
 			told.AmountMinor, number); err != nil {
 			return err
 		}
+		if err := bookRefund(ctx, t, number); err != nil {
+			return err
+		}
 		return s.settle(ctx, t, c)
 	case refundFailed:
 		if c.Tries >= maxRefunds {
@@ -313,6 +316,9 @@ func (s *shop) dispute(ctx context.Context, t tx, o order, p payment, taken refu
 	if _, err := t.exec(ctx, `INSERT INTO refunds(refund_no, order_id, payment_id, amount_minor, currency, state, reason, accepted,
 		next_at) VALUES(?, ?, ?, ?, ?, 'DONE', ?, 1, 0) ON CONFLICT DO NOTHING`,
 		taken.Number, o.ID, p.ID, taken.AmountMinor, o.Currency, reasonDispute); err != nil {
+		return err
+	}
+	if err := bookRefund(ctx, t, taken.Number); err != nil {
 		return err
 	}
 	_, err := t.exec(ctx, `UPDATE orders SET state = 'REVIEW', reason = ? WHERE id = ? AND state IN ('PAID', 'REFUNDING')`,

@@ -57,6 +57,16 @@ CREATE INDEX IF NOT EXISTS refunds_due ON refunds(next_at) WHERE next_at > 0;
 CREATE TABLE IF NOT EXISTS grants(
 	id INTEGER PRIMARY KEY, order_id TEXT NOT NULL, kind TEXT NOT NULL, value INTEGER NOT NULL);
 
+-- The shop's double entry: the rows of an entry add up to nothing.
+CREATE TABLE IF NOT EXISTS ledger(
+	entry TEXT NOT NULL, account TEXT NOT NULL, order_id TEXT NOT NULL, payment_id TEXT NOT NULL, minor INTEGER NOT NULL,
+	currency TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(entry, account)) WITHOUT ROWID;
+
+-- What a bill said and the shop did not have, or the other way round, each once.
+CREATE TABLE IF NOT EXISTS discrepancies(
+	kind TEXT NOT NULL, order_id TEXT NOT NULL, payment TEXT NOT NULL, refund TEXT NOT NULL, bill TEXT NOT NULL,
+	minor INTEGER NOT NULL, PRIMARY KEY(kind, order_id, payment, refund, bill, minor)) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS outbox(
 	key TEXT PRIMARY KEY, order_id TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING',
 	next_at INTEGER NOT NULL) WITHOUT ROWID;

@@ -21,7 +21,7 @@ func TestShippedScenariosBuild(t *testing.T) {
 	dialects := []mockchannel.Dialect{standard.New(), wechatpay.New()}
 	v := scenarios.Vocabulary{
 		Launchers:  []string{"process", "external", "container"},
-		Invariants: []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "I12", "I13", "I14"},
+		Invariants: []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14"},
 	}
 	v.Faults, v.Payers = Vocabulary(dialects)
 	for _, dialect := range dialects {
