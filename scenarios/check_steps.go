@@ -36,11 +36,34 @@ func (c *checker) steps(s *System, configured []string) {
 		}
 		c.forgotten = nil
 		c.way(path, s.Journeys[journey], visitor, visitor)
-		Walk(s.Journeys[journey], func(_ []any, step Step) { captured = append(captured, sortedKeys(step.Capture)...) })
+		Walk(s.Journeys[journey], func(inner []any, step Step) {
+			c.mistakable(slices.Concat(path, inner), step)
+			captured = append(captured, sortedKeys(step.Capture)...)
+		})
 	}
 	// An act happens inside some journey, and may name what that one captured.
 	for _, name := range sortedKeys(s.Acts) {
 		c.step(at("acts", name), s.Acts[name], slices.Concat(before, orderNames(), captured))
+	}
+}
+
+// knownActs are the names by which the judge knows what a step does, apart from those that only read.
+func knownActs() []string { return []string{"cancel", stepRefund, "order", "pay", "payment"} }
+
+// mistakable refuses a step that does something and whose name has that of an act in it, such as cancel-order: to the judge it
+// would be none, and nobody would notice.
+func (c *checker) mistakable(path []any, s Step) {
+	mutation := s.GraphQL != nil && strings.HasPrefix(strings.TrimSpace(s.GraphQL.Query), "mutation")
+	if s.Post == "" && s.Put == "" && s.Delete == "" && s.Payment == "" && !mutation {
+		return
+	}
+	words := strings.FieldsFunc(s.Name, func(r rune) bool { return r == '-' || r == '_' })
+	for _, act := range knownActs() {
+		if len(words) > 1 && slices.Contains(words, act) {
+			c.fail(path, "%s: the judge knows a step by its whole name, and takes this one for none that it knows: call it %s if that is what it does, "+
+				"else give it a name without that word", s.Name, act)
+			return
+		}
 	}
 }
 

@@ -153,7 +153,7 @@ func (r *Runner) WarmUp(ctx context.Context, count int) error {
 // unhealthy says how a journey without any fault failed to do what a shop is for: it did not reach its end, or at its
 // end the order was closed or handed to a person although nobody cancelled it.
 func unhealthy(j *journey, why string) error {
-	cancels := slices.ContainsFunc(j.journeys[j.name], func(s *step) bool { return strings.Contains(s.Name, actCancel) })
+	cancels := slices.ContainsFunc(j.journeys[j.name], func(s *step) bool { return s.Name == actCancel })
 	dead := j.state == string(history.OrderClosed) || j.state == string(history.OrderReview)
 	switch {
 	case why != endCompleted:
