@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/paystorm/paystorm/harness/ports"
 	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/ports"
 )
 
 func doctorCommand() *cobra.Command {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/paystorm/paystorm/harness/ports"
+	"github.com/paystorm/paystorm/ports"
 )
 
 // A shop that runs already, and was told of its payment provider by whoever started it: the links take the addresses that

@@ -25,9 +25,9 @@ var mayImport = map[string][]string{
 	"mockchannel/door":      {},
 	"mockchannel/console":   {"mockchannel", "history", "money"},
 	"mockchannel/sdktest":   {},
-	"harness/ports":         {},
-	"harness/link":          {"history", "scenarios", "harness/ports"},
-	"harness/sut":           {"scenarios", "history", "money", "dice", "harness/ports"},
+	"ports":                 {},
+	"harness/link":          {"history", "scenarios", "ports"},
+	"harness/sut":           {"scenarios", "history", "money", "dice", "ports"},
 	"harness/load":          {"scenarios", "history", "money", "dice"},
 	"harness/load/k6child":  {"harness/load", "scenarios", "history", "money", "dice"},
 	"harness/fault":         {"scenarios", "history", "money", "dice", "mockchannel", "harness/load", "harness/link"},
@@ -71,5 +71,19 @@ func TestImportLaw(t *testing.T) {
 	}
 	if packages < 10 {
 		t.Errorf("go list named %d packages: the law was held against too little", packages)
+	}
+}
+
+// Tests may import what they like, but those of the reference shop: it is a system under test like any other, and nobody
+// else's has our harness. A server of theirs that stops and starts again keeps its port by the leaf that all share.
+func TestTheShopsTestsAreItsOwn(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{join .TestImports " "}} {{join .XTestImports " "}}`, module+"examples/flashshop").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, imported := range strings.Fields(string(out)) {
+		if ours, isOurs := strings.CutPrefix(imported, module); isOurs && ours != "ports" {
+			t.Errorf("the tests of examples/flashshop import %s", ours)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -22,6 +21,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+
+	"github.com/paystorm/paystorm/ports"
 )
 
 // The tests here start a PostgreSQL of their own, where the machine has its programs, and share it: each shop gets a
@@ -226,14 +227,10 @@ func nobody(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
 }
 
+// freePort is below the ephemeral range: a server that a test stops must get its port back when it starts again.
 func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
+	port, err := ports.Free(context.Background(), "127.0.0.1")
+	return strconv.Itoa(port), err
 }
 
 // balance hands requests to the shops in turn.

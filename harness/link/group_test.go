@@ -43,7 +43,7 @@ func newShops(t *testing.T) shops {
 	})
 	for name, behind := range map[string]*world{firstLink: s.first, secondLink: s.second} {
 		behind.links = links
-		behind.serve(t, "127.0.0.1:0")
+		behind.serve(t, "")
 		if err := links.Connect(name, behind.server.Addr().String()); err != nil {
 			t.Fatal(err)
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 
-	"github.com/paystorm/paystorm/harness/ports"
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/ports"
 )
 
 // Config names the links to keep.

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/ports"
 )
 
 const linkName = "client->shop"
@@ -46,7 +47,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w.serve(t, "127.0.0.1:0")
+	w.serve(t, "")
 	if err := links.Connect(linkName, w.server.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +60,14 @@ func (w *world) record(event history.Event) {
 	w.events = append(w.events, event)
 }
 
+// serve is an upstream at the address that it had before, or, at "", at one that it may come back to.
 func (w *world) serve(t *testing.T, address string) {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+	listen := func() (net.Listener, error) { return (&net.ListenConfig{}).Listen(t.Context(), "tcp", address) }
+	if address == "" {
+		listen = func() (net.Listener, error) { return ports.Listen(t.Context(), "127.0.0.1") }
+	}
+	listener, err := listen()
 	if err != nil {
 		t.Fatal(err)
 	}

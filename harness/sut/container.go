@@ -17,8 +17,8 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/paystorm/paystorm/harness/ports"
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/ports"
 	"github.com/paystorm/paystorm/scenarios"
 )
 

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/paystorm/paystorm/harness/ports"
+	"github.com/paystorm/paystorm/ports"
 	"github.com/paystorm/paystorm/scenarios"
 )
 

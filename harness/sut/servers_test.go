@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paystorm/paystorm/harness/ports"
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/ports"
 	"github.com/paystorm/paystorm/scenarios"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"github.com/paystorm/paystorm/harness/ports"
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/ports"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
