@@ -45,6 +45,11 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 	for _, item := range plan.Items {
 		h.Sale = append(h.Sale, history.Item(item))
 	}
+	for _, cell := range plan.Cells {
+		h.Floors.Cells = append(h.Floors.Cells, history.Cell{
+			Fault: cell.Fault, State: history.OrderAtFault(cell.State), Message: cell.Message, Hits: cell.Hits,
+		})
+	}
 	for _, coupon := range plan.Coupons {
 		h.Coupons = append(h.Coupons, history.Coupon(coupon))
 	}

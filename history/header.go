@@ -145,6 +145,32 @@ type Floors struct {
 	Orders       int     `json:"orders,omitempty"`        // orders that the shop accepted
 	StartedShare float64 `json:"started_share,omitempty"` // of offered iterations
 	KnownShare   float64 `json:"known_share,omitempty"`   // of ops with an outcome other than unknown
+	Cells        []Cell  `json:"cells,omitempty"`         // what faults must have met
+}
+
+// Cell is a fault that meets an order in a state with a message, and how often it must have.
+type Cell struct {
+	Fault   string       `json:"fault"` // its id in the plan
+	State   OrderAtFault `json:"state"`
+	Message string       `json:"message,omitempty"` // a notification's type or a merchant's operation; "" of a fault that concerns none
+	Hits    int          `json:"hits"`
+}
+
+// OrderAtFault is what an order was when a fault struck it, by all that had happened at the channel and been told to its buyer.
+type OrderAtFault string
+
+// The states in which a fault can meet an order.
+const (
+	MetOrdered   OrderAtFault = "ordered"   // and nothing else yet
+	MetPaid      OrderAtFault = "paid"      // captured, and nothing on its way back
+	MetClosed    OrderAtFault = "closed"    // unpaid: its payments are closed, or its buyer was told so
+	MetRefunding OrderAtFault = "refunding" // some of the money is on its way back, or back
+	MetRefunded  OrderAtFault = "refunded"  // all of it is back
+)
+
+// OrdersAtFault lists the states in which a fault can meet an order.
+func OrdersAtFault() []OrderAtFault {
+	return []OrderAtFault{MetOrdered, MetPaid, MetClosed, MetRefunding, MetRefunded}
 }
 
 // Waiver is something the scenario does without.

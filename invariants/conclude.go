@@ -164,6 +164,7 @@ func floorDoubts(run *Run, verdict *Verdict) []string {
 			doubts = append(doubts, fmt.Sprintf("%s affected %s, floor %d", fault.ID, countOf(fault.Affected, fault.Unit), fault.Floor))
 		}
 	}
+	doubts = append(doubts, coverageDoubts(verdict.Coverage)...)
 	doubts = append(doubts, loadDoubts(run, verdict)...)
 	for _, sale := range verdict.Sale {
 		if run.Header.Floors.SoldOut && !sale.SoldOut {

@@ -28,26 +28,6 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-func TestCoverageCountsByFaultStateAndCallback(t *testing.T) {
-	b := newHistory(t)
-	b.paid("o1", 1)
-	b.fault(history.FaultFacts{ID: "lose", Unit: "notification", Floor: 3})
-	for _, state := range []string{"succeeded", "closed", "succeeded"} {
-		b.event(history.Event{Source: history.SourceFault, Kind: history.FaultAffected, Fault: "lose", State: state, Key: "payment.succeeded"})
-	}
-	verdict := Judge(b.at(30_000).history())
-	want := []CoverageCell{
-		{Fault: "lose", State: "closed", Callback: "payment.succeeded", Hits: 1},
-		{Fault: "lose", State: "succeeded", Callback: "payment.succeeded", Hits: 2},
-	}
-	if len(verdict.Coverage) != 2 || verdict.Coverage[0] != want[0] || verdict.Coverage[1] != want[1] {
-		t.Errorf("want %+v, got %+v", want, verdict.Coverage)
-	}
-	if verdict.Faults[0].Affected != 3 || !verdict.Faults[0].Healed {
-		t.Errorf("want 3 affected and nothing left to heal, got %+v", verdict.Faults[0])
-	}
-}
-
 func TestLatencyCountsFromTheIntendedStartUnlessIterationsWereDropped(t *testing.T) {
 	for _, test := range []struct {
 		name    string

@@ -208,13 +208,13 @@ type ServiceResult struct {
 	Status string   `json:"status"` // reported, within, exceeded, inconclusive
 }
 
-// CoverageCell counts how often a fault met an order in a state.
+// CoverageCell counts how often a fault met an order in a state, with a message.
 type CoverageCell struct {
-	Fault    string `json:"fault"`
-	State    string `json:"state"`    // of the payment at the channel when the fault struck
-	Callback string `json:"callback"` // type of the notification concerned, "" if none
-	Hits     int    `json:"hits"`
-	Floor    int    `json:"floor"`
+	Fault   string `json:"fault"`
+	State   string `json:"state"`   // of the order when the fault struck: ordered, paid, closed, refunding, refunded
+	Message string `json:"message"` // type of the notification, or the merchant's operation; "" if none is concerned
+	Hits    int    `json:"hits"`
+	Floor   int    `json:"floor"` // 0: the scenario demands none
 }
 
 // Timings are of the run as a whole, in milliseconds.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -109,6 +110,42 @@ func textFaults(b *strings.Builder, verdict invariants.Verdict) {
 			planned = "NOT UNDONE; " + planned
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", plain(fault.ID), count(fault.Affected, fault.Unit), fault.Floor, planned)
+	}
+	flush(table)
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(b, fit(strings.TrimRight(line, "\n"), textColumns))
+	}
+	textCoverage(b, verdict)
+}
+
+// textCoverage says of each fault which orders it met, the most frequent first.
+func textCoverage(b *strings.Builder, verdict invariants.Verdict) {
+	met := map[string][]string{}
+	cells := slices.Clone(verdict.Coverage)
+	slices.SortStableFunc(cells, func(a, b invariants.CoverageCell) int {
+		return cmp.Or(cmp.Compare(min(1, b.Floor), min(1, a.Floor)), cmp.Compare(b.Hits, a.Hits))
+	})
+	for _, cell := range cells {
+		words := fmt.Sprintf("%d × %s", cell.Hits, cell.State)
+		if cell.Message != "" {
+			words += " (" + plain(cell.Message) + ")"
+		}
+		if cell.Floor > 0 {
+			words += fmt.Sprintf(", floor %d", cell.Floor)
+		}
+		met[cell.Fault] = append(met[cell.Fault], words)
+	}
+	if len(met) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "fault\tmet orders that were")
+	for _, fault := range verdict.Faults {
+		if words := met[fault.ID]; len(words) > 0 {
+			fmt.Fprintf(table, "%s\t%s\n", plain(fault.ID), strings.Join(words, "; "))
+		}
 	}
 	flush(table)
 	for line := range strings.Lines(text.String()) {

@@ -172,6 +172,11 @@ func (c *checker) faultIDs(s *Scenario) {
 			c.fail(path, "affected: %d is too small: want at least 0", s.Expect.Affected[id])
 		}
 	}
+	for index, cell := range s.Expect.Cells {
+		if path := at("expect", "cells", index, "fault"); cell.Fault != "" && !slices.Contains(ids, cell.Fault) {
+			c.fail(path, "fault: no fault has the id %q: %s", cell.Fault, choose(cell.Fault, ids))
+		}
+	}
 }
 
 // window checks what a fault's own keys say about its time.

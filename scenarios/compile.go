@@ -98,6 +98,9 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 	var err error
 	possible, leftOut := scenario.possible(system, v)
 	plan.LeftOut = leftOut
+	plan.Cells = slices.DeleteFunc(slices.Clone(scenario.Expect.Cells), func(cell Cell) bool {
+		return slices.ContainsFunc(leftOut, func(left LeftOut) bool { return left.Fault == cell.Fault })
+	})
 	if plan.Faults, err = planFaults(possible, v.Faults, scenario.Expect.Affected); err != nil {
 		return Plan{}, err
 	}

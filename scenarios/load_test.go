@@ -59,6 +59,9 @@ func TestLoadReadsEveryKey(t *testing.T) {
 		{"expect", scenario.Expect, scenarios.Expect{
 			SoldOut: true, Orders: 400, StartedShare: 0.99, KnownShare: 0.6,
 			Affected: map[string]int{"lose-callbacks": 50, "lose-first-of-17": 0, "pay-twice": 3},
+			Cells: []scenarios.Cell{
+				{Fault: "lose-callbacks", State: "paid", Message: "payment.succeeded", Hits: 5}, {Fault: "abandon", State: "ordered", Hits: 1},
+			},
 		}},
 		{"known", scenario.Known[0].Until, time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)},
 	} {

@@ -33,6 +33,7 @@ type Plan struct {
 	StormMax    time.Duration     `json:"storm_max_ns"` // load plus the longest journey
 	Settle      time.Duration     `json:"settle_ns"`
 	Expect      PlanExpect        `json:"expect"`
+	Cells       []Cell            `json:"cells,omitempty"` // that faults must have met
 	Required    []string          `json:"required"`
 	Waive       map[string]string `json:"waive,omitempty"`
 	ReviewCap   int               `json:"review_cap"`

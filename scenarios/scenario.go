@@ -99,6 +99,15 @@ type Expect struct {
 	StartedShare Share          `yaml:"started"`                       // of the offered iterations; default 95%
 	KnownShare   Share          `yaml:"known-outcomes"`                // of the operations; default 50%
 	Affected     map[string]int `yaml:"affected"`                      // fault id → least number affected
+	Cells        []Cell         `yaml:"cells"`                         // what faults must have met
+}
+
+// Cell is an order that a fault meets in a state, with a message, and how often it must.
+type Cell struct {
+	Fault   string `yaml:"fault" json:"fault" jsonschema:"required"` // the id of a fault or a payer
+	State   string `yaml:"state" json:"state" jsonschema:"required"` // of the order when it is struck: ordered, paid, closed, refunding or refunded
+	Message string `yaml:"message" json:"message,omitempty"`         // a notification type or a merchant operation; none for a fault that concerns none, such as a payer's
+	Hits    int    `yaml:"hits" json:"hits" jsonschema:"required,minimum=1"`
 }
 
 // Known is a red that the team knows about.

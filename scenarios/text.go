@@ -138,6 +138,9 @@ func (p Plan) writeJudgement(w io.Writer) {
 	if p.Expect.SoldOut {
 		fmt.Fprintln(w, "  sold out\trequired")
 	}
+	for _, cell := range p.Cells {
+		fmt.Fprintf(w, "  cell\t%s meets %d orders that are %s %s\n", cell.Fault, cell.Hits, cell.State, cell.Message)
+	}
 	fmt.Fprintf(w, "review\tat most %d orders\n", p.ReviewCap)
 	for _, known := range p.Known {
 		fmt.Fprintf(w, "known\t%s: %s (%s, until %s)\n",

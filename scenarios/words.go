@@ -17,6 +17,9 @@ func OrderStates() []string {
 	return []string{"pending", "paid", "shipped", "refunding", "refunded", "closed", "review"}
 }
 
+// OrdersAtFault are the states in which a fault can meet an order.
+func OrdersAtFault() []string { return []string{"ordered", "paid", "closed", "refunding", "refunded"} }
+
 // Tables are the canonical tables that probes fill.
 func Tables() []string {
 	return []string{
@@ -128,6 +131,8 @@ func words(v Vocabulary) map[string]wordSet {
 		"Step.until":          {noun: "order state", values: OrderStates()},
 		"Match.map":           {noun: "reason", values: Reasons()},
 		"Only.message":        {noun: "message", values: Messages()},
+		"Cell.message":        {noun: "message", values: Messages()},
+		"Cell.state":          {noun: "state of an order", values: OrdersAtFault()},
 		"common.until":        {noun: "end", values: []string{UntilHeal, UntilBooks}},
 	}
 }

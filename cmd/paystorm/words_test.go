@@ -35,6 +35,7 @@ func TestWordsAreTheSameOnBothSides(t *testing.T) {
 		name            string
 		inFiles, inCode []string
 	}{
+		{"states at a fault", scenarios.OrdersAtFault(), words(history.OrdersAtFault()...)},
 		{"order states", scenarios.OrderStates(), words(history.OrderStates()...)},
 		{"tables", scenarios.Tables(), words(history.Tables()...)},
 		{"refund states", scenarios.RefundStates(), []string{history.RefundPending, history.RefundDone, history.RefundBroken}},
