@@ -102,10 +102,15 @@ func (r *run) checkpoints(ctx context.Context, begin history.Time) error {
 
 // checkpoint reads the books once, in mid-storm. A shop that cannot be read just now is part of the storm: the reading
 // says so, and what needs it stays unjudged.
-func (r *run) checkpoint(ctx context.Context) {
-	if _, err := r.read(ctx, history.ReadingCheckpoint); err != nil && ctx.Err() == nil {
+func (r *run) checkpoint(ctx context.Context) { _ = r.readBooks(ctx) }
+
+// readBooks is checkpoint, and says whether it came to something.
+func (r *run) readBooks(ctx context.Context) error {
+	_, err := r.read(ctx, history.ReadingCheckpoint)
+	if err != nil && ctx.Err() == nil {
 		r.record(history.Event{Source: history.SourceProbe, Kind: probeFailed, State: history.ReadingCheckpoint, Detail: err.Error()})
 	}
+	return err
 }
 
 // heal undoes every fault but those that stay until the books are read. The engine bounds each undoing, and makes no new

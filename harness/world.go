@@ -212,6 +212,7 @@ func (r *run) startFaults(context.Context) error {
 		Nodes:        func() []fault.Node { return nodes(r.shop) },
 		Database:     func() string { return r.shop.Database() },
 		AfterRestart: r.checkpoint,
+		ReadBooks:    r.readBooks,
 		AfterLock:    r.checkpoint,
 	})
 	if err != nil {

@@ -28,6 +28,8 @@ func elsewhere(params any) error {
 		return errors.New("it befalls a link, and the channel alone has none: " + inRun)
 	case NodeFault, Hold:
 		return errors.New("it befalls the shop's processes, and the channel alone has started none: " + inRun)
+	case Reading:
+		return errors.New("it reads a shop's books, and here is no shop: " + inRun)
 	case Behaves:
 		return errors.New("it is a payer's, and here you are the payer: act on the channel's page, or " + inRun)
 	default:

@@ -56,9 +56,39 @@ func newEffect(r *running, env Env, system scenarios.System) (effect, error) {
 			return nil, errors.New("there is no database to strike")
 		}
 		return &holdEffect{act: act, path: env.Database, afterLock: env.AfterLock}, nil
+	case Reading:
+		if env.ReadBooks == nil {
+			return nil, errors.New("there are no books to read")
+		}
+		return &readingEffect{read: env.ReadBooks}, nil
 	default:
 		return messageEffect{}, nil
 	}
+}
+
+// readingEffect reads the books when the fault ends: at the moment itself the channel waits, and the shop with it.
+type readingEffect struct {
+	read func(context.Context) error
+	due  bool
+}
+
+func (e *readingEffect) class() class { return classMessage }
+
+func (e *readingEffect) strike(context.Context) ([]history.Event, error) {
+	e.due = true
+	return nil, nil
+}
+
+// undo reads once. Books that cannot be read just now are part of the storm.
+func (e *readingEffect) undo(ctx context.Context) (undone, error) {
+	if !e.due {
+		return undone{}, nil
+	}
+	e.due = false
+	if err := e.read(ctx); err != nil {
+		return undone{}, nil //nolint:nilerr // whoever reads has recorded why, and nothing was affected
+	}
+	return undone{affected: []history.Event{{Kind: history.FaultAffected, Key: unitReading, Count: 1}}}, nil
 }
 
 // messageEffect is nothing: the channel asks, and records itself what was affected.

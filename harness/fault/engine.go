@@ -27,9 +27,10 @@ type Env struct {
 	Dice         dice.Dice
 	Links        LinkStriker
 	Nodes        func() []Node
-	Database     func() string         // path of the shop's SQLite file
-	AfterRestart func(context.Context) // a killed node is up again: a good moment to read the books; bounds itself
-	AfterLock    func(context.Context) // a lock on the shop's database was let go: likewise
+	Database     func() string               // path of the shop's SQLite file
+	AfterRestart func(context.Context)       // a killed node is up again: a good moment to read the books; bounds itself
+	ReadBooks    func(context.Context) error // reads them once, and records what it read or why not
+	AfterLock    func(context.Context)       // a lock on the shop's database was let go: likewise
 }
 
 // Engine runs the faults of one plan: NewEngine, Begin at the storm's begin, Run beside it, Heal after it, Finish when

@@ -189,6 +189,40 @@ func TestKilledNodeStartsAgain(t *testing.T) {
 	})
 }
 
+// A checkpoint without a crash: after a moment of the history, so often, and counted only where the books could be read.
+func TestBooksAreReadAfterAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := `{"after":"50ms","on":{"message":"payment.succeeded","at":"acked","count":2,"times":2}}`
+		w := newWorld(t, clocked("read-books", on, 0, 0))
+		w.begin()
+		acked := func() {
+			w.engine.Channel().Reached(mockchannel.Moment{
+				Subject: buyer(5), Message: history.PaymentSucceeded, Stage: mockchannel.StageAcked,
+			})
+			time.Sleep(20 * ms)
+		}
+		acked()
+		acked() // strikes at 20 ms
+		w.wantDone()
+		time.Sleep(60 * ms)
+		w.wantDone("books read")
+		w.refusing("books read", errors.New("busy"))
+		acked()
+		acked() // strikes at 120 ms
+		time.Sleep(60 * ms)
+		acked()
+		acked() // both of its times are over
+		time.Sleep(60 * ms)
+		w.heal()
+		w.finish()
+		w.wantDone("books read", "books read")
+		w.wantEvents(
+			"20ms read-books fault.begin", "70ms read-books fault.affected reading:1", "70ms read-books fault.end",
+			"120ms read-books fault.begin", "170ms read-books fault.end",
+		)
+	})
+}
+
 func TestNodeThatFailsToStartIsTriedAgainAtHeal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, clocked("kill-node", `{"after":"300ms"}`, 0, 0))

@@ -34,6 +34,8 @@ func All() []scenarios.Kind {
 		// Nodes.
 		killNodeKind(), pauseNodeKind(), stopNodeKind(), cutNodeKind(), squeezeNodeKind(), fillDiskKind(), skewClockKind(),
 		runInNodeKind(), lockDatabaseKind(),
+		// None: a look at the books.
+		readBooksKind(),
 		// Payers.
 		abandonKind(), declineFirstKind(), payLateKind(), payTwiceKind(), switchPaymentKind(), payAfterCancelKind(), cancelRaceKind(),
 		doubleClickKind(), parallelOrdersKind(), parallelRefundsKind(), retryStormKind(),
@@ -110,6 +112,10 @@ type (
 	Hold interface {
 		Hold(ctx context.Context, path string) (release func() error, err error)
 	}
+	// Reading reads the shop's books when its time is over, and changes nothing.
+	Reading interface {
+		readsBooks()
+	}
 	// Triggered faults may strike at a moment of the history and not by the clock.
 	Triggered interface {
 		Trigger() On
@@ -162,5 +168,6 @@ const (
 	unitConnection   = "connection"
 	unitNode         = "node"
 	unitLock         = "lock"
+	unitReading      = "reading"
 	unitOrder        = "order"
 )

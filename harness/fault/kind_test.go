@@ -43,7 +43,8 @@ func TestEveryKindIsComplete(t *testing.T) {
 			_, link := kind.New().(Toxic)
 			_, node := kind.New().(NodeFault)
 			_, hold := kind.New().(Hold)
-			if kind.Shareless != (link || node || hold) {
+			_, reading := kind.New().(Reading)
+			if kind.Shareless != (link || node || hold || reading) {
 				t.Errorf("shareless is %v", kind.Shareless)
 			}
 		})
@@ -60,8 +61,9 @@ func acts(params any) int {
 	_, link := params.(Toxic)
 	_, node := params.(NodeFault)
 	_, hold := params.(Hold)
+	_, reading := params.(Reading)
 	_, payer := params.(Behaves)
-	for _, does := range []bool{request || change || notice || attempt, link, node, hold, payer} {
+	for _, does := range []bool{request || change || notice || attempt, link, node, hold, reading, payer} {
 		if does {
 			count++
 		}

@@ -61,6 +61,7 @@ func newWorldOf(t *testing.T, system scenarios.System, faults ...scenarios.Fault
 			return all
 		},
 		Database:     func() string { return "none" },
+		ReadBooks:    func(context.Context) error { return w.note("books read") },
 		AfterRestart: func(context.Context) { _ = w.note("books read after restart") },
 	})
 	if err != nil {
