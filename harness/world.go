@@ -222,8 +222,13 @@ func (r *run) startFaults(context.Context) error {
 	return nil
 }
 
+// mishap is what faults do to an effect on its way into a sink.
+func (r *run) mishap(arrival sut.Arrival) sut.Mishap {
+	return sut.Mishap(r.engine.Sink(fault.Arrival(arrival)))
+}
+
 func (r *run) startSinks(ctx context.Context) error {
-	sinks, err := sut.StartSinks(ctx, r.docker.host, r.plan.System.Sinks, r.recordSink)
+	sinks, err := sut.StartSinks(ctx, r.docker.host, r.plan.System.Sinks, r.mishap, r.recordSink)
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,8 @@ const (
 
 	// Sinks. State: the sink's name; Key: the effect's own key; Order where the sink can tell it.
 	SinkReceived = "sink.received"
+	// SinkRefused is an effect that a fault had the sink refuse: an attempt that came to nothing. Status, Fault; else as above.
+	SinkRefused = "sink.refused"
 
 	// Load. Count carries the figure.
 	LoadOffered     = "load.offered"     // iterations that the load model wanted

@@ -28,6 +28,8 @@ func elsewhere(params any) error {
 		return errors.New("it befalls a link, and the channel alone has none: " + inRun)
 	case NodeFault, Hold:
 		return errors.New("it befalls the shop's processes, and the channel alone has started none: " + inRun)
+	case Effects:
+		return errors.New("it befalls a shop's sinks, and the channel alone has none: " + inRun)
 	case Reading:
 		return errors.New("it reads a shop's books, and here is no shop: " + inRun)
 	case Behaves:

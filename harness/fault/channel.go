@@ -11,6 +11,11 @@ func (e *Engine) Channel() mockchannel.Faults { return channel{e} }
 
 // storms is false for orders of the warm-up: those that were met before the storm.
 func (e *Engine) storms(subject mockchannel.Subject) bool {
+	if len(e.sinks) > 0 && subject.Order != "" && subject.Ref.Buyer != 0 {
+		if _, met := e.known.Load(subject.Order); !met {
+			e.known.Store(subject.Order, subject)
+		}
+	}
 	if e.stage.Load() == beforeStorm {
 		if subject.Order != "" {
 			e.warm.Store(subject.Order, struct{}{})

@@ -43,11 +43,13 @@ type Engine struct {
 	changes  []asked[Changes]
 	notices  []asked[Notices]
 	attempts []asked[Attempts]
+	sinks    []asked[Effects]
 	triggers []*running
 
 	stage    atomic.Int32 // beforeStorm … finished
 	zero     atomic.Int64 // the storm's time zero, as a history.Time
 	warm     sync.Map     // order numbers met before the storm: warm-up, and none of our business
+	known    sync.Map     // order number → its mockchannel.Subject, where sinks are struck
 	begun    signal
 	healing  signal
 	finished signal
@@ -117,6 +119,7 @@ func NewEngine(p scenarios.Plan, env Env) (*Engine, error) {
 	e.changes = answering[Changes](e.faults)
 	e.notices = answering[Notices](e.faults)
 	e.attempts = answering[Attempts](e.faults)
+	e.sinks = answering[Effects](e.faults)
 	return e, nil
 }
 

@@ -34,6 +34,8 @@ func All() []scenarios.Kind {
 		// Nodes.
 		killNodeKind(), pauseNodeKind(), stopNodeKind(), cutNodeKind(), squeezeNodeKind(), fillDiskKind(), skewClockKind(),
 		runInNodeKind(), lockDatabaseKind(),
+		// What the shop sends to the world.
+		failSinksKind(),
 		// None: a look at the books.
 		readBooksKind(),
 		// Payers.
@@ -94,6 +96,12 @@ type (
 	// Attempts interferes with single delivery attempts. It is decided anew for each attempt.
 	Attempts interface {
 		Attempt(Planned, mockchannel.Notice, int) mockchannel.AttemptFault
+	}
+	// Effects interferes with what the shop sends to the world. It is decided anew for each attempt.
+	Effects interface {
+		strikes(sink string) bool
+		// Sink is what goes wrong with an effect; key is the order's for keyed decisions.
+		Sink(p Planned, arrival Arrival, key string) Mishap
 	}
 	// Toxic is a fault of a link. The engine fills in the fault's id.
 	Toxic interface {
@@ -168,6 +176,7 @@ const (
 	unitConnection   = "connection"
 	unitNode         = "node"
 	unitLock         = "lock"
+	unitEffect       = "effect"
 	unitReading      = "reading"
 	unitOrder        = "order"
 )

@@ -62,8 +62,9 @@ func acts(params any) int {
 	_, node := params.(NodeFault)
 	_, hold := params.(Hold)
 	_, reading := params.(Reading)
+	_, effects := params.(Effects)
 	_, payer := params.(Behaves)
-	for _, does := range []bool{request || change || notice || attempt, link, node, hold, reading, payer} {
+	for _, does := range []bool{request || change || notice || attempt, link, node, hold, reading, effects, payer} {
 		if does {
 			count++
 		}
@@ -159,7 +160,7 @@ func disturb(t *testing.T, value reflect.Value) {
 func TestDefaultsAreAllowed(t *testing.T) {
 	required := []string{
 		"slow-link", "cut-link", "reset-link", "timeout-link", "throttle-link", "slice-link", "limit-link",
-		"squeeze-node", "fill-disk", "skew-clock", "run-in-node",
+		"squeeze-node", "fill-disk", "skew-clock", "run-in-node", "fail-sinks",
 	}
 	for _, kind := range All() {
 		checker, checks := kind.New().(scenarios.Checker)
@@ -257,6 +258,11 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 		{"lock-database", `{}`, scenarios.System{}, "SQLite file"},
 		{"lock-database", `{"mode":"shared"}`, ownShop(), "mode:"},
 		{"pay-late", `{"around":"expiry"}`, scenarios.System{}, "timers.expiry"},
+		{"fail-sinks", `{"sinks":["mail"]}`, scenarios.System{}, "the system file has none"},
+		{"fail-sinks", `{"sinks":["sms"]}`, mailing(), `sinks: "sms" is not allowed: want one of mail`},
+		{"fail-sinks", `{"sinks":["mail"],"how":["eaten"]}`, mailing(), `how: "eaten" is not allowed`},
+		{"fail-sinks", `{"sinks":["mail"],"how":["slow"]}`, mailing(), "by: want how long"},
+		{"fail-sinks", `{"sinks":["mail"],"status":204}`, mailing(), "status: 204"},
 		{"parallel-refunds", `{"count":1}`, ownShop(), "count: 1"},
 		{"parallel-refunds", `{"count":2,"amount":"60%"}`, refunding(`{"key":"{{ wish }}"}`), "amount: a refund of the system does not say how much"},
 		{"parallel-refunds", `{"count":2,"distinct":true}`, refunding(`{"minor":"{{ refund_minor }}"}`), "distinct: a refund of the system does not say which one"},
@@ -275,6 +281,11 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mailing is a system with a sink.
+func mailing() scenarios.System {
+	return scenarios.System{Sinks: map[string]scenarios.Sink{"mail": {Key: "key", Order: "order"}}}
 }
 
 // refunding is a system whose refunds have that body.

@@ -77,13 +77,16 @@ func fits(params any, only scenarios.Only, when string) error {
 	_, perAttempt := params.(Attempts)
 	_, perNotice := params.(Notices)
 	_, payer := params.(Behaves)
+	_, perEffect := params.(Effects)
 	switch {
 	case only.Attempt != 0 && isPersistent(params):
 		return errors.New("attempts: only.attempt names a single one already: want one of the two")
-	case only.Attempt != 0 && !perRequest && !perAttempt:
+	case only.Attempt != 0 && !perRequest && !perAttempt && !perEffect:
 		return errors.New("only.attempt: this kind does not decide per attempt")
 	case only.Message != "" && !perRequest && !perAttempt && !perNotice:
 		return errors.New("only.message: this kind does not befall a message")
+	case when != "" && perEffect:
+		return errors.New("when: an effect is no payment, and has none of its states")
 	case when != "" && payer:
 		return errors.New("when: a payer is decided on before there is a payment")
 	}

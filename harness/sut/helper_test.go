@@ -139,6 +139,12 @@ func (e *events) kinds() []string {
 	return kinds
 }
 
+func (e *events) all() []history.Event {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	return slices.Clone(e.list)
+}
+
 func (e *events) last() history.Event {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()

@@ -2,18 +2,74 @@ package sut
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
+// What a fault has a sink refuse was not received; what it takes and never answers was.
+func TestSinksThatFail(t *testing.T) {
+	recorded := &events{}
+	var asked []Arrival
+	mishaps := []Mishap{{Fault: "f", Status: 500}, {Fault: "f", Silent: true, Hang: 10 * time.Millisecond}, {Fault: "f", Hang: 10 * time.Millisecond}, {}}
+	sinks, err := StartSinks(t.Context(), "127.0.0.1", map[string]scenarios.Sink{"mail": {Key: "key", Order: "order"}}, func(a Arrival) Mishap {
+		asked = append(asked, a)
+		return mishaps[len(asked)-1]
+	}, recorded.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	received := func(kind string, outcome history.Outcome, status int, fault string) history.Event {
+		return history.Event{
+			Source: history.SourceSink, Kind: kind, State: "mail", Key: "k1", Order: "O1", Outcome: outcome, Status: status, Fault: fault,
+		}
+	}
+	affected := history.Event{Source: history.SourceFault, Kind: history.FaultAffected, Fault: "f", Key: "mail", Order: "O1"}
+	for nth, test := range []struct {
+		status int // 0: none came
+		want   []history.Event
+	}{
+		{500, []history.Event{received(history.SinkRefused, history.Refused, 500, "f"), affected}},
+		{0, []history.Event{received(history.SinkReceived, history.Unknown, 0, "f"), affected}},
+		{204, []history.Event{received(history.SinkReceived, history.OK, 204, "f"), affected}},
+		{204, []history.Event{received(history.SinkReceived, history.OK, 204, "")}},
+	} {
+		before := len(recorded.all())
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sinks.URLs()["mail"], strings.NewReader(`{"key": "k1", "order": "O1"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(request)
+		status := 0
+		if err == nil {
+			status = answer.StatusCode
+			err = answer.Body.Close()
+		}
+		if status != test.status || (err != nil) != (test.status == 0) {
+			t.Errorf("attempt %d: status %d, %v, want %d", nth+1, status, err, test.status)
+		}
+		if got := recorded.all()[before:]; !slices.Equal(got, test.want) {
+			t.Errorf("attempt %d: recorded %+v, want %+v", nth+1, got, test.want)
+		}
+		if asked[nth] != (Arrival{Sink: "mail", Key: "k1", Order: "O1", Attempt: nth + 1}) {
+			t.Errorf("asked about %+v", asked[nth])
+		}
+	}
+	if err := sinks.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSinks(t *testing.T) {
 	recorded := &events{}
 	sinks, err := StartSinks(t.Context(), "127.0.0.1", map[string]scenarios.Sink{
 		"mail": {Key: "meta.key", Order: "order"}, "sms": {},
-	}, recorded.record)
+	}, nil, recorded.record)
 	if err != nil {
 		t.Fatal(err)
 	}
