@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -72,7 +71,8 @@ func textSale(b *strings.Builder, verdict invariants.Verdict) {
 	b.WriteString("\n")
 	table := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(table, "buyers\t%s\n", came(verdict.Load))
-	fmt.Fprintf(table, "orders\t%d accepted, %s\n", verdict.Orders.Orders, count(verdict.Orders.Payments, "payment"))
+	fmt.Fprintf(table, "orders\t%s\n", fit(fmt.Sprintf("%d accepted, %s%s", verdict.Orders.Orders,
+		count(verdict.Orders.Payments, "payment"), metWords(verdict)), textColumns-len("orders  ")))
 	for _, sale := range verdict.Sale {
 		fmt.Fprintf(table, "stock\t%s\n", sold(sale))
 	}
@@ -115,42 +115,43 @@ func textFaults(b *strings.Builder, verdict invariants.Verdict) {
 	for line := range strings.Lines(text.String()) {
 		fmt.Fprintln(b, fit(strings.TrimRight(line, "\n"), textColumns))
 	}
-	textCoverage(b, verdict)
+	for _, line := range demandedCells(verdict) {
+		fmt.Fprintln(b, fit(line, textColumns))
+	}
 }
 
-// textCoverage says of each fault which orders it met, the most frequent first.
-func textCoverage(b *strings.Builder, verdict invariants.Verdict) {
-	met := map[string][]string{}
-	cells := slices.Clone(verdict.Coverage)
-	slices.SortStableFunc(cells, func(a, b invariants.CoverageCell) int {
-		return cmp.Or(cmp.Compare(min(1, b.Floor), min(1, a.Floor)), cmp.Compare(b.Hits, a.Hits))
-	})
-	for _, cell := range cells {
-		words := fmt.Sprintf("%d × %s", cell.Hits, cell.State)
+// metWords say how often faults met orders of each state, or "" if none met any.
+func metWords(verdict invariants.Verdict) string {
+	met := map[string]int{}
+	for _, cell := range verdict.Coverage {
+		met[cell.State] += cell.Hits
+	}
+	var words []string
+	for _, state := range history.OrdersAtFault() {
+		if n := met[string(state)]; n > 0 {
+			words = append(words, fmt.Sprintf("%d × %s", n, state))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "; met by faults " + strings.Join(words, ", ")
+}
+
+// demandedCells are the lines of what the scenario wants its faults to meet.
+func demandedCells(verdict invariants.Verdict) []string {
+	var lines []string
+	for _, cell := range verdict.Coverage {
+		if cell.Floor == 0 {
+			continue
+		}
+		line := fmt.Sprintf("%s met %d × %s", plain(cell.Fault), cell.Hits, cell.State)
 		if cell.Message != "" {
-			words += " (" + plain(cell.Message) + ")"
+			line += " (" + plain(cell.Message) + ")"
 		}
-		if cell.Floor > 0 {
-			words += fmt.Sprintf(", floor %d", cell.Floor)
-		}
-		met[cell.Fault] = append(met[cell.Fault], words)
+		lines = append(lines, fmt.Sprintf("%s, floor %d", line, cell.Floor))
 	}
-	if len(met) == 0 {
-		return
-	}
-	b.WriteString("\n")
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "fault\tmet orders that were")
-	for _, fault := range verdict.Faults {
-		if words := met[fault.ID]; len(words) > 0 {
-			fmt.Fprintf(table, "%s\t%s\n", plain(fault.ID), strings.Join(words, "; "))
-		}
-	}
-	flush(table)
-	for line := range strings.Lines(text.String()) {
-		fmt.Fprintln(b, fit(strings.TrimRight(line, "\n"), textColumns))
-	}
+	return lines
 }
 
 func textInvariants(b *strings.Builder, verdict invariants.Verdict) {
