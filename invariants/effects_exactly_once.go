@@ -57,7 +57,7 @@ func judgeEffects(run *Run, wrong func(*Story) []wrongEffect) Finding {
 		effects := wrong(story)
 		if story.firstCapture() != nil {
 			found.Evaluated++
-			found.Exercised += one(learnable(story) >= 2)
+			found.Exercised += one(learnable(story) >= 2 || story.effectFailed())
 		}
 		for _, effect := range effects {
 			found.Violations = append(found.Violations, effect.violation(story))
@@ -89,6 +89,11 @@ func judgeMissing(run *Run, missing func(*Story) []wrongEffect, outside bool) Fi
 	})
 	found.Unjudged = skipped.lines()
 	return found
+}
+
+// effectFailed says whether an effect outside the shop was refused, or taken without an answer: the shop has to send it again.
+func (s *Story) effectFailed() bool {
+	return len(s.Tried) > 0 || slices.ContainsFunc(s.Sunk, func(event *history.Event) bool { return event.Outcome == history.Unknown })
 }
 
 // learnable is how often the shop had occasion to learn of the order's success.

@@ -19,6 +19,15 @@ func TestEffectsExactlyOnce(t *testing.T) {
 			b.order("o1", 1, "phone").payment("p1").captured().delivered(history.OK).request("query", history.OK).
 				row(history.OrderPaid).grant("points", 49)
 		}},
+		{name: "refused, and sent again", story: func(b *builder) {
+			b.paid("o1", 1).sinkRefused("mail", "k1").sunk("mail", "k1")
+		}},
+		{name: "refused under another key before it was taken", story: func(b *builder) {
+			b.paid("o1", 1).sinkRefused("mail", "k0").sunk("mail", "k1")
+		}},
+		{name: "taken without an answer, and again under another key", violated: "effect outside the shop under more than one key: mail", story: func(b *builder) {
+			b.paid("o1", 1).sunk("mail", "k1").unanswered().sunk("mail", "k2")
+		}},
 		{name: "one delivery proves nothing", idle: true, story: func(b *builder) { b.paid("o1", 1) }},
 		{name: "the same mail many times under one key", story: func(b *builder) {
 			twice(b).grant("points", 49).sunk("mail", "k1").sunk("mail", "k1").sunk("mail", "k1")

@@ -65,6 +65,10 @@ func (x *index) joinEvents() {
 				story.Affected = append(story.Affected, event)
 			}
 		case history.SourceSink:
+			if event.Kind == history.SinkRefused {
+				story.Tried = append(story.Tried, event)
+				continue
+			}
 			story.Sunk = append(story.Sunk, event)
 		default:
 		}

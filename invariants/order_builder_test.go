@@ -239,6 +239,21 @@ func (o *orderBuilder) struck(fault string) *orderBuilder {
 	return o
 }
 
+// sinkRefused is an effect that a fault had its sink refuse.
+func (o *orderBuilder) sinkRefused(sink, key string) *orderBuilder {
+	o.sunk(sink, key)
+	last := &o.b.hist.Events[len(o.b.hist.Events)-1]
+	last.Kind, last.Outcome, last.Fault = history.SinkRefused, history.Refused, "f"
+	return o
+}
+
+// unanswered says that the last effect was taken, and its answer lost.
+func (o *orderBuilder) unanswered() *orderBuilder {
+	last := &o.b.hist.Events[len(o.b.hist.Events)-1]
+	last.Outcome, last.Fault = history.Unknown, "f"
+	return o
+}
+
 // sunk is an effect outside the shop: a mail, a shipping order.
 func (o *orderBuilder) sunk(sink, key string) *orderBuilder {
 	o.b.event(history.Event{

@@ -56,6 +56,7 @@ type Story struct {
 	Requests   []*history.Event // the shop's requests to the channel
 	Affected   []*history.Event // faults that struck this order
 	Sunk       []*history.Event // effects outside the shop
+	Tried      []*history.Event // effects that were refused there: nothing came of them
 
 	Row          *history.OrderRow // in the final reading
 	RowSeq       Evidence

@@ -154,6 +154,9 @@ func tellEvent(event history.Event) beat {
 		}
 	case history.SourceSink:
 		b.What = fmt.Sprintf("%s received %s", plain(event.State), plain(event.Key))
+		if event.Kind == history.SinkRefused {
+			b.What = fmt.Sprintf("%s refused %s", plain(event.State), plain(event.Key))
+		}
 	case history.SourceLoad:
 		b.Who, b.Weight = fmt.Sprintf("buyer %d", event.Buyer), framing
 		b.What = strings.TrimSpace(words(event.Kind) + " " + plain(event.Key+" "+event.Reason))
