@@ -23,7 +23,7 @@ func earlyCallbacksKind() scenarios.Kind {
 		Doc:       "The notification of a refund, or of a payment made at once, arrives before the API's own answer.",
 		Contract:  string(history.Documented),
 		Unit:      unitRequest,
-		Exercises: []string{"I7"},
+		Exercises: []string{"I13"},
 		New:       func() any { return &earlyCallbacks{Message: earlyRefund} },
 	}
 }

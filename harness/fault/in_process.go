@@ -20,7 +20,7 @@ func inProcessKind() scenarios.Kind {
 		Doc:       "A payment is in process for a while after the payer has paid; until then a query says only that.",
 		Contract:  string(history.Documented),
 		Unit:      unitPayment,
-		Exercises: []string{"I7"},
+		Exercises: []string{"I13"},
 		New: func() any {
 			return &inProcess{By: scenarios.Span{Low: 200 * time.Millisecond, High: 2 * time.Second}}
 		},

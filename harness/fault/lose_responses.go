@@ -21,7 +21,7 @@ func loseResponsesKind() scenarios.Kind {
 		Doc:       "A request is processed and its answer lost: reset, timeout, truncated or error-500.",
 		Contract:  string(history.Documented),
 		Unit:      unitRequest,
-		Exercises: []string{"I7"},
+		Exercises: []string{"I13"},
 		New: func() any {
 			return &loseResponses{
 				Operations: []mockchannel.Operation{mockchannel.OpCreate, mockchannel.OpRefund},

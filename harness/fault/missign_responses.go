@@ -21,7 +21,7 @@ func missignResponsesKind() scenarios.Kind {
 		Doc:       "A request is processed, and its answer carries a wrong signature.",
 		Contract:  string(history.Documented),
 		Unit:      unitRequest,
-		Exercises: []string{"I7"},
+		Exercises: []string{"I13"},
 		New: func() any {
 			return &missignResponses{Operations: []mockchannel.Operation{
 				mockchannel.OpCreate, mockchannel.OpClose, mockchannel.OpRefund,

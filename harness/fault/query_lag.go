@@ -22,7 +22,7 @@ func queryLagKind() scenarios.Kind {
 		Doc:       "A query of a payment or refund is answered with its state `lag` ago, or as not found.",
 		Contract:  string(history.Seen),
 		Unit:      unitRequest,
-		Exercises: []string{"I7"},
+		Exercises: []string{"I13"},
 		New:       func() any { return &queryLag{Lag: scenarios.Duration(time.Second)} },
 	}
 }

@@ -18,7 +18,7 @@ func rotateKeysKind() scenarios.Kind {
 		Doc:       "The provider signs with the next of its keys, which it has announced.",
 		Contract:  string(history.Documented),
 		Unit:      unitSignature,
-		Exercises: []string{"I7"},
+		Exercises: []string{"I13"},
 		New:       func() any { return &rotateKeys{} },
 	}
 }
