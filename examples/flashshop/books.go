@@ -81,15 +81,21 @@ func know(ctx context.Context, t tx, id string, p payment) error {
 
 // captured books that the payer's money was taken, once for each payment: it reports whether that was news.
 func (s *shop) captured(ctx context.Context, t tx, id string, p payment) (news bool, err error) {
+	news, err = take(ctx, t, id, p)
+	if err != nil || !news {
+		return news, err
+	}
+	return true, s.credit(ctx, t, id, p)
+}
+
+// take books the money alone.
+func take(ctx context.Context, t tx, id string, p payment) (news bool, err error) {
 	changed, err := t.exec(ctx, `UPDATE payments SET state = 'succeeded', captured_minor = ? WHERE id = ? AND state <> 'succeeded'`,
 		p.CapturedMinor, p.ID)
 	if err != nil || changed == 0 {
 		return false, err
 	}
-	if err := bookCapture(ctx, t, id, p); err != nil {
-		return true, err
-	}
-	return true, s.credit(ctx, t, id, p)
+	return true, bookCapture(ctx, t, id, p)
 }
 
 // credit is what the payer's money means for the order: it pays it, or is given back.

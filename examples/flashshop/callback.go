@@ -213,9 +213,7 @@ func (s *shop) noteThenAct(ctx context.Context, n notification) error {
 		if err := know(ctx, t, o.ID, n.Payment); err != nil {
 			return err
 		}
-		changed, err := t.exec(ctx, `UPDATE payments SET state = 'succeeded', captured_minor = ? WHERE id = ? AND state <> 'succeeded'`,
-			n.Payment.CapturedMinor, n.Payment.ID)
-		noted = changed > 0
+		noted, err = take(ctx, t, o.ID, n.Payment)
 		return err
 	})
 	if err != nil || !noted {
