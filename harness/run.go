@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/paystorm/paystorm/harness/load"
 	"github.com/paystorm/paystorm/history"
 	"github.com/paystorm/paystorm/scenarios"
 )
@@ -87,7 +88,10 @@ func (r *run) phases(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if r.engine != nil && phase.name != history.PhaseHeal {
+		var unserved *load.NotServedError
+		if phase.name == history.PhaseWarmUp && errors.As(err, &unserved) {
+			err = errors.Join(err, r.aftermath(ctx))
+		} else if r.engine != nil && phase.name != history.PhaseHeal {
 			// The walk is over, yet a link left cut or a shop left paused would outlive it.
 			err = errors.Join(err, r.phase(context.WithoutCancel(ctx), history.PhaseHeal, r.heal))
 		}
@@ -96,6 +100,24 @@ func (r *run) phases(ctx context.Context) error {
 		}
 		r.record(history.Event{Source: history.SourcePhase, Kind: history.HarnessErr, State: phase.name, Detail: err.Error()})
 		return blamed(phase.name, err)
+	}
+	return nil
+}
+
+// aftermath lets a shop that did not serve the buyers of the warm-up settle, and reads its books: there is no storm, and what
+// became of those few buyers is evidence all the same.
+func (r *run) aftermath(ctx context.Context) error {
+	for _, phase := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{history.PhaseHeal, r.heal},
+		{history.PhaseSettle, r.settle},
+		{history.PhaseObserve, r.observe},
+	} {
+		if err := r.phase(ctx, phase.name, phase.do); err != nil {
+			return fmt.Errorf("%s after it: %w", phase.name, err)
+		}
 	}
 	return nil
 }

@@ -46,7 +46,11 @@ func runDoubts(run *Run) []string {
 	for event := range each(run.Events) {
 		switch event.Kind {
 		case history.HarnessErr:
-			doubts = append(doubts, "the harness failed: "+event.Detail)
+			what := "the harness failed: "
+			if run.rehearsed && event.State == history.PhaseWarmUp {
+				what = "there was no storm, and only the warm-up is judged: "
+			}
+			doubts = append(doubts, what+event.Detail)
 		case history.FaultHealFailed:
 			doubts = append(doubts, fmt.Sprintf("fault %s could not be undone: %s", event.Fault, event.Detail))
 		case history.FaultBegin:
@@ -223,6 +227,9 @@ func notes(run *Run, verdict *Verdict) []string {
 	}
 	for _, left := range run.Header.LeftOut {
 		notes = append(notes, fmt.Sprintf("fault %s was left out: %s", left.Fault, left.Why))
+	}
+	if late := lateNote(run); late != "" {
+		notes = append(notes, late)
 	}
 	if verdict.Load.Dropped > 0 {
 		notes = append(notes, countOf(int(verdict.Load.Dropped), "iteration")+" dropped, so latencies count from the call")

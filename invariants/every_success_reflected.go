@@ -16,7 +16,10 @@ func everySuccessReflected() Invariant {
 		ID:        "I7",
 		Name:      "every success is reflected",
 		Statement: "Every payment that succeeded at the channel is reflected in the shop by the bound: by callback, query or reconciliation.",
-		Clauses:   []Clause{{Name: "every success is reflected", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeEverySuccessReflected}},
+		Clauses: []Clause{
+			{Name: "every success is reflected", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeEverySuccessReflected},
+			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: judgeReflectedLate},
+		},
 	}
 }
 

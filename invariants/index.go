@@ -15,6 +15,8 @@ func newRun(h *history.History) *Run {
 	run.takePhases()
 	run.takeReadings()
 	run.SettleBegin, _, _ = run.PhaseAt(history.PhaseSettle)
+	_, _, stormed := run.PhaseAt(history.PhaseStorm)
+	run.rehearsed = run.Final != nil && !stormed
 	index := newIndex(run)
 	run.index = index
 	index.joinOps()
@@ -194,7 +196,7 @@ func (x *index) findForeign() {
 	}
 	for i := range x.run.Readings {
 		for _, row := range x.run.Readings[i].Books.Orders {
-			if row.SKU != "" && row.SKU == x.run.Header.WarmUpSKU {
+			if row.SKU != "" && row.SKU == x.run.Header.WarmUpSKU && !x.run.rehearsed {
 				x.foreign[row.Order] = true
 			}
 		}

@@ -12,7 +12,10 @@ func lateSuccessSettled() Invariant {
 		ID:        "I6",
 		Name:      "a late success is settled",
 		Statement: "An order that is paid after it was closed or cancelled ends refunded, reinstated, or in review by the bound.",
-		Clauses:   []Clause{{Name: "late money is settled", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeLateSuccessSettled}},
+		Clauses: []Clause{
+			{Name: "late money is settled", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeLateSuccessSettled},
+			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: judgeSettledLate},
+		},
 	}
 }
 

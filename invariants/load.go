@@ -63,6 +63,9 @@ func loadResult(run *Run) LoadResult {
 
 // warmUp says whether the op belongs to the warm-up and so is not judged.
 func (r *Run) warmUp(op *history.Op) bool {
+	if r.rehearsed {
+		return false
+	}
 	return op.Phase == history.PhaseWarmUp || (op.SKU != "" && op.SKU == r.Header.WarmUpSKU)
 }
 

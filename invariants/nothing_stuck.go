@@ -23,6 +23,7 @@ func nothingStuck() Invariant {
 		Statement: "No order stays in a middle state beyond the bound, and after heal the shop answers.",
 		Clauses: []Clause{
 			{Name: "no order is stuck", Needs: orders, AfterSettle: true, Judge: judgeNothingStuck},
+			{Name: "no order ends only after the time to settle", Needs: orders, AfterSettle: true, Applies: readLate, Judge: judgeUnstuckLate},
 			{Name: "no more orders in review than allowed", Needs: orders, AfterSettle: true, Judge: judgeReviews},
 			{Name: "a shop that died comes back", AfterSettle: true, Applies: died, Judge: judgeDeaths},
 			{Name: "after heal the shop is up", Applies: wasAsked(askedReady), Judge: judgeReady},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -28,6 +29,8 @@ const (
 	serviceVisible = "callback_to_visible_p99_ms"
 	// serviceWait is the 99th percentile from the end of the buyer's payment to the end of the poll that followed.
 	serviceWait = "processing_wait_p99_ms"
+	// serviceTurnedAway is how many orders were paid before they expired and ended refunded although nobody had asked for it.
+	serviceTurnedAway = "paid_in_time_refunded"
 )
 
 // serviceResults measures every service level and compares it with the bound that the scenario gives, if it does. A
@@ -53,7 +56,55 @@ func serviceResults(run *Run, load LoadResult) []ServiceResult {
 	visible, waits := buyerWaits(run)
 	add(serviceVisible, "ms", percentiles(visible).P99, len(visible) > 0)
 	add(serviceWait, "ms", percentiles(waits).P99, len(waits) > 0)
+	turned, paid := turnedAway(run)
+	add(serviceTurnedAway, "orders", float64(turned), paid > 0)
 	return bounded(results, run.Header.Service)
+}
+
+// turnedAway counts the orders that were paid in full before they expired, and those of them whose buyers got all of it back
+// and no goods, without a wish, a cancellation or an act of the provider. The books may be right, and nobody lost a cent, and
+// yet each of them is a buyer who paid in time and was turned away.
+func turnedAway(run *Run) (turned, paid int) {
+	for _, story := range run.Stories {
+		capture := story.firstCapture()
+		if capture == nil || !paidInTime(story, capture, run.Header.System.Timers.Expiry) {
+			continue
+		}
+		paid++
+		turned += one(story.balance().net() == 0 && !effective(story.State()) && !wanted(story))
+	}
+	return turned, paid
+}
+
+// paidInTime says whether the first capture was of what was asked for, and came before the order expired or was ended.
+func paidInTime(story *Story, capture *history.Event, expiry time.Duration) bool {
+	since := story.Payments[0].Created.At
+	if accepted := acceptedBy(story); accepted != nil {
+		since = accepted.Called
+	}
+	for _, payment := range story.Payments {
+		if payment.Succeeded == capture && (payment.Captured() != payment.Minor || before(payment.Closed, capture)) {
+			return false
+		}
+	}
+	return expiry == 0 || capture.At <= since.Add(expiry)
+}
+
+// wanted says whether anybody but the shop wanted the money to go back: a buyer, whatever came of the wish, or the provider.
+func wanted(story *Story) bool {
+	for _, op := range story.Ops {
+		if op.Kind == history.OpRefund || op.Kind == history.OpCancel {
+			return true
+		}
+	}
+	for _, payment := range story.Payments {
+		for _, refund := range payment.Refunds {
+			if refund.MerchantRefund == "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // bounded applies the scenario's bounds. One that names no level we know is a bound that cannot be kept: inconclusive.

@@ -14,11 +14,12 @@ type Run struct {
 	Final       *history.Reading // nil if the books were never read to rest
 	SettleBegin history.Time     // 0 if settle never began
 
-	skus   []*sku // on sale; I4's
-	phases map[string]span
-	index  *index
-	strays []stray        // rows of the final reading that name no order and no payment
-	astray map[string]int // effects that came to a sink in the storm or later and name no order, by sink
+	skus      []*sku // on sale; I4's
+	phases    map[string]span
+	rehearsed bool // there was no storm and the books were read: the warm-up is all there is to judge
+	index     *index
+	strays    []stray        // rows of the final reading that name no order and no payment
+	astray    map[string]int // effects that came to a sink in the storm or later and name no order, by sink
 }
 
 // stray is a row that belongs to no order.

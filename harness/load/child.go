@@ -210,7 +210,7 @@ func (c *Child) WarmUp(ctx context.Context, given Given, count int) error {
 	select {
 	case <-c.warm:
 		if warm := c.Progress().Warm; warm != nil && warm.Fault != "" {
-			return errors.New(warm.Fault)
+			return &NotServedError{errors.New(warm.Fault)}
 		}
 		return nil
 	case <-c.ended:

@@ -146,8 +146,8 @@ func (r *Runner) WarmUp(ctx context.Context, count int) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	return fmt.Errorf("warm-up: %d of %d buyers were not served in fair weather: %w",
-		len(failed), count, errors.Join(distinct(failed)...))
+	return &NotServedError{fmt.Errorf("warm-up: %d of %d buyers were not served in fair weather: %w",
+		len(failed), count, errors.Join(distinct(failed)...))}
 }
 
 // unhealthy says how a journey without any fault failed to do what a shop is for: it did not reach its end, or at its
@@ -175,3 +175,9 @@ func distinct(errs []error) []error {
 	}
 	return kept
 }
+
+// NotServedError says that the shop did not serve the buyers of the warm-up. What they met stands in the history.
+type NotServedError struct{ Err error }
+
+func (e *NotServedError) Error() string { return e.Err.Error() }
+func (e *NotServedError) Unwrap() error { return e.Err }
