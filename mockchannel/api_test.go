@@ -49,6 +49,11 @@ func TestIdempotency(t *testing.T) {
 	if early.Error.Code != "payment_not_succeeded" || late.Error.Code != "payment_not_succeeded" {
 		t.Errorf("refund %s, then %s", early.body, late.body)
 	}
+	for _, event := range w.recorded(history.Request) {
+		if event.State == "refund" && (event.Outcome != history.Refused || event.Reason != "payment_not_succeeded") {
+			t.Errorf("a refusal, and the same one again, is recorded as %s %d %q", event.Outcome, event.Status, event.Reason)
+		}
+	}
 }
 
 func TestIdempotencyInUse(t *testing.T) {

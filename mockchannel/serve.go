@@ -156,10 +156,10 @@ func (x *exchange) process() {
 	case refusal != nil:
 		x.refuse(refusal)
 	case mine == nil:
-		x.answer = replay
+		x.answer, x.refusal = replay.answer, replay.refusal
 	default:
 		x.do()
-		x.channel.keep(x.request, mine, x.subject, x.answer)
+		x.channel.keep(x.request, mine, x.subject, kept{x.answer, x.refusal})
 	}
 }
 
@@ -332,7 +332,7 @@ func (x *exchange) lose() {
 		x.refuse(refuse(CodeInternal, "lost on purpose"))
 		x.refusal = lost
 		if lose.How == LoseByError && x.mine != nil && x.request.KeepsErrors {
-			x.channel.keep(x.request, x.mine, x.subject, x.answer) // it failed inside the provider, which keeps that
+			x.channel.keep(x.request, x.mine, x.subject, kept{x.answer, x.refusal}) // it failed inside the provider, which keeps that
 		}
 		x.sign()
 		_ = write(x.w, x.answer) // whether it arrives is all the same
