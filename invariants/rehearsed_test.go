@@ -41,7 +41,9 @@ func TestTheWarmUpIsEvidence(t *testing.T) {
 		t.Errorf("%s: %q", verdict.Headline, verdict.Reasons)
 	}
 	h := rehearsal(t, history.OrderPending) // and nobody could pay: the shop may have the wrong key
-	h.Events = slices.DeleteFunc(h.Events, func(e history.Event) bool { return e.Source == history.SourceChannel || e.Source == history.SourceDelivery })
+	h.Events = slices.DeleteFunc(h.Events, func(e history.Event) bool {
+		return e.Source == history.SourceChannel || e.Source == history.SourceDelivery
+	})
 	if verdict = Judge(h); verdict.Verdict != Inconclusive {
 		t.Errorf("%s: %q", verdict.Headline, verdict.Reasons)
 	}
