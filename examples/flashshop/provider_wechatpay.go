@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/auth"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/auth/verifiers"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/notify"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/option"
@@ -35,33 +36,43 @@ type wechatShop struct {
 	key     string // API v3
 }
 
-// newWechatPay verifies by WeChat Pay's public key, as merchants of today do.
+// newWechatPay verifies by WeChat Pay's public key, as merchants of today do, or by its platform certificates where there is no
+// public key.
 func newWechatPay(v *variables, c config, client *http.Client) provider {
 	s := &wechatShop{config: c, mchid: v.required("MCHID"), appid: v.required("APPID"), key: v.required("API_V3_KEY")}
-	serial, id := v.required("MERCHANT_SERIAL_NO"), v.required("PUBLIC_KEY_ID")
+	serial := v.required("MERCHANT_SERIAL_NO")
 	private, err := utils.LoadPrivateKey(v.required("MERCHANT_PRIVATE_KEY"))
 	if err != nil {
 		v.wrong("MERCHANT_PRIVATE_KEY", err)
-	}
-	public, failed := utils.LoadPublicKey(v.required("PUBLIC_KEY"))
-	if failed != nil {
-		v.wrong("PUBLIC_KEY", failed)
-	}
-	if err != nil || failed != nil {
 		return nil
 	}
-	api, err := core.NewClient(context.Background(), option.WithHTTPClient(client),
-		option.WithWechatPayPublicKeyAuthCipher(s.mchid, serial, private, id, public))
+	if s.files, err = core.NewClient(context.Background(), option.WithHTTPClient(client),
+		option.WithMerchantCredential(s.mchid, serial, private), option.WithoutValidator()); err != nil {
+		v.wrong("PROVIDER", err)
+		return nil
+	}
+	var api *core.Client
+	var verifier auth.Verifier
+	if id := v.env("PUBLIC_KEY_ID"); id != "" {
+		public, failed := utils.LoadPublicKey(v.required("PUBLIC_KEY"))
+		if failed != nil {
+			v.wrong("PUBLIC_KEY", failed)
+			return nil
+		}
+		api, err = core.NewClient(context.Background(), option.WithHTTPClient(client),
+			option.WithWechatPayPublicKeyAuthCipher(s.mchid, serial, private, id, public))
+		verifier = verifiers.NewSHA256WithRSAPubkeyVerifier(id, *public)
+	} else {
+		verifier = verifiers.NewSHA256WithRSAVerifier(&platformCertificates{client: s.files, key: s.key})
+		api, err = core.NewClient(context.Background(), option.WithHTTPClient(client),
+			option.WithMerchantCredential(s.mchid, serial, private), option.WithVerifier(verifier))
+	}
 	if err != nil {
 		v.wrong("PROVIDER", err)
 		return nil
 	}
 	s.native.Client, s.refunds.Client = api, api
-	if s.files, err = core.NewClient(context.Background(), option.WithHTTPClient(client),
-		option.WithMerchantCredential(s.mchid, serial, private), option.WithoutValidator()); err != nil {
-		v.wrong("PROVIDER", err)
-	}
-	if s.news, err = notify.NewRSANotifyHandler(s.key, verifiers.NewSHA256WithRSAPubkeyVerifier(id, *public)); err != nil {
+	if s.news, err = notify.NewRSANotifyHandler(s.key, verifier); err != nil {
 		v.wrong("API_V3_KEY", err)
 	}
 	return s
