@@ -76,10 +76,11 @@ func TestWechatpayGo(t *testing.T) {
 	var rotated atomic.Int64
 	s := serve(t, wechatpay.New(), func(c *mockchannel.Config) {
 		c.Faults = failAndRotate{}
-		c.Record = func(event history.Event) {
+		c.Record = func(event history.Event) uint64 {
 			if event.Kind == history.FaultAffected && event.Fault == "rotated" {
 				rotated.Add(1)
 			}
+			return 0
 		}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
