@@ -327,18 +327,36 @@ func TestDiscrepancies(t *testing.T) {
 		report     rows                                               // that is right
 		unreported string
 	}{
-		{"missing", func(_, _ *history.Event) int { return 0 }, rows{{Kind: "missing", Order: "o1", Minor: price}},
-			"a bill lacks a row, and no discrepancy says so"},
-		{"amount", func(c, _ *history.Event) int { c.Minor++; return -1 }, rows{{Kind: "amount", Payment: "p1", Minor: price + 1, Bill: "today"}},
-			"a bill has another amount, and no discrepancy says so"},
-		{"unit", func(c, _ *history.Event) int { c.Minor *= 100; return -1 }, rows{{Kind: "unit", Bill: "today"}},
-			"a bill has another amount, and no discrepancy says so"},
-		{"day", func(c, _ *history.Event) int { c.IntendedAt = c.IntendedAt.Add(-24 * time.Hour); return -1 }, rows{{Kind: "day", Order: "o1"}},
-			"a bill has a row on another day, and no discrepancy says so"},
-		{"extra", func(c, _ *history.Event) int { c.Order, c.Payment = "o19", "p19"; return -1 },
-			rows{{Kind: "extra", Order: "o19"}, {Kind: "missing", Payment: "p1"}}, ""},
-		{"state", func(_, r *history.Event) int { r.Reason = history.RefundDone; return -1 }, rows{{Kind: "state", Refund: "r1"}},
-			"a bill has a refund in another state, and no discrepancy says so"},
+		{
+			"missing", func(_, _ *history.Event) int { return 0 },
+			rows{{Kind: "missing", Order: "o1", Minor: price}},
+			"a bill lacks a row, and no discrepancy says so",
+		},
+		{
+			"amount", func(c, _ *history.Event) int { c.Minor++; return -1 },
+			rows{{Kind: "amount", Payment: "p1", Minor: price + 1, Bill: "today"}},
+			"a bill has another amount, and no discrepancy says so",
+		},
+		{
+			"unit", func(c, _ *history.Event) int { c.Minor *= 100; return -1 },
+			rows{{Kind: "unit", Bill: "today"}},
+			"a bill has another amount, and no discrepancy says so",
+		},
+		{
+			"day", func(c, _ *history.Event) int { c.IntendedAt = c.IntendedAt.Add(-24 * time.Hour); return -1 },
+			rows{{Kind: "day", Order: "o1"}},
+			"a bill has a row on another day, and no discrepancy says so",
+		},
+		{
+			"extra", func(c, _ *history.Event) int { c.Order, c.Payment = "o19", "p19"; return -1 },
+			rows{{Kind: "extra", Order: "o19"}, {Kind: "missing", Payment: "p1"}},
+			"",
+		},
+		{
+			"state", func(_, r *history.Event) int { r.Reason = history.RefundDone; return -1 },
+			rows{{Kind: "state", Refund: "r1"}},
+			"a bill has a refund in another state, and no discrepancy says so",
+		},
 		{"another word", func(c, _ *history.Event) int { c.Minor++; return -1 }, rows{{Kind: "MISMATCH", Order: "o1"}}, ""},
 	}
 	for _, test := range tests {

@@ -141,10 +141,9 @@ func (b *billing) unreported(d difference) Violation {
 		violation.Order = b.run.index.orderNumber(d.made.event.Order, d.made.event.Ref)
 		detail = fmt.Sprintf("%s %s in the ledger, ", d.made.kind, money.Amount{Minor: d.made.event.Minor, Currency: d.made.event.Currency})
 	}
-	switch {
-	case d.row == nil:
+	if d.row == nil {
 		detail += "nothing in the bill"
-	default:
+	} else {
 		detail += fmt.Sprintf("%s %s %s of %s in the bill", d.row.State, money.Amount{Minor: d.row.Minor, Currency: d.row.Currency},
 			d.row.Reason, d.row.Detail)
 	}

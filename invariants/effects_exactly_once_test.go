@@ -161,26 +161,31 @@ func TestEffectsNeedOnlyTheirTables(t *testing.T) {
 		pattern string
 	}{
 		"two mails, no grants": {
-			[]history.Table{history.TableGrants}, func(b *builder) { twice(b).sunk("mail", "k1").sunk("mail", "k2") },
+			[]history.Table{history.TableGrants},
+			func(b *builder) { twice(b).sunk("mail", "k1").sunk("mail", "k2") },
 			"effect outside the shop under more than one key: mail",
 		},
 		"two mails, no orders": {
-			[]history.Table{history.TableOrders}, func(b *builder) { twice(b).sunk("mail", "k1").sunk("mail", "k2") },
+			[]history.Table{history.TableOrders},
+			func(b *builder) { twice(b).sunk("mail", "k1").sunk("mail", "k2") },
 			"effect outside the shop under more than one key: mail",
 		},
 		"a mail missing, no grants": {
-			[]history.Table{history.TableGrants}, func(b *builder) {
+			[]history.Table{history.TableGrants},
+			func(b *builder) {
 				b.hist.Header.System.OwedSinks = []string{"mail"}
 				twice(b)
 			},
 			"effect outside the shop is missing for a paid order: mail",
 		},
 		"a coupon twice, no grants and no orders": {
-			[]history.Table{history.TableGrants, history.TableOrders}, func(b *builder) { twice(b).coupon("SPRING").coupon("SPRING") },
+			[]history.Table{history.TableGrants, history.TableOrders},
+			func(b *builder) { twice(b).coupon("SPRING").coupon("SPRING") },
 			"coupon used more than once by one order",
 		},
 		"points twice, no orders": {
-			[]history.Table{history.TableOrders}, func(b *builder) { twice(b).grant("points", 49) },
+			[]history.Table{history.TableOrders},
+			func(b *builder) { twice(b).grant("points", 49) },
 			"side effect more than once: points",
 		},
 	} {

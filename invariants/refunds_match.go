@@ -45,7 +45,8 @@ func judgeRefundedOrders(run *Run) Finding {
 		}
 		found.Exercised++
 		wrong := refundedAndPaid(story)
-		if len(wrong) == 0 && !(run.Has(history.TableRefunds) && refundsDiffer(story)) { // otherwise the refund that is apart tells it
+		told := run.Has(history.TableRefunds) && refundsDiffer(story) // by the refund that is apart
+		if len(wrong) == 0 && !told {
 			wrong = refundedInPart(story)
 		}
 		return wrong

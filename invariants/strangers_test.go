@@ -79,7 +79,8 @@ func TestHistoriesOfStrangers(t *testing.T) {
 			b.unread(history.TableRefunds)
 			b.unseen("o1", 1, "phone", 1).payment("p1").captured().delivered(history.OK).row(history.OrderRefunded)
 		}},
-		{name: "paid twice just before the books were read", want: Inconclusive, by: "I1", rest: 9,
+		{
+			name: "paid twice just before the books were read", want: Inconclusive, by: "I1", rest: 9,
 			story: func(b *builder) { b.paid("o1", 1) },
 			late:  func(b *builder) { b.orders[0].payment("p2").captured() },
 		},
@@ -101,14 +102,16 @@ func TestHistoriesOfStrangers(t *testing.T) {
 			b.paid("o1", 1)
 			b.stockRow("phone", 9, 0, 501)
 		}},
-		{name: "a job that takes long, while the shop answers", want: Inconclusive, by: "I13", rest: 9,
+		{
+			name: "a job that takes long, while the shop answers", want: Inconclusive, by: "I13", rest: 9,
 			story: func(b *builder) { b.paid("o1", 1) },
 			late: func(b *builder) {
 				asked(b, "job reconcile", history.Unknown, "timeout")
 				asked(b, "ready", history.OK, "")
 			},
 		},
-		{name: "a job answers 500 and the shop 503 for ever", want: Fail, by: "I13", rest: 9,
+		{
+			name: "a job answers 500 and the shop 503 for ever", want: Fail, by: "I13", rest: 9,
 			story: func(b *builder) { b.paid("o1", 1) },
 			late: func(b *builder) {
 				asked(b, "job reconcile", history.Refused, "500")

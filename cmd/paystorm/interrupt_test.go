@@ -42,7 +42,7 @@ const (
 	slowLook  = `system.journeys.buy.look.think=2s`
 	slowStart = `system.launch.process.command=[sh, -c, "sleep 1 && exec paystorm flashshop"]`
 	// Books that are never read twice with the same result keep a run in observe for seconds.
-	restless = `system.probes.grants.query=SELECT order_id AS "order", kind, value, random() AS minor FROM grants`
+	restless = `system.probes.grants.query=SELECT order_id AS "order", kind, random() AS value FROM grants`
 )
 
 // An interrupt in any phase, once, twice or as SIGTERM: the run ends soon, is judged as what it is, and leaves nothing

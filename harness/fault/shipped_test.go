@@ -88,8 +88,10 @@ func TestCopiedSystems(t *testing.T) {
 	}
 	for _, c := range []struct{ more, less, difference string }{
 		{"flashshop-small-disk", "flashshop-containers", "        tmpfs: {/var/lib/postgresql/data: 256m}\n"},
-		{"flashshop-wechatpay", "flashshop-wechatpay-certificates",
-			"      PUBLIC_KEY_ID: \"{{ channel.public_key_id }}\"\n      PUBLIC_KEY: \"{{ channel.public_key }}\"\n"},
+		{
+			"flashshop-wechatpay", "flashshop-wechatpay-certificates",
+			"      PUBLIC_KEY_ID: \"{{ channel.public_key_id }}\"\n      PUBLIC_KEY: \"{{ channel.public_key }}\"\n",
+		},
 	} {
 		if more := read(c.more); !strings.Contains(more, c.difference) || strings.Replace(more, c.difference, "", 1) != read(c.less) {
 			t.Errorf("%s and %s differ by more than %q", c.more, c.less, c.difference)
