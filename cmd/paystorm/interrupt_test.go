@@ -39,7 +39,7 @@ const (
 // Settings that make a phase long enough to be interrupted in it.
 const (
 	longStorm = `load.for=2m`
-	slowLook  = `system.journeys.buy.look.think=2s`
+	slowLook  = `system.journeys.buy.look.think=8s`
 	slowStart = `system.launch.process.command=[sh, -c, "sleep 1 && exec paystorm flashshop"]`
 	// Books that are never read twice with the same result keep a run in observe for seconds.
 	restless = `system.probes.grants.query=SELECT order_id AS "order", kind, random() AS value FROM grants`
