@@ -51,15 +51,16 @@ type entrySum struct {
 }
 
 func judgeDoubleEntry(run *Run) Finding {
-	old := map[string]bool{}
+	old := map[history.LedgerRow]int{} // rows, and not entries: an entry of before may have got another row
 	if run.Baseline != nil {
 		for _, row := range run.Baseline.Books.Ledger {
-			old[row.Entry] = true
+			old[row]++
 		}
 	}
 	sums := map[[2]string]*entrySum{}
 	for _, row := range run.Final.Books.Ledger {
-		if old[row.Entry] {
+		if old[row] > 0 {
+			old[row]--
 			continue
 		}
 		key := [2]string{row.Entry, row.Currency}

@@ -84,10 +84,13 @@ func (s *Story) Quantity() int64 {
 }
 
 // listed is what the order costs by the sale's own list, nothing if some of it is not on it.
-func (s *Story) listed() money.Amount {
+func (s *Story) listed() money.Amount { return s.terms.costOf(s.Lines()) }
+
+// costOf is what the lines cost by the sale's own list, nothing if some of them are not on it.
+func (t *terms) costOf(lines []history.Line) money.Amount {
 	var sum money.Amount
-	for _, line := range s.Lines() {
-		item := s.terms.onSale[line.SKU]
+	for _, line := range lines {
+		item := t.onSale[line.SKU]
 		if item == nil || sum.Currency != "" && sum.Currency != item.Price.Currency {
 			return money.Amount{}
 		}

@@ -201,6 +201,11 @@ func (x *index) findForeign() {
 			}
 		}
 	}
+	for op := range each(x.run.Ops) { // a number that a shop gives out again, or an order that it books under another item
+		if op.Kind == history.OpOrder && op.Outcome == history.OK && op.Phase == history.PhaseStorm && !x.run.warmUp(op) {
+			delete(x.foreign, op.Order)
+		}
+	}
 	delete(x.foreign, "")
 	delete(x.warmRefs, "")
 }

@@ -65,10 +65,19 @@ func (s *Story) extraKept(captured []*Payment) (keeping int, extra int64) {
 			largest = max(largest, kept)
 		}
 	}
-	if keeping > 1 && s.partsOf(money.Amount{Minor: extra, Currency: captured[0].Currency}) {
+	if keeping > 1 && s.wholes(captured) < 2 && s.partsOf(money.Amount{Minor: extra, Currency: captured[0].Currency}) {
 		return 1, 0
 	}
 	return keeping, extra - largest
+}
+
+// wholes counts the payments that were asked for the whole price. Two of them are no parts of anything.
+func (s *Story) wholes(captured []*Payment) int {
+	listed, count := s.listed().Minor-s.discount(), 0
+	for _, payment := range captured {
+		count += one(listed > 0 && payment.Minor >= listed)
+	}
+	return count
 }
 
 // partsOf says that payments of so much together are what the order costs. Where nothing says that beforehand, the row's word

@@ -53,7 +53,11 @@ func (s *Story) priced() (priceRange, bool) {
 	cost := priceRange{low: low, high: low, currency: listed.Currency}
 	switch {
 	case s.Row != nil && s.Row.Fee > 0:
-		cost.low, cost.high = low+s.Row.Fee, low+s.Row.Fee
+		fee := s.Row.Fee
+		if s.terms.feeMost.Currency == cost.currency {
+			fee = min(fee, s.terms.feeMost.Minor)
+		}
+		cost.low, cost.high = low+fee, low+fee
 	case s.terms.feeMost.Currency == cost.currency:
 		cost.high += s.terms.feeMost.Minor
 	}
@@ -169,14 +173,20 @@ func (s *Story) Due() money.Amount {
 // sale's, as when yuan are taken for fen, is wrong in any case.
 func judgePrices(run *Run) Finding {
 	_, read := boundOf(run)
-	found, dearer, reduced := Finding{}, remark{}, remark{}
+	found, dearer, reduced, skipped := Finding{}, remark{}, remark{}, reasons{}
 	for _, story := range run.Stories {
 		cost, known := story.priced()
 		if len(story.Captured()) == 0 {
 			continue
 		}
 		found.Evaluated++
+		if story.unlisted() {
+			skipped.add("not all of an order is on sale, so that nobody knows what it should cost", story)
+		}
 		violation, odd := misbooked(story)
+		if !odd && known {
+			violation, odd = underbooked(story, cost)
+		}
 		if !odd && known {
 			violation, odd = mispriced(story, cost, read)
 		}
@@ -193,7 +203,23 @@ func judgePrices(run *Run) Finding {
 	}
 	found.Pending = slices.Concat(dearer.line("%s charged more than the sale's price: %s"),
 		reduced.line("%s charged less than the sale's price, by a discount that is in the books alone: %s"))
+	found.Unjudged = skipped.lines()
 	return found
+}
+
+// unlisted says that something in the order is not on sale, and that it was not paid for what is: nobody knows what it should cost.
+func (s *Story) unlisted() bool {
+	if s.terms.prices == history.PricesOwn || len(s.terms.onSale) == 0 || s.listed().Minor > 0 {
+		return false
+	}
+	var known []history.Line
+	for _, line := range s.Lines() {
+		if s.terms.onSale[line.SKU] != nil {
+			known = append(known, line)
+		}
+	}
+	least := s.terms.costOf(known)
+	return least.Minor == 0 || s.charge(priceRange{}).Minor < least.Minor
 }
 
 // mispriced finds an order that was charged in another unit of money than its price, or less than it and given all the same, or
@@ -250,11 +276,37 @@ func misbooked(story *Story) (Violation, bool) {
 	if asked == nil || story.Row == nil || booked <= total(asked.Lines()) || story.firstCapture() == nil {
 		return Violation{}, false
 	}
+	wanted := story.terms.costOf(asked.Lines())
+	if charged := story.charge(priceRange{}); len(story.Booked) > len(asked.Lines()) && wanted.Minor > 0 && wanted == charged {
+		return Violation{}, false // what stands there beside it was given
+	}
 	sum, more := story.balance(), booked-total(asked.Lines())
 	return Violation{
 		Pattern: "charged for more units than were ordered", Order: story.Order, Units: more, Gross: sum.amount(sum.captured),
 		Net:    sum.amount(sum.net() * more / booked),
 		Bearer: BearerBuyer, Since: story.firstCapture().At,
+		Evidence: slices.Concat([]Evidence{opRecord(asked)}, story.moneyEvidence(), story.rowEvidence()),
+		Detail:   fmt.Sprintf("%d ordered, %d in the books; %s", total(asked.Lines()), booked, sum),
+	}, true
+}
+
+// underbooked finds an order that was paid for as its buyer placed it, and stands in the books for fewer units.
+func underbooked(story *Story, cost priceRange) (Violation, bool) {
+	var asked *history.Op
+	for _, op := range story.Ops {
+		if op.Kind == history.OpOrder && op.Outcome == history.OK && (asked == nil || total(op.Lines()) > total(asked.Lines())) {
+			asked = op
+		}
+	}
+	charged, booked := story.charge(cost), total(story.Booked)
+	if asked == nil || story.Row == nil || !effective(story.Row.State) || booked == 0 || booked >= total(asked.Lines()) ||
+		charged.Currency != cost.currency || charged.Minor <= cost.high {
+		return Violation{}, false
+	}
+	sum := story.balance()
+	return Violation{
+		Pattern: "paid for more units than are in the books", Order: story.Order, Units: total(asked.Lines()) - booked, Gross: charged,
+		Net: sum.amount(max(0, sum.net()-cost.high)), Bearer: BearerBuyer, Since: story.firstCapture().At,
 		Evidence: slices.Concat([]Evidence{opRecord(asked)}, story.moneyEvidence(), story.rowEvidence()),
 		Detail:   fmt.Sprintf("%d ordered, %d in the books; %s", total(asked.Lines()), booked, sum),
 	}, true

@@ -14,14 +14,11 @@ type balance struct {
 	currency                    string
 }
 
-// balance adds up the payments in the currency of the first; one in another currency matches no order and is judged
-// where amounts and currencies are compared.
+// balance adds up the payments in one currency: that of the first which keeps money, else which took some, else of the first. One
+// in another currency matches no order and is judged where amounts and currencies are compared.
 func (s *Story) balance() balance {
-	sum := balance{}
+	sum := balance{currency: s.currency()}
 	for _, payment := range s.Payments {
-		if sum.currency == "" {
-			sum.currency = payment.Currency
-		}
 		if payment.Currency != sum.currency {
 			continue
 		}
@@ -30,6 +27,24 @@ func (s *Story) balance() balance {
 		sum.pending += payment.RefundPending()
 	}
 	return sum
+}
+
+// currency is the one in which the order's money is.
+func (s *Story) currency() string {
+	captured := s.Captured()
+	for _, payment := range captured {
+		if payment.Kept() > 0 {
+			return payment.Currency
+		}
+	}
+	switch {
+	case len(captured) > 0:
+		return captured[0].Currency
+	case len(s.Payments) > 0:
+		return s.Payments[0].Currency
+	default:
+		return ""
+	}
 }
 
 // net is what was taken and is neither back with the buyer nor, accepted by the channel, on its way back.

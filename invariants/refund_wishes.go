@@ -140,12 +140,14 @@ func refundForgotten(story *Story, wishes []wish) []Violation {
 	return []Violation{violation}
 }
 
-// refundTroubled says that a refund of the order failed, or that the shop's books have one that has not succeeded.
+// refundTroubled says that the channel refused or broke a refund of the order or left its request without an answer, or that the
+// shop still means to make one. That it failed in the shop's books alone is its word, and no trouble.
 func (s *Story) refundTroubled() bool {
 	failed := slices.ContainsFunc(s.Payments, func(p *Payment) bool {
 		return slices.ContainsFunc(p.Refunds, func(r *Refund) bool { return r.Failed != nil })
 	})
-	return failed || slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State != history.RefundDone })
+	refused := slices.ContainsFunc(s.Requests, func(e *history.Event) bool { return e.State == "refund" && e.Outcome != history.OK })
+	return failed || refused || slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State == history.RefundPending })
 }
 
 // lastRefund is when the last refund that stands was made.

@@ -278,10 +278,17 @@ func refundedAndPaid(story *Story) []Violation {
 // channel has accepted counts as given back.
 func refundedInPart(story *Story) []Violation {
 	sum := story.balance()
-	if story.State() != history.OrderRefunded || sum.net() == 0 {
+	if story.State() != history.OrderRefunded || sum.net() == 0 || story.partWasWished() {
 		return nil
 	}
 	return []Violation{story.owes("refunded in the shop, not in full at the channel")}
+}
+
+// partWasWished says that nobody asked for all of the money, and that what was asked for is back or on its way.
+func (s *Story) partWasWished() bool {
+	wishes, sum := s.wishes(), s.balance()
+	part := len(wishes) > 0 && !slices.ContainsFunc(wishes, func(w wish) bool { return w.all })
+	return part && sum.refunded+sum.pending >= wished(wishes, sum.captured, func(wish) bool { return true })
 }
 
 // refundPromised is the last request of the buyer for the money back that the shop accepted, or nil.

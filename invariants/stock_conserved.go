@@ -56,6 +56,9 @@ func judgeStock(law stockLaw) func(*Run) Finding {
 			if law == stockAddsUp {
 				found.Pending = append(found.Pending, item.restless(run)...)
 			}
+			if _, read := stockRow(run.Final, item.item.SKU); law == stockAddsUp && item.known && run.Has(history.TableStock) && !read {
+				found.Unjudged = append(found.Unjudged, fmt.Sprintf("the stock of %s is gone from the books", item.item.SKU))
+			}
 			if (law == stockAddsUp || law == stockAtRest) && run.Final != nil && !item.known {
 				found.Unjudged = append(found.Unjudged, fmt.Sprintf("the stock of %s was not read before the run", item.item.SKU))
 			}
@@ -374,7 +377,9 @@ func (s *sku) atRest(run *Run) []Violation {
 	}
 	words := fmt.Sprintf("%s; orders hold %d bought, %d pending, %d refunded, %d refunding or in review",
 		stockWords(row), held.bought, held.waiting, held.given, held.open)
-	switch {
+	switch writtenOff := row.WrittenOff - s.before.WrittenOff; {
+	case writtenOff > held.given+held.open:
+		return []Violation{s.violation(run.Final, "units written off that no order explains", writtenOff-held.given-held.open, words)}
 	case row.Reserved > held.waiting+held.open+old:
 		return []Violation{s.violation(run.Final, "units reserved that no live order holds", row.Reserved-held.waiting-held.open-old, words)}
 	case sold > mayBeSold:

@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,6 +158,47 @@ func TestHistoriesOfStrangers(t *testing.T) {
 				b.unseen("", 200+i, "phone", 1).op(history.OpOrder, history.Refused, "", "payment_provider_down")
 			}
 			b.unseen("", 300, "phone", 2).op(history.OpOrder, history.Refused, "", history.ReasonSoldOut)
+		}},
+		{name: "a first attempt in another currency, then paid and closed", want: Fail, by: "I7", rest: 9, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").on("p1").channel(history.Event{Kind: history.PaymentCreated, Minor: 70000, Currency: "USD"})
+			o.channel(history.Event{Kind: history.PaymentFailed, Minor: 70000, Currency: "USD"})
+			o.payment("p2").captured().delivered(history.Unknown).row(history.OrderClosed)
+		}},
+		{name: "paid twice, and a fee column explains it", want: Fail, by: "I1", rest: 9, story: func(b *builder) {
+			o := b.paid("o1", 1).payment("p2").captured().delivered(history.OK)
+			o.finalRow.Fee, o.finalRow.Minor = price, 2*price
+		}},
+		{name: "charged twice the price by a fee beyond its bound", want: Fail, by: "I2", rest: 9, story: func(b *builder) {
+			b.hist.Header.System.FeeMost, b.hist.Header.System.Prices = money.Amount{Minor: 1500, Currency: "CNY"}, history.PricesExact
+			b.pricedAt(2*price, "CNY").finalRow.Fee = price
+		}},
+		{name: "two paid for, one in the books", want: Fail, by: "I2", rest: 8, story: func(b *builder) {
+			b.orderOf("o1", 1, "phone", 2).payment("p1").captured().delivered(history.OK).told(history.OrderPaid).
+				row(history.OrderPaid).grant("points", 49).finalRow.Quantity = 1
+		}},
+		{name: "a refund promised, and failed in the shop's books alone", want: Fail, by: "I3", rest: 9, story: func(b *builder) {
+			b.paid("o1", 1).wish(1, 0).refundRow("r1", history.RefundBroken)
+		}},
+		{name: "nine units written off by nobody", want: Fail, by: "I4", rest: 1, story: func(b *builder) {
+			b.stock["phone"] = history.StockRow{SKU: "phone", Sold: 1, WrittenOff: 9}
+		}},
+		{name: "an order number of before the run, charged and closed", want: Fail, by: "I7", rest: 9, story: func(b *builder) {
+			b.hist.Readings[0].Books.Orders = []history.OrderRow{{Order: "o1", SKU: "phone", Quantity: 1, Minor: price, State: history.OrderClosed}}
+			b.order("o1", 1, "phone").payment("p1").captured().delivered(history.OK).row(history.OrderClosed)
+		}},
+		{name: "a lopsided row in a ledger's entry of before the run", want: Fail, by: "I10", rest: 9, story: func(b *builder) {
+			old := []history.LedgerRow{{Entry: "day", Account: "cash", Minor: 5, Currency: "CNY"}, {Entry: "day", Account: "sales", Minor: -5, Currency: "CNY"}}
+			b.hist.Readings[0].Books.Ledger = old
+			b.final.Books.Ledger = append(slices.Clone(old), history.LedgerRow{Entry: "day", Account: "cash", Minor: 100000, Currency: "CNY"})
+		}},
+		{name: "a refund less a fee, as wished", want: Pass, rest: 9, story: func(b *builder) {
+			b.paid("o1", 1).wish(1, price-100).refundMinor("r1", price-100).refundDone("r1").refundRow("r1", history.RefundDone).row(history.OrderRefunded)
+			b.stockRow("phone", 0, 0, 10)
+		}},
+		{name: "shipping paid by itself", want: Pass, rest: 9, story: func(b *builder) {
+			b.hist.Header.System.FeeMost = money.Amount{Minor: 1500, Currency: "CNY"}
+			o := b.paid("o1", 1).on("p2").channel(history.Event{Kind: history.PaymentCreated, Minor: 1500}).capturedMinor(1500).delivered(history.OK)
+			o.finalRow.Minor += 1500
 		}},
 		{name: "a refund row in a state of its own", want: Inconclusive, by: "I3", rest: 9, story: func(b *builder) {
 			o := b.paid("o1", 1)
