@@ -23,7 +23,7 @@ func TestPaidMeansCaptured(t *testing.T) {
 			b.hist.Header.System.Prices = history.PricesOwn
 			b.pricedAt(price-50000, "CNY")
 		}},
-		{name: "a coupon that the sale gives away", story: func(b *builder) {
+		{name: "a coupon that the sale gives away", idle: true, story: func(b *builder) {
 			b.coupons(50000)
 			b.pricedAt(price-50000, "CNY").coupon("LAUNCH")
 		}},
@@ -107,7 +107,7 @@ func TestPaidMeansCaptured(t *testing.T) {
 			b.order("o1", 1, "phone").payment("p1").captured().told(history.OrderPaid).
 				forged(history.ForgeryNoSignature, price, history.Refused).refund("r1").refundDone("r1").row(history.OrderRefunded)
 		}},
-		{name: "free with a coupon", story: func(b *builder) {
+		{name: "free with a coupon", idle: true, story: func(b *builder) {
 			b.coupons(price)
 			o := b.order("o1", 1, "phone").told(history.OrderPaid).row(history.OrderPaid).coupon("LAUNCH")
 			o.finalRow.Minor = 0

@@ -23,7 +23,7 @@ report=docs/proofs/$(date +%F).md
 	echo "Commit $commit, $(nproc) processors, SEEDS=$SEEDS DEFECT_SEEDS=$DEFECT_SEEDS. Made by \`make nightly\`."
 	for proof in prove prove-nodeshop prove-graphql prove-docker; do
 		printf '\n## make %s\n\n' "$proof"
-		grep -E '^(\||[0-9]+ runs|$)' "$memory/$proof.md"
+		grep -E '^(\||[0-9]+ runs|$)' "$memory/$proof.md" || echo "It ended before its first line."
 	done
 } >"$report"
 echo "nightly: results are in $report"
