@@ -151,7 +151,9 @@ func (p Part) Of(price int64) int64 {
 	if p == 0 {
 		return price
 	}
-	return max(1, int64(math.Round(float64(price)*float64(p))))
+	const whole = 1_000_000 // a share is exact to a ten-thousandth of a percent; of money there are whole units alone
+	millionths := int64(math.Round(float64(p) * whole))
+	return max(1, (price*millionths+whole/2)/whole)
 }
 
 // UnmarshalText parses "400/s", "90/m" or "300/h".
