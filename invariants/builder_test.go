@@ -191,6 +191,7 @@ func (b *builder) history() *history.History {
 			b.final.Books.Orders = append(b.final.Books.Orders, o.rows(o.finalRow.State)[1:]...)
 		}
 	}
+	b.payments()
 	if !b.cut && !b.interrupted {
 		b.phase(history.PhaseEnd, history.PhaseStorm)
 		for _, phase := range []string{history.PhaseHeal, history.PhaseSettle} {
@@ -213,6 +214,24 @@ func (b *builder) history() *history.History {
 		})
 	}
 	return h
+}
+
+// payments gives the shop's books the payments that they should have of the orders in them, unless the test has given any.
+func (b *builder) payments() {
+	if len(b.final.Books.Payments) > 0 {
+		return
+	}
+	booked := map[string]bool{}
+	for _, row := range b.final.Books.Orders {
+		booked[row.Order] = true
+	}
+	for _, event := range b.hist.Events {
+		if event.Source == history.SourceChannel && event.Kind == history.PaymentSucceeded && booked[event.Order] {
+			b.final.Books.Payments = append(b.final.Books.Payments, history.PaymentRow{
+				Payment: event.Payment, Order: event.Order, Minor: event.Minor, Currency: event.Currency, State: history.PaymentCaptured,
+			})
+		}
+	}
 }
 
 func (b *builder) run() *Run { return newRun(b.history()) }

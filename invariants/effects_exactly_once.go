@@ -34,7 +34,11 @@ func effectsExactlyOnce() Invariant {
 			{Name: "no effect outside the shop for an unpaid order", Needs: []history.Table{history.TableOrders}, Applies: hasSinks, Judge: judgeSinksPaid},
 			{
 				Name: "no owed effect outside the shop is missing", Needs: []history.Table{history.TableOrders}, AfterSettle: true,
-				Applies: func(run *Run) bool { return len(run.Header.System.OwedSinks) > 0 }, Judge: judgeOwedSinks,
+				Applies: owesEffects, Judge: judgeOwedSinks,
+			},
+			{
+				Name: "and none comes after the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true,
+				Applies: func(run *Run) bool { return readLate(run) && owesEffects(run) }, Judge: judgeOwedLate,
 			},
 		},
 	}
@@ -49,6 +53,9 @@ func usesCoupons(run *Run) bool {
 func hasSinks(run *Run) bool {
 	return len(run.Header.System.Sinks) > 0 || slices.ContainsFunc(run.Events, func(e history.Event) bool { return e.Kind == history.SinkReceived })
 }
+
+// owesEffects says whether each paid order has to send something outside the shop.
+func owesEffects(run *Run) bool { return len(run.Header.System.OwedSinks) > 0 }
 
 // judgeEffects asks one question of every order, and counts the captured ones.
 func judgeEffects(run *Run, wrong func(*Story) []wrongEffect) Finding {
@@ -221,6 +228,11 @@ func unpaid(run *Run, story *Story) bool {
 	return run.Has(history.TableOrders) && story.firstCapture() == nil && !story.free()
 }
 
+// reflectsEnd says whether an order in this state is over, and nobody has the goods.
+func reflectsEnd(state history.OrderState) bool {
+	return state == history.OrderClosed || state == history.OrderRefunded
+}
+
 // paidForGoods is an order that the ledger and the shop agree is paid.
 func paidForGoods(story *Story) bool {
 	return story.firstCapture() != nil && story.Row != nil && effective(story.Row.State)
@@ -368,11 +380,15 @@ func judgeSinksPaid(run *Run) Finding {
 		return notRead()
 	}
 	return judgeEffects(run, func(story *Story) []wrongEffect {
+		why := "paid"
 		if !unpaid(run, story) {
-			return nil
+			if effective(story.State()) || !reflectsEnd(story.State()) || !story.neverSold(run.Header.System.Timers) {
+				return nil
+			}
+			why = "sold"
 		}
 		return sinksWrong(story, func(sink string, _ int) string {
-			return "effect outside the shop for an order that was never paid: " + sink
+			return "effect outside the shop for an order that was never " + why + ": " + sink
 		})
 	})
 }

@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -46,6 +47,10 @@ func judgeEverySuccessReflected(run *Run) Finding {
 		found.Violations = append(found.Violations, story.owes(pattern))
 	}
 	found.Unjudged = skipped.lines()
+	if count := len(run.unclaimed); count > 0 {
+		found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s at the channel and no order to count it for, the first payment %s: "+
+			"give each payment the order's number, or probe the shop's payments", countOf(count, "capture"), run.unclaimed[0].Payment))
+	}
 	return found
 }
 

@@ -75,11 +75,20 @@ func (x *index) joinEvents() {
 	}
 }
 
-// goneAstray counts an effect outside the shop that names no order. What the warm-up and older orders send is not counted.
+// goneAstray counts an effect outside the shop, and a capture, that name no order. What the warm-up and older orders did is not counted.
 func (x *index) goneAstray(event *history.Event) {
 	begin, _, began := x.run.PhaseAt(history.PhaseStorm)
-	if event.Kind == history.SinkReceived && event.Order == "" && began && event.At >= begin {
+	if event.Order != "" || event.Ref != "" || !began || event.At < begin {
+		return
+	}
+	switch event.Kind {
+	case history.SinkReceived:
 		x.run.astray[event.State]++
+	case history.PaymentSucceeded:
+		if x.orderOf[event.Payment] == "" {
+			x.run.unclaimed = append(x.run.unclaimed, event)
+		}
+	default:
 	}
 }
 
@@ -96,13 +105,19 @@ func (x *index) joinLedger(story *Story, event *history.Event, refunds map[strin
 	}
 	switch event.Kind {
 	case history.PaymentSucceeded:
+		if payment.Succeeded != nil {
+			payment.Again = append(payment.Again, event)
+			return
+		}
 		payment.Succeeded = event
 	case history.PaymentFailed:
 		payment.Failed = append(payment.Failed, event)
 	case history.PaymentClosed:
 		payment.Closed = event
 	case history.PaymentUpdated:
-		payment.Minor = event.Minor
+		if payment.Succeeded == nil { // what is asked for after the money came was not what it was taken for
+			payment.Minor = event.Minor
+		}
 	case history.RefundCreated, history.RefundSucceeded, history.RefundFailed:
 		joinRefund(payment, event, refunds)
 	default:
@@ -171,6 +186,9 @@ func (x *index) joinBooks() {
 				x.itemOf(story, row.SKU)
 			}
 			story.Booked = append(story.Booked, lineOf(*row))
+			if effective(story.Row.State) && (row.State == history.OrderClosed || row.State == history.OrderRefunded) {
+				story.Ended = append(story.Ended, lineOf(*row))
+			}
 		}
 	}
 	for _, row := range books.Payments {

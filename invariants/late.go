@@ -130,6 +130,70 @@ func judgeSettledLate(run *Run) Finding {
 	}, "paid after close, and refunded only after the time to settle")
 }
 
+// judgeExtraLate is of I1: extra payments that went back, and only after the time.
+func judgeExtraLate(run *Run) Finding {
+	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
+		captured := story.Captured()
+		if _, extra := story.extraKept(captured); len(captured) < 2 || extra != 0 {
+			return 0, ""
+		}
+		return story.givenBackTo(story.Due().Minor)
+	}, "paid more than once, and the extra payment refunded only after the time to settle")
+}
+
+// judgeRefundsLate is of I3: refunds that the shop accepted, had the time for, and made only after it.
+func judgeRefundsLate(run *Run) Finding {
+	limit := lateFrom(run)
+	in := boundAt(run, limit.Add(-lateMargin))
+	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
+		captured := story.balance().captured
+		due := wished(story.wishes(), captured, func(w wish) bool { return w.accepted != nil && in.over(w.accepted.Returned) })
+		if due == 0 {
+			return 0, ""
+		}
+		return story.givenBackTo(captured - due)
+	}, "a refund was accepted from the buyer, and made only after the time to settle")
+}
+
+// givenBackTo is when the refunds of the order had left no more of it at the channel than so much, for good; 0 if they never have,
+// or had nothing to do with it.
+func (s *Story) givenBackTo(minor int64) (history.Time, Evidence) {
+	since := history.Time(0)
+	for _, change := range ledgerOf(s).changes {
+		switch {
+		case change.kept > minor:
+			since = 0
+		case since == 0 && change.kind == history.RefundCreated:
+			since = change.at
+		}
+	}
+	for _, payment := range s.Payments {
+		for _, refund := range payment.Refunds {
+			if since > 0 && refund.Created.At == since {
+				return since, recordOf(refund.Created)
+			}
+		}
+	}
+	return 0, ""
+}
+
+// judgeOwedLate is of I9: what a paid order owes outside the shop, and sent only after the time.
+func judgeOwedLate(run *Run) Finding {
+	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
+		last, evidence := history.Time(0), Evidence("")
+		if !paidForGoods(story) {
+			return 0, ""
+		}
+		for _, sink := range run.Header.System.OwedSinks {
+			at := slices.IndexFunc(story.Sunk, func(event *history.Event) bool { return event.State == sink })
+			if at >= 0 && story.Sunk[at].At > last {
+				last, evidence = story.Sunk[at].At, recordOf(story.Sunk[at])
+			}
+		}
+		return last, evidence
+	}, "what a paid order owes outside the shop came only after the time to settle")
+}
+
 // judgeUnstuckLate is of I13: orders that were still in a middle state when a checkpoint was read after the time, or whose
 // payment the shop closed only then.
 func judgeUnstuckLate(run *Run) Finding {

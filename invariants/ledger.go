@@ -21,7 +21,7 @@ func ledgerOf(story *Story) ledger {
 	var events []*history.Event
 	for _, payment := range story.Payments {
 		if payment.Succeeded != nil {
-			events = append(events, payment.Succeeded)
+			events = append(append(events, payment.Succeeded), payment.Again...)
 		}
 		for _, refund := range payment.Refunds {
 			created := *refund.Created

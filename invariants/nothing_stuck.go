@@ -134,6 +134,8 @@ func endOf(run *Run, bound bound, story *Story, accepted *history.Op) orderEnd {
 		return endOfPending(run, bound, story)
 	case story.Row.State == history.OrderRefunding:
 		return endOfRefunding(bound, story)
+	case !slices.Contains(history.OrderStates(), story.Row.State):
+		return orderEnd{excuse: fmt.Sprintf("an order is in the state %q, which is mapped to no canonical one: map it under states", story.Row.State)}
 	default:
 		return orderEnd{}
 	}

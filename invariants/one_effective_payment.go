@@ -16,7 +16,10 @@ func oneEffectivePayment() Invariant {
 		ID:        "I1",
 		Name:      "one effective payment per order",
 		Statement: "One order keeps at most one effective payment; every extra payment is refunded, once, in full.",
-		Clauses:   []Clause{{Name: "every extra payment is refunded", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeOneEffectivePayment}},
+		Clauses: []Clause{
+			{Name: "every extra payment is refunded", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeOneEffectivePayment},
+			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: judgeExtraLate},
+		},
 	}
 }
 

@@ -110,6 +110,9 @@ func (s *Story) free() bool {
 	return s.terms.prices == history.PricesOwn || known && cost.low == 0 || s.worth() != ""
 }
 
+// freeByDiscount says that nothing but a discount in the order's own row says why it costs nothing.
+func (s *Story) freeByDiscount() bool { return s.free() && s.Row.Discount > 0 && len(s.Coupons) == 0 }
+
 // worth says why nobody knows what the order's discount is worth, "" if somebody does.
 func (s *Story) worth() string {
 	if s.terms.prices == history.PricesOwn {
@@ -162,10 +165,17 @@ func (s *Story) Due() money.Amount {
 	if captured := s.Captured(); len(captured) > 0 {
 		asked = s.charge(cost)
 	}
-	if !known || asked.Currency != cost.currency || asked.Minor >= cost.low {
+	if !known || asked.Currency != cost.currency || asked.Minor >= cost.low && !s.inParts(cost) {
 		return asked
 	}
 	return money.Amount{Minor: cost.low, Currency: cost.currency}
+}
+
+// inParts says that the order was paid in parts, none of which is the price, that come to more than it.
+func (s *Story) inParts(cost priceRange) bool {
+	captured := s.Captured()
+	return len(captured) > 1 && s.charge(cost).Minor > cost.high &&
+		!slices.ContainsFunc(captured, func(p *Payment) bool { return p.Minor >= cost.low })
 }
 
 // judgePrices holds what the channel was asked for against the price on sale. Less than that, without a known discount, is a
@@ -177,6 +187,9 @@ func judgePrices(run *Run) Finding {
 	for _, story := range run.Stories {
 		cost, known := story.priced()
 		if len(story.Captured()) == 0 {
+			if known && story.given(read) && story.freeByDiscount() {
+				reduced.add(story, money.Amount{Currency: cost.currency}, story.listed())
+			}
 			continue
 		}
 		found.Evaluated++
@@ -247,12 +260,19 @@ func mispriced(story *Story, cost priceRange, read bool) (Violation, bool) {
 		}
 		violation.Pattern = "sold for less than its price, and no discount is known"
 		violation.Gross = listed
+	case story.withoutItsDiscount(asked, cost) && story.given(read):
+		violation.Pattern = "a coupon was used, and the full price charged"
 	case story.terms.prices == history.PricesExact && asked.Minor > cost.high && story.given(read):
 		violation.Pattern = "charged more than its price"
 	default:
 		return Violation{}, false
 	}
 	return violation, true
+}
+
+// withoutItsDiscount says that the order used a coupon whose worth is known, and was charged at least the price without it.
+func (s *Story) withoutItsDiscount(asked money.Amount, cost priceRange) bool {
+	return len(s.Coupons) > 0 && s.discount() > 0 && asked.Minor > cost.high && asked.Minor >= s.listed().Minor
 }
 
 // given says that the buyer has the goods, or was told so where the books do not say.

@@ -83,6 +83,9 @@ func (s *Story) lastMove() history.Time {
 		if payment.Succeeded != nil {
 			last = max(last, payment.Succeeded.At)
 		}
+		for _, again := range payment.Again {
+			last = max(last, again.At)
+		}
 		for _, refund := range payment.Refunds {
 			if refund.Failed != nil {
 				last = max(last, refund.Failed.At)
@@ -120,6 +123,9 @@ func (s *Story) moneyEvidence() []Evidence {
 	for _, payment := range s.Payments {
 		if payment.Succeeded != nil {
 			found = append(found, recordOf(payment.Succeeded))
+		}
+		for _, again := range payment.Again {
+			found = append(found, recordOf(again))
 		}
 		for _, refund := range payment.Refunds {
 			switch {

@@ -70,9 +70,6 @@ func judgeWishes(run *Run) Finding {
 			return refundForgotten(story, wishes)
 		case len(refundedAndPaid(story)) > 0: // which tells more
 			return nil
-		case len(wishes) == 0: // a clerk's, perhaps, whom nobody recorded
-			found.Pending = append(found.Pending, fmt.Sprintf("%s: %s was refunded, and nobody asked for it", story.label(), violation.Net))
-			return nil
 		default:
 			return []Violation{violation}
 		}
@@ -91,7 +88,7 @@ func refundedUnasked(story *Story, wishes []wish) (Violation, bool) {
 		}
 	}
 	asked := wished(wishes, sum.captured, func(wish) bool { return true })
-	allowed := asked + own + max(0, sum.captured-due.Minor)
+	allowed := asked + own + max(0, sum.captured-due.Minor) + story.terms.costOf(story.Ended).Minor
 	keeps := effective(story.State())
 	// An order that was sold, and of which a part alone was asked for, has no other reason to end with everything given back.
 	gaveUp := story.State() == history.OrderRefunded && len(wishes) > 0 && asked < sum.captured && story.wasBought() && !story.calledOff()
@@ -102,6 +99,9 @@ func refundedUnasked(story *Story, wishes []wish) (Violation, bool) {
 		Pattern: "refunded more than was asked for", Order: story.Order, Net: sum.amount(given - allowed), Gross: sum.amount(given),
 		Bearer: BearerMerchant, Evidence: append(story.moneyEvidence(), story.rowEvidence()...), Since: story.lastRefund(),
 		Detail: fmt.Sprintf("asked for %s in %s; %s; %s", sum.amount(asked), countOf(len(wishes), "wish"), sum, story.rowWords()),
+	}
+	if len(wishes) == 0 {
+		violation.Pattern = "refunded, and nobody asked for it"
 	}
 	for _, w := range wishes {
 		violation.Evidence = append(violation.Evidence, opRecord(w.last))
@@ -116,8 +116,9 @@ func (s *Story) calledOff() bool {
 	})
 }
 
-// refundForgotten finds wishes that the shop accepted and did not see to, although nothing of the order's refunds has failed or is
-// under way: then the shop may have had to leave it at that, or goes on.
+// refundForgotten finds wishes that the shop accepted and did not see to, although none of its requests for a refund was refused or is
+// under way: then the shop may have had to leave it at that, or goes on. A refund that failed at the channel is to be made again, or
+// the order handed to a person.
 func refundForgotten(story *Story, wishes []wish) []Violation {
 	sum := story.balance()
 	accepted := func(w wish) bool { return w.accepted != nil }
@@ -126,6 +127,9 @@ func refundForgotten(story *Story, wishes []wish) []Violation {
 		return nil
 	}
 	violation := story.owes("a refund was accepted from the buyer, and forgotten")
+	if story.refundFailed() {
+		violation.Pattern = "a refund was accepted from the buyer, failed at the channel, and was not made again"
+	}
 	if given > 0 {
 		violation.Pattern = "a refund was accepted from the buyer, and made in part"
 	}
@@ -140,14 +144,18 @@ func refundForgotten(story *Story, wishes []wish) []Violation {
 	return []Violation{violation}
 }
 
-// refundTroubled says that the channel refused or broke a refund of the order or left its request without an answer, or that the
-// shop still means to make one. That it failed in the shop's books alone is its word, and no trouble.
-func (s *Story) refundTroubled() bool {
-	failed := slices.ContainsFunc(s.Payments, func(p *Payment) bool {
+// refundFailed says that a refund of the order failed at the channel.
+func (s *Story) refundFailed() bool {
+	return slices.ContainsFunc(s.Payments, func(p *Payment) bool {
 		return slices.ContainsFunc(p.Refunds, func(r *Refund) bool { return r.Failed != nil })
 	})
+}
+
+// refundTroubled says that the channel refused a refund of the order or left its request without an answer, or that the
+// shop still means to make one. That it failed in the shop's books alone is its word, and no trouble.
+func (s *Story) refundTroubled() bool {
 	refused := slices.ContainsFunc(s.Requests, func(e *history.Event) bool { return e.State == "refund" && e.Outcome != history.OK })
-	return failed || refused || slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State == history.RefundPending })
+	return refused || slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State == history.RefundPending })
 }
 
 // lastRefund is when the last refund that stands was made.

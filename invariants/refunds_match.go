@@ -20,6 +20,7 @@ func refundsMatch() Invariant {
 		Clauses: []Clause{
 			{Name: "no payment gives back more than it took", Judge: judgeOverRefunds},
 			{Name: "refunds are those that were asked for", Needs: []history.Table{orders}, AfterSettle: true, Judge: judgeWishes},
+			{Name: "and made in the time to settle", Needs: []history.Table{orders}, AfterSettle: true, Applies: readLate, Judge: judgeRefundsLate},
 			{Name: "an order is refunded in the shop if it is at the channel", Needs: []history.Table{orders}, Judge: judgeRefundedOrders},
 			{Name: "the shop's refunds are the channel's", Needs: []history.Table{orders, refunds}, Judge: judgeRefundRows},
 		},

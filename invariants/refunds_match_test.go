@@ -90,7 +90,7 @@ func TestRefundsMatch(t *testing.T) {
 			b.order("o1", 1, "phone").payment("p1").captured().row(history.OrderRefunded)
 		}},
 		{name: "refunded in part, the order stays paid", story: func(b *builder) {
-			b.order("o1", 1, "phone").payment("p1").captured().refundMinor("r1", 500).refundDone("r1").
+			b.order("o1", 1, "phone").payment("p1").captured().wish(1, 500).refundMinor("r1", 500).refundDone("r1").
 				refundRow("r1", history.RefundDone).row(history.OrderPaid)
 		}},
 		{name: "made by the provider itself after the shop's own tries came to nothing", story: func(b *builder) {

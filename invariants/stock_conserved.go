@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -331,7 +332,7 @@ type holdings struct {
 	bought  int64 // paid or shipped: sold
 	waiting int64 // pending: reserved
 	given   int64 // refunded: still sold, or restocked
-	open    int64 // refunding or in review: sold, reserved or free
+	open    int64 // refunding, in review or paid back in part: sold, reserved or free
 }
 
 func (s *sku) holdings(timers history.Timers) holdings {
@@ -340,7 +341,9 @@ func (s *sku) holdings(timers history.Timers) holdings {
 		quantity := story.Units(s.item.SKU)
 		switch story.State() {
 		case history.OrderPaid, history.OrderShipped:
-			held.bought += quantity
+			back := min(quantity, unitsOf(story.Ended, s.item.SKU)+story.paidBack(s.item, quantity))
+			held.bought += quantity - back
+			held.open += back
 		case history.OrderPending:
 			held.waiting += quantity
 		case history.OrderRefunded:
@@ -353,6 +356,23 @@ func (s *sku) holdings(timers history.Timers) holdings {
 		}
 	}
 	return held
+}
+
+// paidBack is how many whole units of an order that the shop keeps were refunded, so that the shop may have them back.
+func (s *Story) paidBack(item *history.Item, quantity int64) int64 {
+	sum, listed := s.balance(), s.listed().Minor
+	given := sum.refunded + sum.pending - max(0, sum.captured-s.Due().Minor)
+	if given <= 0 || listed <= 0 {
+		return 0
+	}
+	high, low := bits.Mul64(uint64(sum.captured), uint64(item.Price.Minor))
+	if high >= uint64(listed) {
+		return 0
+	}
+	if unit, _ := bits.Div64(high, low, uint64(listed)); unit > 0 { // its share of what was paid
+		return min(quantity, given/int64(unit))
+	}
+	return 0
 }
 
 // neverSold says that the order is known to have ended before its money came, and that nobody saw it sold since: whatever was given

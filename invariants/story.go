@@ -18,8 +18,9 @@ type Run struct {
 	phases    map[string]span
 	rehearsed bool // there was no storm and the books were read: the warm-up is all there is to judge
 	index     *index
-	strays    []stray        // rows of the final reading that name no order and no payment
-	astray    map[string]int // effects that came to a sink in the storm or later and name no order, by sink
+	strays    []stray          // rows of the final reading that name no order and no payment
+	astray    map[string]int   // effects that came to a sink in the storm or later and name no order, by sink
+	unclaimed []*history.Event // captures in the storm or later that name no order
 }
 
 // stray is a row that belongs to no order.
@@ -62,6 +63,7 @@ type Story struct {
 	Row          *history.OrderRow // in the final reading
 	RowSeq       Evidence
 	Booked       []history.Line // all lines of the final reading, of which Row is the first
+	Ended        []history.Line // those of Booked that are closed or refunded, in an order that is neither
 	ShopPayments []history.PaymentRow
 	ShopRefunds  []history.RefundRow
 	Grants       []history.GrantRow
@@ -84,8 +86,9 @@ type Payment struct {
 	Minor     int64 // what was asked for
 	Currency  string
 	Created   *history.Event
-	Succeeded *history.Event // Minor is what was captured
-	Closed    *history.Event // the last close, which a late success may follow
+	Succeeded *history.Event   // Minor is what was captured
+	Again     []*history.Event // further captures, which a payment should not have
+	Closed    *history.Event   // the last close, which a late success may follow
 	Failed    []*history.Event
 	Refunds   []*Refund
 }
@@ -95,7 +98,11 @@ func (p *Payment) Captured() int64 {
 	if p.Succeeded == nil {
 		return 0
 	}
-	return p.Succeeded.Minor
+	total := p.Succeeded.Minor
+	for _, again := range p.Again {
+		total += again.Minor
+	}
+	return total
 }
 
 // Refunded is what refunds that succeeded gave back.

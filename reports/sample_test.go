@@ -351,6 +351,13 @@ func (s *sample) read(label string, at history.Time) {
 			}
 		}
 		books.Orders = append(books.Orders, row)
+		for _, event := range s.Events {
+			if event.Kind == history.PaymentSucceeded && event.Source == history.SourceChannel && event.Order == o.number && event.At <= at {
+				books.Payments = append(books.Payments, history.PaymentRow{
+					Payment: event.Payment, Order: o.number, Minor: event.Minor, Currency: event.Currency, State: history.PaymentCaptured,
+				})
+			}
+		}
 		if o.refund != "" && label == history.ReadingFinal {
 			books.Refunds = append(books.Refunds, history.RefundRow{
 				MerchantRefund: o.refund, Order: o.number, Payment: o.payment, Minor: samplePrice, Currency: "CNY", State: history.RefundDone,

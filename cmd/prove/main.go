@@ -41,7 +41,7 @@ type matrix struct {
 // correct is a scenario that the correct shop must pass.
 type correct struct {
 	Scenario string   `yaml:"scenario"`
-	Systems  []string `yaml:"systems"` // empty: all of them
+	Systems  []string `yaml:"systems"` // empty: all of the matrix; others may be named
 }
 
 // defect is one known defect: red under one scenario by all of the named invariants, green under another.
@@ -192,11 +192,28 @@ func (p *prover) table(out io.Writer, head string, all []line) {
 	}
 }
 
+// systems are those of the matrix, and then those that a line of the correct shop alone names.
+func (m matrix) systems() []string {
+	all := slices.Clone(m.Systems)
+	for _, c := range m.Correct {
+		for _, system := range c.Systems {
+			if !slices.Contains(all, system) {
+				all = append(all, system)
+			}
+		}
+	}
+	return all
+}
+
 func (p *prover) proveCorrect(ctx context.Context, out io.Writer, proofs matrix, seeds int, chosen choice) {
 	var lines []line
-	for _, system := range proofs.Systems {
+	for _, system := range proofs.systems() {
 		for _, c := range proofs.Correct {
-			if !chosen.has(c.Scenario, system) || (len(c.Systems) > 0 && !slices.Contains(c.Systems, system)) {
+			systems := c.Systems
+			if len(systems) == 0 {
+				systems = proofs.Systems
+			}
+			if !chosen.has(c.Scenario, system) || !slices.Contains(systems, system) {
 				continue
 			}
 			lines = append(lines, func() string {
