@@ -61,25 +61,27 @@ func judgeReady(run *Run) Finding {
 	return found
 }
 
-// judgeJobs finds jobs that only ever answered with an error. A later success heals earlier errors; a job whose answer had
-// not come when the time was over may be at work, unless it was done once before.
+// judgeJobs finds jobs that only ever answered with an error, or not at all. A later success heals earlier errors; a job that was
+// cut off when the time was over may be at work, unless it was done once before.
 func judgeJobs(run *Run) Finding {
 	answers, spoilt := questions(run, askedJob)
 	found := Finding{}
 	for _, question := range sortedKeys(answers) {
-		var done, failed, open *history.Event
+		var done, failed, open, silent *history.Event
 		for _, event := range answers[question] {
-			switch event.Outcome {
-			case history.OK:
+			switch {
+			case event.Outcome == history.OK:
 				done = event
-			case history.Refused:
+			case event.Outcome == history.Refused:
 				failed = event
-			default:
+			case event.Reason == history.ReasonOpenAtBound:
 				open = event
+			default:
+				silent = event
 			}
 		}
 		found.Evaluated++
-		found.Exercised += one(failed != nil || open != nil)
+		found.Exercised += one(failed != nil || open != nil || silent != nil)
 		switch {
 		case done != nil:
 			if last := answers[question][len(answers[question])-1]; last != done {
@@ -90,6 +92,9 @@ func judgeJobs(run *Run) Finding {
 		case failed != nil:
 			found.Violations = append(found.Violations, unwilling("after heal a job of the shop fails every time: "+strings.TrimPrefix(question, "job "),
 				fmt.Sprintf("%s, the last time", countOf(len(answers[question]), "try")), failed))
+		case open == nil:
+			found.Violations = append(found.Violations, unwilling("after heal a job of the shop gives no answer: "+strings.TrimPrefix(question, "job "),
+				fmt.Sprintf("%s, the last time", countOf(len(answers[question]), "try")), silent))
 		default:
 			found.Unjudged = append(found.Unjudged, question+" was still at work when the time to settle was over")
 		}

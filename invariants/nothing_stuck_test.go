@@ -145,6 +145,13 @@ func TestShopThatIsAsked(t *testing.T) {
 		{name: "is up, and a job takes longer than the bound", unjudged: "job reconcile was still at work", story: func(b *builder) {
 			paid(b)
 			asked(b, "job reconcile", history.Unknown)
+			b.hist.Events[len(b.hist.Events)-1].Reason = history.ReasonOpenAtBound
+			asked(b, "ready", history.OK)
+		}},
+		{name: "is up, and a job breaks off every time", violated: "after heal a job of the shop gives no answer: reconcile", story: func(b *builder) {
+			paid(b)
+			asked(b, "job reconcile", history.Unknown)
+			asked(b, "job reconcile", history.Unknown)
 			asked(b, "ready", history.OK)
 		}},
 	})

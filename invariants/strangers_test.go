@@ -112,6 +112,7 @@ func TestHistoriesOfStrangers(t *testing.T) {
 			story: func(b *builder) { b.paid("o1", 1) },
 			late: func(b *builder) {
 				asked(b, "job reconcile", history.Unknown, "timeout")
+				b.hist.Events[len(b.hist.Events)-1].Reason = history.ReasonOpenAtBound
 				asked(b, "ready", history.OK, "")
 			},
 		},
