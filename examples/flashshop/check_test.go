@@ -13,14 +13,17 @@ func TestLostCallback(t *testing.T) {
 			want string
 			net  int64
 		}{
-			{"the channel is asked", quick, paid, 10000},
-			{"D29 never asks: the money is lost", settings{"DEFECTS": "D29", "ORDER_EXPIRY": "400ms", "QUERY_AFTER": "60ms"}, closed, 10000},
+			{"the channel is asked", nil, paid, 10000},
+			{"D29 never asks: the money is lost", settings{"DEFECTS": "D29"}, closed, 10000},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
-				o := open(t, row.set)
+				o := open(t, quick, row.set)
 				id, pay := o.order()
 				o.channel.take(pay, 0)
+				if row.want == closed {
+					o.expire(id)
+				}
 				o.becomes(id, row.want)
 				o.post("/admin/reconcile", nil)
 				o.wantState(id, row.want)
@@ -47,32 +50,31 @@ func TestExpiry(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
 		for _, row := range []struct {
 			name   string
-			set    settings
 			before func(o *outlet, pay string) // while the order is unpaid
 			after  func(o *outlet, pay string) // when it has been closed
 			want   string
 		}{
-			{"closes at the channel first", brief, nil, nil, closed},
+			{"closes at the channel first", nil, nil, closed},
 			{
-				"is paid if the money was faster, and the callback lost", settings{"ORDER_EXPIRY": "2s"}, // brief may be over before
+				"is paid if the money was faster, and the callback lost",
 				func(o *outlet, pay string) { o.channel.take(pay, 0) }, nil, paid,
 			},
-			{"asks again where the answers are lost", brief, func(o *outlet, _ string) {
+			{"asks again where the answers are lost", func(o *outlet, _ string) {
 				o.channel.goesWrong(func(op string, nth int) fault { return fault{hang: op == opClose && nth < 3} })
 			}, nil, closed},
 			{
-				"late success is refunded", brief, nil,
+				"late success is refunded", nil,
 				func(o *outlet, pay string) { o.channel.pay(pay) }, refunded,
 			},
 			{
-				"late success is found when its callback is lost", brief, nil,
+				"late success is found when its callback is lost", nil,
 				func(o *outlet, pay string) {
 					o.channel.take(pay, 0)
 					o.post("/admin/reconcile", nil)
 				}, refunded,
 			},
 			{
-				"late short capture is refunded", brief, nil,
+				"late short capture is refunded", nil,
 				func(o *outlet, pay string) {
 					o.channel.deliver(o.channel.message("payment.succeeded", o.channel.take(pay, 3)))
 				}, refunded,
@@ -80,12 +82,13 @@ func TestExpiry(t *testing.T) {
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
-				o := open(t, quick, curt, row.set)
+				o := open(t, quick, curt)
 				o.channel.ended = func(string, int) string { return "succeeded" }
 				id, pay := o.order()
 				if row.before != nil {
 					row.before(o, pay)
 				}
+				o.expire(id)
 				if row.after != nil {
 					o.becomes(id, closed)
 					row.after(o, pay)
@@ -101,16 +104,19 @@ func TestExpiry(t *testing.T) {
 // A create request whose answer was lost must not leave a payment that nobody closes.
 func TestExpiryOfAnOrderWithoutKnownPayment(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
-		o := open(t, quick, curt, brief)
+		o := open(t, quick, curt)
 		o.channel.goesWrong(func(op string, nth int) fault {
-			return fault{hang: op == opCreate && nth < 3+3*o.replicas, stale: op == opList && nth < 3}
+			return fault{hang: op == opCreate, stale: op == opList && nth < 3}
 		})
 		status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "buyer": 1})
 		if status != http.StatusAccepted {
 			t.Fatalf("POST /orders: %d %v", status, answer)
 		}
 		o.wantStock(stock-1, 1, 0)
-		o.becomes(answer["id"].(string), closed)
+		id := answer["id"].(string)
+		o.expire(id)
+		o.channel.goesWrong(func(op string, nth int) fault { return fault{stale: op == opList && nth < 3} })
+		o.becomes(id, closed)
 		o.settles()
 		o.audit("phone-x", stock)
 	})
@@ -128,8 +134,9 @@ func TestExpiryDefects(t *testing.T) {
 		} {
 			t.Run(row.defect, func(t *testing.T) {
 				t.Parallel()
-				o := open(t, quick, brief, settings{"DEFECTS": row.defect})
+				o := open(t, quick, settings{"DEFECTS": row.defect})
 				id, pay := o.order()
+				o.expire(id)
 				o.becomes(id, closed)
 				o.wantStock(stock, 0, 0)
 				if _, open := o.channel.net(id); open != row.open {
@@ -194,8 +201,8 @@ func TestCancel(t *testing.T) {
 			{"too late", func(o *outlet, pay string) { o.channel.pay(pay) }, http.StatusConflict, paid},
 			{"too late, and nobody told", func(o *outlet, pay string) { o.channel.take(pay, 0) }, http.StatusConflict, paid},
 			{"the channel cannot be asked yet", func(o *outlet, _ string) {
-				o.channel.goesWrong(func(op string, nth int) fault {
-					if op == opClose && nth < 9 {
+				o.channel.goesWrong(func(op string, _ int) fault {
+					if op == opClose {
 						return fault{refuse: 503}
 					}
 					return fault{}
@@ -213,6 +220,7 @@ func TestCancel(t *testing.T) {
 				if status != row.status {
 					t.Errorf("cancel: %d %v, want %d", status, answer, row.status)
 				}
+				o.channel.goesWrong(nil)
 				o.becomes(id, row.want)
 				if again, _ := o.post("/orders/"+id+"/cancel", nil); row.want == closed && again != http.StatusOK {
 					t.Errorf("cancel again: %d", again)

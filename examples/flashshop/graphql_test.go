@@ -101,7 +101,7 @@ func TestGraphQLChangesOfAnOrder(t *testing.T) {
 	if refund.Get("__typename").String() != "Refund" || refund.Get("number").String() == "" || refund.Get("state").String() != "PENDING" {
 		t.Errorf("refund: %s", refund.Raw)
 	}
-	eventually(t, "refund at the channel", func() bool { return o.channel.called(opRefund) > 0 })
+	o.refundsMade(1)
 	o.channel.endRefunds("succeeded")
 	o.becomes(id, refunded)
 	o.wantJSON("reconcile", o.ask(`mutation { reconcile { failed } }`, nil), `{"data":{"reconcile":{"failed":0}}}`)

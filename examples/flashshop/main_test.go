@@ -70,7 +70,6 @@ type settings map[string]string
 var (
 	quick = settings{"QUERY_AFTER": "60ms", "REFUND_RETRY": "60ms"}
 	curt  = settings{"CHANNEL_TIMEOUT": "1s"} // where the channel is silent
-	brief = settings{"ORDER_EXPIRY": "400ms"}
 
 	patient = settings{"CHANNEL_TIMEOUT": "2s"}
 
@@ -267,6 +266,22 @@ func (o *outlet) wantState(id, want string) {
 	o.t.Helper()
 	if got := o.state(id); got != want {
 		o.t.Fatalf("order is %s, want %s", got, want)
+	}
+}
+
+// expire ends the time in which the order can be paid. A shop with a short ORDER_EXPIRY would do so by itself, and on a slow
+// machine before the test has done what comes first.
+func (o *outlet) expire(id string) {
+	o.t.Helper()
+	now := time.Now().UnixMilli()
+	o.change(`UPDATE orders SET expires_at = ?, check_at = ? WHERE id = ?`, now, now, id)
+}
+
+// change writes into the books, beside the shop.
+func (o *outlet) change(statement string, args ...any) {
+	o.t.Helper()
+	if _, err := o.books().ExecContext(o.t.Context(), numbered(statement), args...); err != nil {
+		o.t.Fatalf("%s: %v", statement, err)
 	}
 }
 

@@ -232,7 +232,7 @@ func TestErrorsThatStripeKeeps(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			o := openAt(t, strictStripe(), quick, settings{"ORDER_EXPIRY": "2s"})
+			o := openAt(t, strictStripe(), quick)
 			o.channel.ended = func(string, int) string { return refundSucceeded }
 			o.channel.goesWrong(func(op string, nth int) fault {
 				if op == row.op && nth == 1 {
@@ -244,6 +244,7 @@ func TestErrorsThatStripeKeeps(t *testing.T) {
 				_, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 7})
 				id := answer["id"].(string)
 				if row.want == closed {
+					o.expire(id)
 					o.becomes(id, closed)
 				} else if o.wantState(id, pending); answer["payment_id"] == "" {
 					t.Error("the payment was not found")

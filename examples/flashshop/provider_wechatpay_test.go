@@ -345,11 +345,12 @@ func TestAnswersThatAreSignedWrongly(t *testing.T) {
 	t.Parallel()
 	speaks := &wechatTongue{}
 	speaks.probe.Store(true)
-	o := openAt(t, speaks, quick, settings{"ORDER_EXPIRY": "1s"})
+	o := openAt(t, speaks, quick)
 	status, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 7})
 	if status != http.StatusAccepted || answer["payment_id"] != "" {
 		t.Errorf("POST /orders: %d %v", status, answer)
 	}
+	o.expire(answer["id"].(string))
 	speaks.probe.Store(false)
 	o.becomes(answer["id"].(string), closed)
 	o.settles()
