@@ -10,13 +10,14 @@ import (
 
 // conclude folds everything into one result and the reasons for it: first what is wrong with the shop, then what keeps
 // the run from proving anything, then notes, which a pass may have too.
-func conclude(run *Run, verdict *Verdict) (Result, []string) {
+func conclude(run *Run, verdict *Verdict) (Result, Reasons) {
 	failures := failures(verdict)
-	doubts := runDoubts(run)
+	doubts := reasonsOf(ReasonDoubt, runDoubts(run))
 	if !run.rehearsed { // of which nobody expects more than that its few buyers are served
-		doubts = slices.Concat(doubts, invariantDoubts(run, verdict), floorDoubts(run, verdict))
+		doubts = slices.Concat(doubts, invariantDoubts(run, verdict), reasonsOf(ReasonDoubt, floorDoubts(run, verdict)))
 	}
-	reasons := append([]string{}, slices.Concat(failures, doubts, notes(run, verdict), unreadNotes(run, All()))...)
+	notes := slices.Concat(knownNotes(verdict), reasonsOf(ReasonNote, notes(run, verdict)), reasonsOf(ReasonNote, unreadNotes(run, All())))
+	reasons := append(Reasons{}, slices.Concat(failures, doubts, notes)...)
 	switch {
 	case len(failures) > 0:
 		return Fail, reasons
@@ -27,19 +28,41 @@ func conclude(run *Run, verdict *Verdict) (Result, []string) {
 	}
 }
 
-func failures(verdict *Verdict) []string {
-	var failures []string
+// reasonsOf are reasons of one kind that are about no invariant.
+func reasonsOf(kind ReasonKind, texts []string) Reasons {
+	var reasons Reasons
+	for _, text := range texts {
+		reasons = append(reasons, Reason{Kind: kind, Text: text})
+	}
+	return reasons
+}
+
+func failures(verdict *Verdict) Reasons {
+	var failures Reasons
 	for _, result := range verdict.Invariants {
 		if result.Gates {
-			failures = append(failures, fmt.Sprintf("%s, %s: %s", result.ID, result.Name, result.Summary))
+			text := fmt.Sprintf("%s, %s: %s", result.ID, result.Name, result.Summary)
+			failures = append(failures, Reason{Kind: ReasonViolation, Invariant: result.ID, Text: text})
 		}
 	}
 	for _, level := range verdict.Service {
 		if level.Status == serviceExceeded {
-			failures = append(failures, "service level not kept: "+serviceWords(level))
+			failures = append(failures, Reason{Kind: ReasonService, Text: "service level not kept: " + serviceWords(level)})
 		}
 	}
 	return failures
+}
+
+// knownNotes are the reds that do not gate.
+func knownNotes(verdict *Verdict) Reasons {
+	var notes Reasons
+	for _, result := range verdict.Invariants {
+		if result.Status == Violated && result.Known {
+			text := fmt.Sprintf("known and not gating: %s, %s: %s", result.ID, result.Name, result.Summary)
+			notes = append(notes, Reason{Kind: ReasonNote, Invariant: result.ID, Text: text})
+		}
+	}
+	return notes
 }
 
 // runDoubts are about the run itself: whether the harness worked, and whether its history is whole.
@@ -148,16 +171,17 @@ func doubtOf(result InvariantResult) string {
 }
 
 // invariantDoubts are about what had to be judged and was not.
-func invariantDoubts(run *Run, verdict *Verdict) []string {
-	var doubts []string
+func invariantDoubts(run *Run, verdict *Verdict) Reasons {
+	var doubts Reasons
+	doubt := func(id, text string) { doubts = append(doubts, Reason{Kind: ReasonDoubt, Invariant: id, Text: text}) }
 	for _, result := range verdict.Invariants {
 		if result.Doubt != "" {
-			doubts = append(doubts, fmt.Sprintf("%s, %s: required, and %s", result.ID, result.Name, result.Doubt))
+			doubt(result.ID, fmt.Sprintf("%s, %s: required, and %s", result.ID, result.Name, result.Doubt))
 		}
 	}
 	for _, id := range run.Header.Required {
 		if !slices.ContainsFunc(verdict.Invariants, func(r InvariantResult) bool { return r.ID == id }) {
-			doubts = append(doubts, fmt.Sprintf("%s is required, and this judge does not know it", id))
+			doubt(id, id+" is required, and this judge does not know it")
 		}
 	}
 	return doubts
@@ -211,14 +235,9 @@ func share(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// notes are worth a line whatever the result: reds that do not gate, drops, and a shop that died unasked.
+// notes are worth a line whatever the result: drops, a shop that died unasked, and others.
 func notes(run *Run, verdict *Verdict) []string {
 	var notes []string
-	for _, result := range verdict.Invariants {
-		if result.Status == Violated && result.Known {
-			notes = append(notes, fmt.Sprintf("known and not gating: %s, %s: %s", result.ID, result.Name, result.Summary))
-		}
-	}
 	for _, known := range verdict.Known {
 		if known.Expired && known.Met > 0 {
 			notes = append(notes, fmt.Sprintf("the known red %s of %s expired on %s", known.Ticket, known.Invariant,

@@ -74,8 +74,8 @@ func TestDemandedCells(t *testing.T) {
 			h := b.at(30_000).history()
 			h.Header.Floors.Cells = []history.Cell{c.cell}
 			verdict := Judge(h)
-			named := slices.ContainsFunc(verdict.Reasons, func(reason string) bool { return strings.Contains(reason, "lose met") })
-			if c.want == "" && named || c.want != "" && !slices.Contains(verdict.Reasons, c.want) {
+			named := slices.ContainsFunc(verdict.Reasons.Texts(), func(reason string) bool { return strings.Contains(reason, "lose met") })
+			if c.want == "" && named || c.want != "" && !slices.Contains(verdict.Reasons.Texts(), c.want) {
 				t.Errorf("reasons %q, want %q", verdict.Reasons, c.want)
 			}
 			if c.want != "" && verdict.Verdict == Pass {

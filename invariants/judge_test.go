@@ -274,7 +274,7 @@ func TestConclusion(t *testing.T) {
 			if verdict.Verdict != test.want {
 				t.Fatalf("want %s, got %s: %q", test.want, verdict.Verdict, verdict.Reasons)
 			}
-			told := strings.Join(verdict.Reasons, "\n")
+			told := strings.Join(verdict.Reasons.Texts(), "\n")
 			if test.why == "" && told != "" || !strings.Contains(told, test.why) {
 				t.Errorf("want a reason with %q, got %q", test.why, told)
 			}

@@ -68,12 +68,12 @@ func TestLateBooksAreNoted(t *testing.T) {
 	b := newHistory(t)
 	b.paid("o1", 1)
 	b.healed().at(40_000)
-	if told := strings.Join(Judge(b.history()).Reasons, "\n"); !strings.Contains(told, "the books were read at 40.") {
+	if told := strings.Join(Judge(b.history()).Reasons.Texts(), "\n"); !strings.Contains(told, "the books were read at 40.") {
 		t.Errorf("reasons: %s", told)
 	}
 	b = newHistory(t)
 	b.paid("o1", 1)
-	if told := strings.Join(Judge(b.at(30_000).history()).Reasons, "\n"); strings.Contains(told, "the books were read at") {
+	if told := strings.Join(Judge(b.at(30_000).history()).Reasons.Texts(), "\n"); strings.Contains(told, "the books were read at") {
 		t.Errorf("reasons: %s", told)
 	}
 }

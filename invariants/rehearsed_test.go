@@ -49,7 +49,7 @@ func TestTheWarmUpIsEvidence(t *testing.T) {
 		t.Errorf("%s: %q", verdict.Headline, verdict.Reasons)
 	}
 	verdict = Judge(rehearsal(t, history.OrderPaid))
-	if told := strings.Join(verdict.Reasons, "\n"); verdict.Verdict != Inconclusive || !strings.Contains(told, "only the warm-up is judged: 5 of 5") {
+	if told := strings.Join(verdict.Reasons.Texts(), "\n"); verdict.Verdict != Inconclusive || !strings.Contains(told, "only the warm-up is judged: 5 of 5") {
 		t.Errorf("%s: %s", verdict.Headline, told)
 	}
 }

@@ -41,7 +41,7 @@ type Verdict struct {
 	Headline   string            `json:"headline"` // "pass, 11 of 14 judged"
 	Judged     Judged            `json:"judged"`
 	Protected  bool              `json:"protected"` // a change of the run's files would show; a reason says why not
-	Reasons    []string          `json:"reasons"`   // why it is not a pass, the most important first; then notes, which a pass may have too
+	Reasons    Reasons           `json:"reasons"`   // why it is not a pass, the most important first; then notes, which a pass may have too
 	AtRisk     []RiskTotal       `json:"at_risk"`   // of the whole run: what is at risk of each order counts once
 	Causes     []Cause           `json:"causes"`    // what is wrong, each case under its first cause, the gravest first
 	Invariants []InvariantResult `json:"invariants"`
@@ -56,6 +56,36 @@ type Verdict struct {
 	Money      []MoneyResult     `json:"money"`
 	Known      []KnownResult     `json:"known"`
 	Orders     OrdersResult      `json:"orders"`
+}
+
+// ReasonKind says what sort of reason it is.
+type ReasonKind string
+
+// The kinds of reasons, in the order in which a verdict lists them.
+const (
+	ReasonViolation ReasonKind = "violation" // an invariant is violated, and the run fails for it
+	ReasonService   ReasonKind = "service"   // a service level is not kept, and the run fails for it
+	ReasonDoubt     ReasonKind = "doubt"     // the run proves too little to pass
+	ReasonNote      ReasonKind = "note"      // worth knowing, and no reason against a pass
+)
+
+// Reason is one sentence of why the verdict is what it is.
+type Reason struct {
+	Kind      ReasonKind `json:"kind"`
+	Invariant string     `json:"invariant,omitempty"` // id of the invariant that it is about, if it is about one
+	Text      string     `json:"text"`
+}
+
+// Reasons are those of one verdict.
+type Reasons []Reason
+
+// Texts are their sentences alone.
+func (r Reasons) Texts() []string {
+	texts := make([]string, len(r))
+	for i, reason := range r {
+		texts[i] = reason.Text
+	}
+	return texts
 }
 
 // VerdictSystem names the system under test.

@@ -78,7 +78,7 @@ func (s *junitSuite) count(one junitCase) {
 func junitRun(verdict invariants.Verdict) junitCase {
 	run := junitCase{Name: "the run proves something"}
 	if verdict.Verdict == invariants.Inconclusive {
-		run.Error = &junitMessage{Message: verdict.Headline, Text: junitLines(verdict.Reasons)}
+		run.Error = &junitMessage{Message: verdict.Headline, Text: junitLines(verdict.Reasons.Texts())}
 	}
 	return run
 }

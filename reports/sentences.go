@@ -126,11 +126,8 @@ func subjects(quoted []string, recorded *history.History, most int) string {
 func otherReasons(verdict invariants.Verdict) []string {
 	var others []string
 	for _, reason := range verdict.Reasons {
-		told := slices.ContainsFunc(verdict.Invariants, func(r invariants.InvariantResult) bool {
-			return r.Gates && reason == fmt.Sprintf("%s, %s: %s", r.ID, r.Name, r.Summary)
-		})
-		if !told {
-			others = append(others, reason)
+		if reason.Kind != invariants.ReasonViolation {
+			others = append(others, reason.Text)
 		}
 	}
 	return others

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +112,20 @@ func TestRedsThatDoNotGate(t *testing.T) {
 		if strings.Contains(text, "<failure") {
 			t.Errorf("%s fails for it", format.Name)
 		}
+	}
+}
+
+// TestOtherReasons: a violation stands below with its orders, however its reason is worded.
+func TestOtherReasons(t *testing.T) {
+	verdict := verdictOf(invariants.Fail, red(true, "a"))
+	verdict.Reasons = invariants.Reasons{
+		{Kind: invariants.ReasonViolation, Invariant: "I1", Text: "the books are wrong"},
+		{Kind: invariants.ReasonService, Text: "too slow"},
+		{Kind: invariants.ReasonDoubt, Invariant: "I2", Text: "never exercised"},
+		{Kind: invariants.ReasonNote, Invariant: "I1", Text: "known"},
+	}
+	if got := otherReasons(verdict); !slices.Equal(got, []string{"too slow", "never exercised", "known"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -107,7 +107,7 @@ func TestRunsOfBothSchemas(t *testing.T) {
 				t.Fatalf("check: exit status %d\n%s\n%s", status, out, said)
 			}
 			verdict := verdictIn(t, test.dir)
-			reasons := strings.Join(verdict.Reasons, "\n")
+			reasons := strings.Join(verdict.Reasons.Texts(), "\n")
 			if verdict.Protected != test.protected || strings.Contains(reasons, "the evidence is unprotected") == test.protected {
 				t.Errorf("protected is %v, want %v: %s", verdict.Protected, test.protected, reasons)
 			}

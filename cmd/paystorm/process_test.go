@@ -199,7 +199,7 @@ func (p *program) verdict(t *testing.T) (invariants.Verdict, *history.History) {
 
 // because says whether one of the verdict's reasons matches.
 func because(verdict invariants.Verdict, pattern string) bool {
-	return slices.ContainsFunc(verdict.Reasons, regexp.MustCompile(pattern).MatchString)
+	return slices.ContainsFunc(verdict.Reasons.Texts(), regexp.MustCompile(pattern).MatchString)
 }
 
 // eventually waits until something is so.

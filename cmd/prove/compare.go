@@ -63,7 +63,7 @@ func (p *prover) inWords(ctx context.Context, of proof, red []string, seed int) 
 	if err != nil {
 		return "no verdict", err.Error()
 	}
-	why = v.Headline + " " + strings.Join(v.Reasons, "; ")
+	why = v.Headline + " " + v.why()
 	if len(red) == 0 || v.Verdict != "fail" {
 		return v.Verdict, why
 	}

@@ -70,13 +70,24 @@ type prover struct {
 
 // verdict is the part of verdict.json that a proof needs.
 type verdict struct {
-	Verdict    string   `json:"verdict"`
-	Headline   string   `json:"headline"`
-	Reasons    []string `json:"reasons"`
+	Verdict  string `json:"verdict"`
+	Headline string `json:"headline"`
+	Reasons  []struct {
+		Text string `json:"text"`
+	} `json:"reasons"`
 	Invariants []struct {
 		ID     string `json:"id"`
 		Status string `json:"status"`
 	} `json:"invariants"`
+}
+
+// why are its reasons in one line.
+func (v verdict) why() string {
+	texts := make([]string, len(v.Reasons))
+	for i, reason := range v.Reasons {
+		texts[i] = reason.Text
+	}
+	return strings.Join(texts, "; ")
 }
 
 func main() {
@@ -325,7 +336,7 @@ func (p *prover) decide(ctx context.Context, of proof, seed int) (verdict, error
 	}
 	v, err := p.run(ctx, of, seed)
 	for again := 0; again < mostAgain && err == nil && v.Verdict == "inconclusive" && ctx.Err() == nil; again++ {
-		p.say("again %s seed %d: %s: %s", of, seed, v.Headline, strings.Join(v.Reasons, "; "))
+		p.say("again %s seed %d: %s: %s", of, seed, v.Headline, v.why())
 		p.count(true)
 		v, err = p.run(ctx, of, seed)
 	}
@@ -374,7 +385,7 @@ func isPass(v verdict) error {
 	if v.Verdict == "pass" {
 		return nil
 	}
-	return fmt.Errorf("%s: %s", v.Headline, strings.Join(v.Reasons, "; "))
+	return fmt.Errorf("%s: %s", v.Headline, v.why())
 }
 
 func isRedBy(v verdict, invariants []string) error {
@@ -389,7 +400,7 @@ func isRedBy(v verdict, invariants []string) error {
 		}
 	}
 	if v.Verdict != "fail" || len(missing) > 0 {
-		return fmt.Errorf("%s; not violated: %s; %s", v.Headline, strings.Join(missing, " "), strings.Join(v.Reasons, "; "))
+		return fmt.Errorf("%s; not violated: %s; %s", v.Headline, strings.Join(missing, " "), v.why())
 	}
 	return nil
 }
