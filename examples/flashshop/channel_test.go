@@ -29,6 +29,8 @@ const (
 	opClose       = "close"
 	opRefund      = "refund"
 	opRefundQuery = "refund-query"
+
+	opCertificates = "certificates" // WeChat Pay's
 )
 
 // fault is what goes wrong with one request.
@@ -384,6 +386,17 @@ func (f *fakeChannel) deliver(m message) int {
 		return http.StatusNoContent
 	}
 	return resp.StatusCode
+}
+
+// deliverUntilTaken posts a message again while the shop refuses it, as providers do: one whose writers' queue is long does
+// so, and has done nothing.
+func (f *fakeChannel) deliverUntilTaken(m message) (status int) {
+	for range 20 {
+		if status = f.deliver(m); status == 0 || status == http.StatusNoContent {
+			break
+		}
+	}
+	return status
 }
 
 // address is where the shop is really to be found.

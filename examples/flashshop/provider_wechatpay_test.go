@@ -60,6 +60,8 @@ type wechatTongue struct {
 	proxy *httptest.Server
 	ca    string
 	probe atomic.Bool // answers are signed as WeChat Pay does to see whether the merchant looks
+
+	platform *wechatPlatform // what the shop verifies by; nil: the public key
 }
 
 func (*wechatTongue) name() string { return "wechatpay" }
@@ -74,10 +76,12 @@ func (s *wechatTongue) configure(f *fakeChannel, env map[string]string) {
 		f.t.Error(err)
 	}
 	env["PROVIDER"], env["HTTPS_PROXY"], env["CHANNEL_CA"] = "wechatpay", s.proxy.URL, s.ca
-	env["MCHID"], env["APPID"], env["API_V3_KEY"], env["PUBLIC_KEY_ID"] = testMchID, testAppID, testAPIv3, testPublicID
+	env["MCHID"], env["APPID"], env["API_V3_KEY"] = testMchID, testAppID, testAPIv3
 	env["MERCHANT_SERIAL_NO"] = "5157F09EFDC096DE15EBE81A47057A72"
 	env["MERCHANT_PRIVATE_KEY"] = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-	env["PUBLIC_KEY"] = string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+	if s.platform == nil {
+		env["PUBLIC_KEY_ID"], env["PUBLIC_KEY"] = testPublicID, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+	}
 }
 
 func (s *wechatTongue) routes(f *fakeChannel, _ *http.ServeMux) {
@@ -85,7 +89,7 @@ func (s *wechatTongue) routes(f *fakeChannel, _ *http.ServeMux) {
 	handle := func(pattern, op string, work func(r *http.Request, in wechatAsked, bad fault) (any, string)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			if !authorized(r, body) {
+			if !s.authorized(r, body) {
 				f.t.Errorf("%s: unsigned", pattern)
 			}
 			var in wechatAsked
@@ -124,6 +128,9 @@ func (s *wechatTongue) routes(f *fakeChannel, _ *http.ServeMux) {
 		found, code := f.queryRefund(r.PathValue("no"), bad)
 		return wechatRefundOf(found), code
 	})
+	if s.platform != nil {
+		handle("GET /v3/certificates", opCertificates, func(*http.Request, wechatAsked, fault) (any, string) { return s.platform.list(), "" })
+	}
 	s.listen(f, mux)
 }
 
@@ -184,9 +191,9 @@ type wechatAsked struct {
 var authorization = regexp.MustCompile(`^WECHATPAY2-SHA256-RSA2048 mchid="` + testMchID +
 	`",nonce_str="([^"]+)",timestamp="([^"]+)",serial_no="[^"]+",signature="([^"]+)"$`)
 
-func authorized(r *http.Request, body []byte) bool {
+func (s *wechatTongue) authorized(r *http.Request, body []byte) bool {
 	found := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
-	return found != nil && r.Header.Get("Wechatpay-Serial") == testPublicID &&
+	return found != nil && (s.platform != nil || r.Header.Get("Wechatpay-Serial") == testPublicID) &&
 		sign(appKey(), fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s\n", r.Method, r.URL.RequestURI(), found[2], found[1], body)) == found[3]
 }
 
@@ -195,16 +202,19 @@ func (s *wechatTongue) answer(w http.ResponseWriter, told any) {
 	if told != nil {
 		body, _ = json.Marshal(told)
 	}
-	signWechat(w.Header(), body, s.probe.Load(), testSecret)
+	s.sign(w.Header(), body, s.probe.Load(), testSecret)
 	if told == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
 	_, _ = w.Write(body)
 }
 
-// signWechat signs an answer or a message, right under the tests' own secret and wrong under another.
-func signWechat(header http.Header, body []byte, probing bool, secret string) {
-	now, nonce, key := fmt.Sprint(time.Now().Unix()), "nonce", wechatKey()
+// sign signs an answer or a message, right under the tests' own secret and wrong under another.
+func (s *wechatTongue) sign(header http.Header, body []byte, probing bool, secret string) {
+	now, nonce, key, serial := fmt.Sprint(time.Now().Unix()), "nonce", wechatKey(), testPublicID
+	if s.platform != nil {
+		key, serial = s.platform.newest()
+	}
 	if secret != testSecret {
 		key = otherKey()
 	}
@@ -214,7 +224,7 @@ func signWechat(header http.Header, body []byte, probing bool, secret string) {
 	}
 	header.Set("Wechatpay-Timestamp", now)
 	header.Set("Wechatpay-Nonce", nonce)
-	header.Set("Wechatpay-Serial", testPublicID)
+	header.Set("Wechatpay-Serial", serial)
 	header.Set("Wechatpay-Signature", signature)
 }
 
@@ -282,6 +292,25 @@ func (s *wechatTongue) callback(f *fakeChannel, m message) (*http.Request, error
 	if err != nil {
 		return nil, err
 	}
+	resource, err := wechatSealed(secretText, "transaction")
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(map[string]any{
+		"id": m.id, "event_type": kind, "resource_type": "encrypt-resource", "resource": resource,
+	})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.address("/callbacks/wechatpay/"+m.address), bytes.NewReader(body))
+	if err == nil && m.secret != "" {
+		s.sign(req.Header, body, m.probe, m.secret)
+	}
+	return req, err
+}
+
+// wechatSealed is a text encrypted under the merchant's API v3 key, as messages and certificates have it.
+func wechatSealed(text []byte, about string) (map[string]string, error) {
 	block, err := aes.NewCipher([]byte(testAPIv3))
 	if err != nil {
 		return nil, err
@@ -290,20 +319,11 @@ func (s *wechatTongue) callback(f *fakeChannel, m message) (*http.Request, error
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(map[string]any{
-		"id": m.id, "event_type": kind, "resource_type": "encrypt-resource", "resource": map[string]string{
-			"algorithm": "AEAD_AES_256_GCM", "nonce": "0123456789ab", "associated_data": "transaction",
-			"ciphertext": base64.StdEncoding.EncodeToString(seal.Seal(nil, []byte("0123456789ab"), secretText, []byte("transaction"))),
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.address("/callbacks/wechatpay/"+m.address), bytes.NewReader(body))
-	if err == nil && m.secret != "" {
-		signWechat(req.Header, body, m.probe, m.secret)
-	}
-	return req, err
+	const nonce = "0123456789ab"
+	return map[string]string{
+		"algorithm": "AEAD_AES_256_GCM", "nonce": nonce, "associated_data": about,
+		"ciphertext": base64.StdEncoding.EncodeToString(seal.Seal(nil, []byte(nonce), text, []byte(about))),
+	}, nil
 }
 
 func (*wechatTongue) naming() bool { return false }
