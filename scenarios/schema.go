@@ -239,8 +239,10 @@ func (w *schemaWriter) kinds(of []Kind, payers bool) *jsonschema.Schema {
 func (w *schemaWriter) parameters(kind Kind, payers bool) *jsonschema.Schema {
 	parameters := &jsonschema.Schema{Type: "object", AdditionalProperties: jsonschema.FalseSchema}
 	if kind.New != nil {
-		parameters = w.reflect(kind.New(), true)
+		params := kind.New()
+		parameters = w.reflect(params, true)
 		parameters.Version = ""
+		w.refine(parameters, reflect.TypeOf(params).Elem())
 	}
 	if parameters.Properties == nil {
 		parameters.Properties = jsonschema.NewProperties()

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -115,6 +117,60 @@ func TestShippedSchemasAreWhatTheCodeSays(t *testing.T) {
 				t.Error("it is not what the code says: run the test with -update")
 			}
 		})
+	}
+}
+
+// TestFaultsTakeOneWordOrAList: where a fault takes a list, it takes one word too, and so does the schema that editors read.
+func TestFaultsTakeOneWordOrAList(t *testing.T) {
+	t.Parallel()
+	library, err := scenarios.Shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := vocabulary()
+	schema := compileSchema(t, scenarios.ScenarioSchema)
+	accepted := func(kind, key string, value any) (bySchema, byDecoder error) {
+		scenario := document(t, "flash-sale.yaml").(map[string]any)
+		scenario["faults"] = []any{map[string]any{kind: map[string]any{key: value}}}
+		text, err := json.Marshal(scenario) // which YAML can read
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "scenario.yaml")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, byDecoder = library.Find(file, known)
+		return schema.Validate(scenario), byDecoder
+	}
+	lists := 0
+	for _, kind := range known.Faults {
+		params := reflect.ValueOf(kind.New()).Elem()
+		for _, field := range reflect.VisibleFields(params.Type()) {
+			key, option, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			if option != "one-or-list" {
+				continue
+			}
+			lists++
+			word := "mail" // a sink of the shop
+			if usual := params.FieldByIndex(field.Index); usual.Len() > 0 {
+				word = usual.Index(0).String()
+			}
+			if kind.Name == "fail-sinks" && key == "how" { // which wants sinks beside it
+				continue
+			}
+			for _, value := range []any{word, []any{word}} {
+				if bySchema, byDecoder := accepted(kind.Name, key, value); bySchema != nil || byDecoder != nil {
+					t.Errorf("%s: {%s: %v}: the schema says %v, the decoder %v", kind.Name, key, value, bySchema, byDecoder)
+				}
+			}
+			if bySchema, byDecoder := accepted(kind.Name, key, map[string]any{"a": word}); bySchema == nil || byDecoder == nil {
+				t.Errorf("%s: %s takes a map: the schema says %v, the decoder %v", kind.Name, key, bySchema, byDecoder)
+			}
+		}
+	}
+	if lists < 9 {
+		t.Errorf("%d lists of faults were found", lists)
 	}
 }
 
