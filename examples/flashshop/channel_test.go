@@ -408,7 +408,7 @@ func (f *fakeChannel) address(path string) string {
 
 // pay captures a payment and delivers the good news.
 func (f *fakeChannel) pay(id string) int {
-	return f.deliver(f.message("payment.succeeded", f.take(id, 0)))
+	return f.deliverUntilTaken(f.message("payment.succeeded", f.take(id, 0)))
 }
 
 func (f *fakeChannel) called(op string) int {

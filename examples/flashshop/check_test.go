@@ -76,7 +76,7 @@ func TestExpiry(t *testing.T) {
 			{
 				"late short capture is refunded", nil,
 				func(o *outlet, pay string) {
-					o.channel.deliver(o.channel.message("payment.succeeded", o.channel.take(pay, 3)))
+					o.channel.deliverUntilTaken(o.channel.message("payment.succeeded", o.channel.take(pay, 3)))
 				}, refunded,
 			},
 		} {

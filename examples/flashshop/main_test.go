@@ -274,13 +274,27 @@ func (o *outlet) wantState(id, want string) {
 func (o *outlet) expire(id string) {
 	o.t.Helper()
 	now := time.Now().UnixMilli()
-	o.change(`UPDATE orders SET expires_at = ?, check_at = ? WHERE id = ?`, now, now, id)
+	o.change(id, `UPDATE orders SET expires_at = ?, check_at = ? WHERE id = ?`, now, now, id)
 }
 
-// change writes into the books, beside the shop.
-func (o *outlet) change(statement string, args ...any) {
+// change writes into the books of an order, beside the shop: between two of its transactions about that order.
+func (o *outlet) change(id, statement string, args ...any) {
 	o.t.Helper()
-	if _, err := o.books().ExecContext(o.t.Context(), numbered(statement), args...); err != nil {
+	begun, err := o.books().BeginTx(o.t.Context(), nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer func() { _ = begun.Rollback() }() // what is committed stays
+	if strings.HasPrefix(o.db, "postgres:") {
+		_, err = begun.ExecContext(o.t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", string(theOrder(id)))
+	}
+	if err == nil {
+		_, err = begun.ExecContext(o.t.Context(), numbered(statement), args...)
+	}
+	if err == nil {
+		err = begun.Commit()
+	}
+	if err != nil {
 		o.t.Fatalf("%s: %v", statement, err)
 	}
 }

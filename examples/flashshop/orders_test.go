@@ -320,7 +320,7 @@ func TestReturnAndCallback(t *testing.T) {
 				good := o.channel.message("payment.succeeded", o.channel.take(pay, 0))
 				o.channel.goesWrong(func(op string, nth int) fault {
 					if (op == opList || op == opQuery) && nth == 1 {
-						return fault{meanwhile: func() { o.channel.deliver(good) }}
+						return fault{meanwhile: func() { o.channel.deliverUntilTaken(good) }}
 					}
 					return fault{}
 				})

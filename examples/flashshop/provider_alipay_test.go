@@ -280,7 +280,7 @@ func TestCodeThatNobodyScans(t *testing.T) {
 				o.channel.take(number, 0) // and the message is lost
 			} else {
 				expires = time.Now().Add(time.Second).Truncate(time.Millisecond)
-				o.expireCode(number, expires)
+				o.expireCode(id, number, expires)
 				o.expire(id)
 			}
 			o.becomes(id, row.want)
@@ -294,12 +294,12 @@ func TestCodeThatNobodyScans(t *testing.T) {
 }
 
 // expireCode has a code that is not scanned expire at a moment, in the books and at Alipay.
-func (o *outlet) expireCode(number string, at time.Time) {
+func (o *outlet) expireCode(id, number string, at time.Time) {
 	o.t.Helper()
 	o.channel.mu.Lock()
 	o.channel.charge(number).expires = at.UnixMilli()
 	o.channel.mu.Unlock()
-	o.change(`UPDATE payments SET expires_at = ? WHERE id = ?`, at.UnixMilli(), number)
+	o.change(id, `UPDATE payments SET expires_at = ? WHERE id = ?`, at.UnixMilli(), number)
 }
 
 // A code whose answers were all lost until it had expired is there all the same, and may have been paid.

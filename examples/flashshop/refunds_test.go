@@ -101,7 +101,7 @@ func TestRefundWhoseAnswersAreLost(t *testing.T) {
 				}
 				if row.defect != "" { // and what is said later is ignored
 					for _, number := range made {
-						o.channel.deliver(o.channel.refundMessage(number, "succeeded"))
+						o.channel.deliverUntilTaken(o.channel.refundMessage(number, "succeeded"))
 					}
 					o.wantState(id, paid)
 				}
@@ -223,7 +223,7 @@ func TestRefundThatIsDoneAlready(t *testing.T) {
 		})
 		o.post("/orders/"+id+"/refunds", nil)
 		o.channel.console("console", pay, 10000, refundSucceeded)
-		o.channel.deliver(o.channel.refundMessage("console", refundSucceeded))
+		o.channel.deliverUntilTaken(o.channel.refundMessage("console", refundSucceeded))
 		o.wantState(id, refunding)
 		o.channel.goesWrong(nil)
 		o.becomes(id, refunded)
@@ -251,7 +251,7 @@ func TestRefundThatIsRefused(t *testing.T) {
 				o.post("/orders/"+id+"/refunds", nil)
 				eventually(t, "refused", func() bool { return o.number(`SELECT count(*) FROM refunds WHERE refusals > 0`) > 0 })
 				if row.told {
-					o.channel.deliver(o.channel.refundMessage("console", refundSucceeded))
+					o.channel.deliverUntilTaken(o.channel.refundMessage("console", refundSucceeded))
 					eventually(t, "the provider's is done", func() bool { return o.number(`SELECT count(*) FROM refunds WHERE state = 'DONE'`) == 1 })
 					o.post("/admin/reconcile", nil)
 				}
@@ -272,7 +272,7 @@ func TestRefundBeforeItsPayment(t *testing.T) {
 		if status := o.channel.deliver(gone); status != http.StatusConflict {
 			t.Errorf("answered %d before the payment is known, want 409", status)
 		}
-		o.channel.deliver(o.channel.message("payment.succeeded", c))
+		o.channel.deliverUntilTaken(o.channel.message("payment.succeeded", c))
 		if status := o.channel.deliver(gone); status != http.StatusNoContent {
 			t.Errorf("answered %d", status)
 		}
@@ -446,7 +446,7 @@ func TestRefundMessageBeforeItsAnswer(t *testing.T) {
 				o.post("/orders/"+id+"/refunds", nil)
 				o.refundsMade(1)
 				_, made := o.channel.made()
-				o.channel.deliver(o.channel.refundMessage(made[0], refundSucceeded))
+				o.channel.deliverUntilTaken(o.channel.refundMessage(made[0], refundSucceeded))
 				o.channel.goesWrong(nil)
 				o.becomes(id, refunded)
 				if n := o.number(`SELECT count(*) FROM refunds WHERE state = 'DONE' AND amount_minor = 10000`); n != row.rows {

@@ -143,7 +143,7 @@ func TestLedgerOfARefund(t *testing.T) {
 	o.wantLedger(unitPrice)
 	for _, number := range o.channel.endRefunds(refundSucceeded) {
 		for range 2 {
-			o.channel.deliver(o.channel.refundMessage(number, refundSucceeded))
+			o.channel.deliverUntilTaken(o.channel.refundMessage(number, refundSucceeded))
 		}
 	}
 	o.becomes(order, refunded)
