@@ -9,7 +9,7 @@ import (
 )
 
 // digest makes a story short without losing its point: a callback stands with its answer, the rows of one reading stand
-// together, and whoever looks again and sees the same is told once.
+// together, and an observer that sees the same again is told once.
 func digest(beats []beat) []beat {
 	beats = slices.DeleteFunc(beats, func(b beat) bool { return b.Weight == framing })
 	return lookedAgain(rowsTogether(answered(beats)))

@@ -42,7 +42,7 @@ func WriteAll(dir string, verdict invariants.Verdict, recorded *history.History)
 	return nil
 }
 
-// WriteFile writes one report. The file is replaced as a whole, so that whoever watches it never reads half of one.
+// WriteFile writes one report. The file is replaced as a whole, so that a program that watches it never reads half of one.
 func WriteFile(path string, format Format, verdict invariants.Verdict, recorded *history.History) error {
 	var text bytes.Buffer
 	if err := format.Write(&text, verdict, recorded); err != nil {

@@ -42,7 +42,7 @@ func (r risk) words() string {
 	text := r.Net + " at risk"
 	switch {
 	case !r.Stands:
-		text = r.Gross + " moved wrongly, and nothing of it is missing now"
+		text = r.Gross + " moved wrongly, and none of it is at risk now"
 	case r.Gross != r.Net:
 		text += " (" + r.Gross + " before refunds)"
 	}

@@ -34,7 +34,7 @@ func (f *channelFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.faults, "fault", nil, "what goes wrong, as in a scenario's faults; may be repeated (paystorm list faults)")
 	flags.Int64Var(&f.seed, "seed", 1, "decides which messages the faults hit")
 	flags.StringVar(&f.retry, "retry", "", "waits between the attempts of a notification, such as 1s,2s,4s, or none (default: the provider's own schedule)")
-	flags.StringVar(&f.business, "business-time", "", "let so much of the provider's time pass in so much of yours, such as 24h=30s")
+	flags.StringVar(&f.business, "business-time", "", "how much of the provider's time passes in how much real time, such as 24h=30s")
 	flags.DurationVar(&f.refundDelay, "refund-delay", time.Second, "how long a refund is pending")
 	flags.StringVar(&f.endpoint, "endpoint", "", "where notifications go, in dialects whose payments do not say")
 	flags.StringVar(&f.events, "events", "", "the provider's names of what is sent there, with commas between (default: everything)")

@@ -86,7 +86,7 @@ func validateCommand() *cobra.Command {
 func schemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "schema scenario|system|verdict|k6",
-		Short:     "Print a JSON Schema, for editors and for whoever reads verdicts, or the types of k6/x/paystorm",
+		Short:     "Print a JSON Schema, for editors and for programs that read verdicts, or the types of k6/x/paystorm",
 		Example:   "  paystorm schema scenario > scenario.schema.json",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"scenario", "system", "verdict", "k6"},
