@@ -388,11 +388,11 @@ func (f *fakeChannel) deliver(m message) int {
 	return resp.StatusCode
 }
 
-// deliverUntilTaken posts a message again while the shop refuses it, as providers do: one whose writers' queue is long does
-// so, and has done nothing.
+// deliverUntilTaken posts a message again while the shop refuses it or does not answer, as providers do: one whose writers'
+// queue is long is too busy for it.
 func (f *fakeChannel) deliverUntilTaken(m message) (status int) {
 	for range 20 {
-		if status = f.deliver(m); status == 0 || status == http.StatusNoContent {
+		if status = f.deliver(m); status == http.StatusNoContent {
 			break
 		}
 	}
