@@ -14,6 +14,7 @@ type checker struct {
 	source    *source
 	launched  []string            // names that templates may mention of what the shop is started with
 	arguments map[string][]string // names of templates that take an argument, and what it may be
+	mentioned map[string]bool     // links whose address some template names
 	labelled  bool                // each error of an operation begins with its journey and step
 	captured  map[string]string   // name → the step that captures it
 	forgotten []string            // what some step of the journey captured: it may have been on another way

@@ -13,7 +13,10 @@ import (
 func checkSystem(s *System, v Vocabulary) Errors {
 	c := &checker{
 		source: s.source, launched: slices.Concat(processNames(), credentialNames(s.Channel.Dialect, v.Dialects)),
-		arguments: map[string][]string{"link": Links(), "sink": sortedKeys(s.Sinks)},
+		arguments: map[string][]string{
+			nameLink: slices.Concat(Links(), s.dialLinks()), nameTCP: s.dialLinks(), "sink": sortedKeys(s.Sinks),
+		},
+		mentioned: map[string]bool{},
 	}
 	if s.Launch.Container != nil {
 		c.launched = slices.Concat(serviceNames(), credentialNames(s.Channel.Dialect, v.Dialects))
@@ -33,6 +36,7 @@ func checkSystem(s *System, v Vocabulary) Errors {
 	c.sinks(s)
 	c.given(s, v)
 	configured := c.configure(s)
+	c.dialsTold(s)
 	c.steps(s, configured)
 	for index, job := range s.Jobs {
 		path := at("jobs", index)
@@ -105,6 +109,9 @@ func (c *checker) launch(s *System) {
 		c.fail(at("launch", ways[1]), "launch: has both %s and %s: want one of them", ways[0], ways[1])
 	case s.Launch.Process != nil:
 		c.process(s.Launch.Process)
+		c.dials(s, at("launch", "process", "dials"))
+	case s.Launch.External != nil:
+		c.dials(s, at("launch", "external", "dials"))
 	case s.Launch.Container != nil:
 		c.container(s)
 	case len(ways) == 0 && c.source == nil: // of a file, the decoder has said so
@@ -175,7 +182,12 @@ func (c *checker) sinks(s *System) {
 
 // given checks what a shop has been told already: addresses of links, and what the channel would else make for it.
 func (c *checker) given(s *System, v Vocabulary) {
+	known := slices.Concat(Links(), s.dialLinks())
 	for _, name := range sortedKeys(s.Links) {
+		if !slices.Contains(known, name) {
+			c.fail(at("links", name), "links: unknown link %q: %s", name, choose(name, known))
+			continue
+		}
 		host, port, err := net.SplitHostPort(s.Links[name])
 		if number, wrong := strconv.Atoi(port); err != nil || wrong != nil || number < 1 || !isLoopback(host) {
 			c.fail(at("links", name), "links: %q is no address that a link can have: want a loopback one with a port, such as 127.0.0.1:7070", s.Links[name])
@@ -223,6 +235,9 @@ func (c *checker) template(path []any, label, text string, known []string) {
 		return
 	}
 	for _, use := range parsed.Uses() {
+		if c.mentioned != nil && (use.Name == nameLink || use.Name == nameTCP) {
+			c.mentioned[use.Argument] = true
+		}
 		allowed, called := c.arguments[use.Name]
 		secret := slices.Contains(secretNames(), use.Name)
 		switch {

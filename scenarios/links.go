@@ -41,6 +41,9 @@ func (s System) Network() []Link {
 			Link{Name: between(endClient, end), From: endClient, To: node},
 			Link{Name: between(end, endChannel), From: node, To: endChannel},
 			Link{Name: between(endChannel, end), From: endChannel, To: node})
+		for _, peer := range sortedKeys(s.Launch.Dials()) {
+			links = append(links, Link{Name: between(end, peer), From: node, To: peer})
+		}
 	}
 	if len(ends) > 1 {
 		for _, from := range []string{endClient, endChannel} {

@@ -21,8 +21,20 @@ func inProcess() scenarios.System {
 	return scenarios.System{Name: "webshop", Launch: scenarios.Launch{Process: &scenarios.Process{}}}
 }
 
+func inProcessThatDials() scenarios.System {
+	system := inProcess()
+	system.Launch.Process.Dials = map[string]string{"db": "127.0.0.1:5432", "cache": "127.0.0.1:6379"}
+	return system
+}
+
 func alreadyThere() scenarios.System {
 	return scenarios.System{Name: "webshop", Launch: scenarios.Launch{External: &scenarios.External{}}}
+}
+
+func alreadyThereAndDials() scenarios.System {
+	system := alreadyThere()
+	system.Launch.External.Dials = map[string]string{"db": "127.0.0.1:5432"}
+	return system
 }
 
 func TestLinkNames(t *testing.T) {
@@ -31,9 +43,11 @@ func TestLinkNames(t *testing.T) {
 		system scenarios.System
 		want   []string
 	}{
-		"a process":     {inProcess(), plain},
-		"external":      {alreadyThere(), plain},
-		"one container": {inContainers(1), append(slices.Clone(plain), "web->cache", "web->db")},
+		"a process":            {inProcess(), plain},
+		"a process that dials": {inProcessThatDials(), append(slices.Clone(plain), "shop->cache", "shop->db")},
+		"external":             {alreadyThere(), plain},
+		"external that dials":  {alreadyThereAndDials(), append(slices.Clone(plain), "shop->db")},
+		"one container":        {inContainers(1), append(slices.Clone(plain), "web->cache", "web->db")},
 		"two replicas": {inContainers(2), []string{
 			"shop->channel", "web->cache", "web->db",
 			"client->shop-1", "shop-1->channel", "channel->shop-1", "client->shop-2", "shop-2->channel", "channel->shop-2",
@@ -70,6 +84,7 @@ func TestBalancersAreOverReplicas(t *testing.T) {
 }
 
 func TestLinkGroups(t *testing.T) {
+	plain := []string{"client->shop", "shop->channel", "channel->shop"}
 	first := []string{"client->shop-1", "shop-1->channel", "channel->shop-1", "web-1->cache", "web-1->db"}
 	both := []string{
 		"client->shop-1", "shop-1->channel", "channel->shop-1", "client->shop-2", "shop-2->channel", "channel->shop-2",
@@ -79,10 +94,12 @@ func TestLinkGroups(t *testing.T) {
 		system scenarios.System
 		want   map[string][]string
 	}{
-		"a process": {inProcess(), map[string][]string{
-			"webshop": {"client->shop", "shop->channel", "channel->shop"}, "shop": {"client->shop", "shop->channel", "channel->shop"},
+		"a process": {inProcess(), map[string][]string{"webshop": plain, "shop": plain}},
+		"a process that dials": {inProcessThatDials(), map[string][]string{
+			"webshop": append(slices.Clone(plain), "shop->cache", "shop->db"), "shop": append(slices.Clone(plain), "shop->cache", "shop->db"),
+			"db": {"shop->db"}, "cache": {"shop->cache"},
 		}},
-		"external": {alreadyThere(), map[string][]string{"shop": {"client->shop", "shop->channel", "channel->shop"}}},
+		"external": {alreadyThere(), map[string][]string{"shop": plain}},
 		"two replicas": {inContainers(2), map[string][]string{
 			"shop->channel": {"shop-1->channel", "shop-2->channel"},
 			"web->db":       {"web-1->db", "web-2->db"},

@@ -203,6 +203,9 @@ func limit(property *jsonschema.Schema, set wordSet) {
 	if set.keys != nil {
 		property.PropertyNames = &jsonschema.Schema{Enum: enum(set.keys)}
 	}
+	if set.keysLike != "" {
+		property.PropertyNames = &jsonschema.Schema{Pattern: set.keysLike}
+	}
 	if set.values == nil {
 		return
 	}

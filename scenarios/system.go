@@ -46,11 +46,12 @@ type Launch struct {
 	Container *Container `yaml:"container" json:"container,omitempty"`
 }
 
-// Process starts the shop as a child process. Strings are templates with link, channel, sink, port and dir.
+// Process starts the shop as a child process. Strings are templates with link, tcp, channel, sink, port and dir.
 type Process struct {
 	Command []string          `yaml:"command" json:"command" jsonschema:"required"` // "paystorm" is this binary
 	Env     map[string]string `yaml:"env" json:"env,omitempty"`
 	Files   map[string]File   `yaml:"files" json:"files,omitempty"` // path in the working directory → what is written there before the start, and removed after the end
+	Dials   map[string]string `yaml:"dials" json:"dials,omitempty"` // peer, such as db → its address, such as 127.0.0.1:5432: each is a link, such as shop->db, told as {{ tcp "shop->db" }}
 	Dir     string            `yaml:"dir" json:"dir,omitempty"`     // working directory; default: a fresh one in the run directory
 	Stop    Duration          `yaml:"stop" json:"stop,omitempty"`   // how long a SIGTERM may take before SIGKILL; default 5s
 }
@@ -63,7 +64,8 @@ type File struct {
 
 // External is a shop that runs already.
 type External struct {
-	URL string `yaml:"url" json:"url" jsonschema:"required"` // loopback, unless allow names its host; never with a password
+	URL   string            `yaml:"url" json:"url" jsonschema:"required"` // loopback, unless allow names its host; never with a password
+	Dials map[string]string `yaml:"dials" json:"dials,omitempty"`         // as a process has them; links gives each the address that the shop knows
 }
 
 // Ready is when the shop counts as up.

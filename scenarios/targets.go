@@ -35,7 +35,9 @@ type address struct {
 func (s System) addresses() []address {
 	var all []address
 	if external := s.Launch.External; external != nil {
-		all = append(all, address{at("launch", "external", "url"), "url", external.URL, shopHost})
+		path := at("launch", "external")
+		all = append(all, address{under(path, "url"), "url", external.URL, shopHost})
+		all = append(all, dialled(under(path, "dials"), external.Dials)...)
 	}
 	if process := s.Launch.Process; process != nil {
 		path := at("launch", "process")
@@ -48,6 +50,7 @@ func (s System) addresses() []address {
 		for _, name := range sortedKeys(process.Files) {
 			all = append(all, address{under(path, "files", name), name, process.Files[name].Text, hostsIn})
 		}
+		all = append(all, dialled(under(path, "dials"), process.Dials)...)
 	}
 	if container := s.Launch.Container; container != nil {
 		all = append(all, container.told()...)
@@ -60,6 +63,14 @@ func (s System) addresses() []address {
 			address{under(path, "http"), table, probe.HTTP, hostsIn})
 	}
 	return slices.DeleteFunc(all, func(a address) bool { return a.text == "" })
+}
+
+func dialled(path []any, dials map[string]string) []address {
+	var all []address
+	for _, peer := range sortedKeys(dials) {
+		all = append(all, address{under(path, peer), peer, dials[peer], dialHost})
+	}
+	return all
 }
 
 // told are the strings that services are told. A service reaches the others of its network by their names.

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/paystorm/paystorm/money"
 )
@@ -80,10 +81,10 @@ const (
 
 func refundNames() []string { return []string{NameRefundMinor, NameWish} }
 
-// processNames are what a process's command and environment may name; link and sink take an argument.
+// processNames are what a process's command and environment may name; link, tcp and sink take an argument.
 func processNames() []string {
 	return []string{
-		"address", "port", "dir", "channel.merchant", "channel.notify", "channel.ca", "link", "sink",
+		"address", "port", "dir", "channel.merchant", "channel.notify", "channel.ca", nameLink, nameTCP, "sink",
 	}
 }
 
@@ -108,6 +109,7 @@ func secretNames() []string { return []string{nameEnv, nameFile} }
 type wordSet struct {
 	noun         string
 	keys, values []string
+	keysLike     string // a pattern for schemas, where the keys depend on the rest of the file
 }
 
 // words lists the fields that take words from a fixed set, as "Type.key". The decoder and the schemas both read it.
@@ -125,7 +127,7 @@ func words(v Vocabulary) map[string]wordSet {
 		"ChannelUse.dialect":  {noun: "dialect", values: names(v.Dialects, dialectName)},
 		"System.states":       {noun: "order state", values: OrderStates()},
 		"System.probes":       {noun: "table", keys: Tables()},
-		"System.links":        {noun: "link", keys: Links()},
+		"System.links":        {keysLike: `^(` + strings.Join(Links(), "|") + `|shop->[a-z][a-z0-9-]*)$`},
 		"System.acts":         {noun: "act", keys: slices.Compact(acts)},
 		"System.launch":       {noun: "launcher", keys: v.Launchers},
 		"Step.until":          {noun: "order state", values: OrderStates()},

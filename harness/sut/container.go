@@ -257,12 +257,8 @@ func (c *containers) values(service string, index int) scenarios.Values {
 			links[name] = c.config.Links[members[index]]
 		}
 	}
-	tcp := map[string]string{}
-	for name, address := range links {
-		tcp[name] = strings.TrimPrefix(address, "http://")
-	}
 	values := scenarios.Values{
-		"link": lookUp("link", links), "tcp": lookUp("link", tcp), "sink": lookUp("sink", c.config.Sinks), "replica": strconv.Itoa(index + 1),
+		"link": lookUp("link", links), "tcp": lookUp("link", bare(links)), "sink": lookUp("sink", c.config.Sinks), "replica": strconv.Itoa(index + 1),
 	}
 	for name, told := range c.config.Channel {
 		values["channel."+name] = told

@@ -15,6 +15,9 @@ func startExternal(_ context.Context, config Config) (Shop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the shop's address: %w", err)
 	}
+	if err := config.connectDials(); err != nil {
+		return nil, err
+	}
 	return &external{newDoor(config, base, config.SystemDir)}, nil
 }
 

@@ -2,6 +2,7 @@ package sut
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -60,9 +61,13 @@ func playShop() {
 		}
 		fmt.Println("child", child.Process.Pid)
 	}
+	books, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
+	if err != nil {
+		panic(err)
+	}
 	serve := http.NewServeMux()
-	serve.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if os.Getenv("NEVER_READY") != "" {
+	serve.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if os.Getenv("NEVER_READY") != "" || os.Getenv("DATABASE_URL") != "" && books.PingContext(r.Context()) != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})

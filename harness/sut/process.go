@@ -42,6 +42,9 @@ func startProcess(ctx context.Context, config Config) (Shop, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := config.connectDials(); err != nil {
+		return nil, err
+	}
 	values := templateValues(config, port, dir)
 	argv, err := command(config, launch.Command, values)
 	if err != nil {
@@ -97,12 +100,22 @@ func templateValues(config Config, port int, dir string) scenarios.Values {
 		"port":    strconv.Itoa(port),
 		"dir":     dir,
 		"link":    lookUp("link", config.Links),
+		"tcp":     lookUp("link", bare(config.Links)),
 		"sink":    lookUp("sink", config.Sinks),
 	}
 	for name, told := range config.Channel {
 		values["channel."+name] = told
 	}
 	return values
+}
+
+// bare are links by host and port, for whoever speaks no HTTP over them.
+func bare(links map[string]string) map[string]string {
+	addresses := map[string]string{}
+	for name, address := range links {
+		addresses[name] = strings.TrimPrefix(address, "http://")
+	}
+	return addresses
 }
 
 // lookUp is a template's function that has one of these.

@@ -28,11 +28,31 @@ type Config struct {
 	Secrets   scenarios.Secrets // what the system's templates name
 	Self      string            // path of our own binary, for the command "paystorm"
 
+	Connect func(link, address string) error // leads a link to whom the shop dials over it, before anybody does
+
 	// What containers need beside that. Their Links are the names of one replica each too.
-	RunID   string
-	Engine  *Engine
-	Images  map[string]Image                 // by service
-	Connect func(link, address string) error // leads a link to where a container is reached
+	RunID  string
+	Engine *Engine
+	Images map[string]Image // by service
+}
+
+// connectDials leads the links of what a shop dials that is no container, each to its address.
+func (c Config) connectDials() error {
+	dials := c.System.Launch.Dials()
+	addresses, err := scenarios.ExpandAll(dials, c.Secrets.Values())
+	if err != nil {
+		return fmt.Errorf("dials: %w", err)
+	}
+	for _, link := range c.System.Network() {
+		address, known := addresses[link.To]
+		if !known {
+			continue
+		}
+		if err := c.Connect(link.Name, address); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Shop is the system under test.
