@@ -205,12 +205,16 @@ func (r *run) startLinks(ctx context.Context) error {
 // startFaults builds the engine. What it needs of the shop it asks for when a fault strikes.
 func (r *run) startFaults(context.Context) error {
 	engine, err := fault.NewEngine(r.plan, fault.Env{
-		Clock:        r.clock,
-		Record:       r.record,
-		Dice:         dice.New(r.plan.Seed),
-		Links:        r.links,
-		Nodes:        func() []fault.Node { return nodes(r.shop) },
-		Database:     func() string { return r.shop.Database() },
+		Clock:    r.clock,
+		Record:   r.record,
+		Dice:     dice.New(r.plan.Seed),
+		Links:    r.links,
+		Nodes:    func() []fault.Node { return nodes(r.shop) },
+		Database: func() string { return r.shop.Database() },
+		Server: func() (fault.Server, error) {
+			server, err := r.shop.Server()
+			return fault.Server(server), err
+		},
 		AfterRestart: r.checkpoint,
 		ReadBooks:    r.readBooks,
 		AfterLock:    r.checkpoint,

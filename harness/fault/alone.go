@@ -26,7 +26,7 @@ func elsewhere(params any) error {
 	switch params.(type) {
 	case Toxic:
 		return errors.New("it befalls a link, and the channel alone has none: " + inRun)
-	case NodeFault, Hold:
+	case NodeFault, Hold, Aborts:
 		return errors.New("it befalls the shop's processes, and the channel alone has started none: " + inRun)
 	case Effects:
 		return errors.New("it befalls a shop's sinks, and the channel alone has none: " + inRun)

@@ -36,7 +36,8 @@ func TestForChannel(t *testing.T) {
 	}
 	for kind, want := range map[string]string{
 		"cut-link": "befalls a link", "kill-node": "befalls the shop's processes", "lock-database": "befalls the shop's processes",
-		"abandon": "is a payer's", "signature-probe": "in the dialect standard",
+		"abort-transactions": "befalls the shop's processes",
+		"abandon":            "is a payer's", "signature-probe": "in the dialect standard",
 	} {
 		if !strings.Contains(refused[kind], want) {
 			t.Errorf("%s: %q", kind, refused[kind])

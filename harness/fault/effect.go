@@ -56,6 +56,11 @@ func newEffect(r *running, env Env, system scenarios.System) (effect, error) {
 			return nil, errors.New("there is no database to strike")
 		}
 		return &holdEffect{act: act, path: env.Database, afterLock: env.AfterLock}, nil
+	case Aborts:
+		if env.Server == nil {
+			return nil, errors.New("there is no database server to strike")
+		}
+		return &abortEffect{act: act, planned: r.Planned, connect: env.Server, afterwards: env.AfterLock}, nil
 	case Reading:
 		if env.ReadBooks == nil {
 			return nil, errors.New("there are no books to read")
@@ -205,4 +210,48 @@ func (e *holdEffect) undo(context.Context) (undone, error) {
 	}
 	e.release = nil
 	return undone{then: e.afterLock}, nil
+}
+
+// abortEffect ends transactions in the shop's database server from the strike on. How many is known when it is over.
+type abortEffect struct {
+	act        Aborts
+	planned    Planned
+	connect    func() (Server, error)
+	afterwards func(context.Context)
+	end        func() (int64, error)
+}
+
+func (e *abortEffect) class() class { return classNode }
+
+func (e *abortEffect) strike(ctx context.Context) ([]history.Event, error) {
+	server, err := e.connect()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.act.Ready(ctx, server); err != nil {
+		return nil, errors.Join(err, server.DB.Close())
+	}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan int64, 1)
+	go func() { ended <- e.act.Abort(working, e.planned, server) }()
+	e.end = func() (int64, error) {
+		stop()
+		return <-ended, server.DB.Close()
+	}
+	return nil, nil
+}
+
+func (e *abortEffect) undo(context.Context) (undone, error) {
+	if e.end == nil {
+		return undone{}, nil // it never began
+	}
+	count, err := e.end()
+	if e.end = nil; err != nil {
+		return undone{}, fmt.Errorf("leave the database: %w", err)
+	}
+	done := undone{then: e.afterwards}
+	if count > 0 {
+		done.affected = []history.Event{{Kind: history.FaultAffected, Key: unitTransaction, Count: count}}
+	}
+	return done, nil
 }

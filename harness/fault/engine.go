@@ -19,7 +19,7 @@ import (
 // undoWithin bounds each single undoing at heal, a node's restart included.
 const undoWithin = 10 * time.Second
 
-// Env is the world that an Engine works in. Links, Nodes and Database may be nil where the plan has no fault for them,
+// Env is the world that an Engine works in. Links, Nodes, Database and Server may be nil where the plan has no fault for them,
 // and the callbacks where nobody wants them.
 type Env struct {
 	Clock        history.Clock
@@ -28,9 +28,10 @@ type Env struct {
 	Links        LinkStriker
 	Nodes        func() []Node
 	Database     func() string               // path of the shop's SQLite file
+	Server       func() (Server, error)      // a connection to the shop's database server
 	AfterRestart func(context.Context)       // a killed node is up again: a good moment to read the books; bounds itself
 	ReadBooks    func(context.Context) error // reads them once, and records what it read or why not
-	AfterLock    func(context.Context)       // a lock on the shop's database was let go: likewise
+	AfterLock    func(context.Context)       // a lock on the shop's database was let go, or it ends no more transactions: likewise
 }
 
 // Engine runs the faults of one plan: NewEngine, Begin at the storm's begin, Run beside it, Heal after it, Finish when

@@ -276,6 +276,7 @@ func TestNodeFaultStrikesItsTarget(t *testing.T) {
 func TestWorldThatLacksWhatAFaultNeeds(t *testing.T) {
 	for _, fault := range []scenarios.Fault{
 		clocked("slow-link", slowDown, 0, 0), clocked("kill-node", `{}`, 0, 0), clocked("lock-database", `{}`, 0, 0),
+		clocked("abort-transactions", `{}`, 0, 0),
 	} {
 		if _, err := NewEngine(scenarios.Plan{Faults: []scenarios.Fault{fault}}, Env{}); err == nil {
 			t.Errorf("%s was built in a world without what it strikes", fault.ID)

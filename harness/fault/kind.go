@@ -33,7 +33,7 @@ func All() []scenarios.Kind {
 		limitLinkKind(),
 		// Nodes.
 		killNodeKind(), pauseNodeKind(), stopNodeKind(), cutNodeKind(), squeezeNodeKind(), fillDiskKind(), skewClockKind(),
-		runInNodeKind(), lockDatabaseKind(),
+		runInNodeKind(), lockDatabaseKind(), abortTransactionsKind(),
 		// What the shop sends to the world.
 		failSinksKind(),
 		// None: a look at the books.
@@ -120,6 +120,13 @@ type (
 	Hold interface {
 		Hold(ctx context.Context, path string) (release func() error, err error)
 	}
+	// Aborts ends transactions of the shop's database server, a share of those that it finds open.
+	Aborts interface {
+		// Ready says why the server would not let it.
+		Ready(context.Context, Server) error
+		// Abort works until ctx is done, and returns how many it has ended.
+		Abort(context.Context, Planned, Server) int64
+	}
 	// Reading reads the shop's books when its time is over, and changes nothing.
 	Reading interface {
 		readsBooks()
@@ -176,6 +183,7 @@ const (
 	unitConnection   = "connection"
 	unitNode         = "node"
 	unitLock         = "lock"
+	unitTransaction  = "transaction"
 	unitEffect       = "effect"
 	unitReading      = "reading"
 	unitOrder        = "order"

@@ -62,9 +62,10 @@ func acts(params any) int {
 	_, node := params.(NodeFault)
 	_, hold := params.(Hold)
 	_, reading := params.(Reading)
+	_, aborts := params.(Aborts)
 	_, effects := params.(Effects)
 	_, payer := params.(Behaves)
-	for _, does := range []bool{request || change || notice || attempt, link, node, hold, reading, effects, payer} {
+	for _, does := range []bool{request || change || notice || attempt, link, node, hold, aborts, reading, effects, payer} {
 		if does {
 			count++
 		}
@@ -160,7 +161,7 @@ func disturb(t *testing.T, value reflect.Value) {
 func TestDefaultsAreAllowed(t *testing.T) {
 	required := []string{
 		"slow-link", "cut-link", "reset-link", "timeout-link", "throttle-link", "slice-link", "limit-link",
-		"squeeze-node", "fill-disk", "skew-clock", "run-in-node", "fail-sinks",
+		"squeeze-node", "fill-disk", "skew-clock", "run-in-node", "fail-sinks", "abort-transactions",
 	}
 	for _, kind := range All() {
 		checker, checks := kind.New().(scenarios.Checker)
@@ -257,6 +258,8 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 		{"pause-node", `{"on":{"message":"refund","at":"processed","count":0,"times":1}}`, ownShop(), "on.count: 0"},
 		{"lock-database", `{}`, scenarios.System{}, "SQLite file"},
 		{"lock-database", `{"mode":"shared"}`, ownShop(), "mode:"},
+		{"abort-transactions", `{}`, ownShop(), "want lock-database"},
+		{"abort-transactions", `{}`, scenarios.System{}, "a PostgreSQL or MySQL database"},
 		{"pay-late", `{"around":"expiry"}`, scenarios.System{}, "timers.expiry"},
 		{"fail-sinks", `{"sinks":["mail"]}`, scenarios.System{}, "the system file has none"},
 		{"fail-sinks", `{"sinks":["sms"]}`, mailing(), `sinks: "sms" is not allowed: want one of mail`},

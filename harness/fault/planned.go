@@ -78,7 +78,10 @@ func fits(params any, only scenarios.Only, when string) error {
 	_, perNotice := params.(Notices)
 	_, payer := params.(Behaves)
 	_, perEffect := params.(Effects)
+	_, perTransaction := params.(Aborts)
 	switch {
+	case perTransaction && (only != scenarios.Only{} || when != ""):
+		return errors.New("only, when: a database does not know whose transactions it ends")
 	case only.Attempt != 0 && isPersistent(params):
 		return errors.New("attempts: only.attempt names a single one already: want one of the two")
 	case only.Attempt != 0 && !perRequest && !perAttempt && !perEffect:

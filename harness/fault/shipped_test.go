@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -61,6 +62,7 @@ func TestShippedScenariosBuild(t *testing.T) {
 			_, err = NewEngine(compiled, Env{
 				Clock: history.StartClock(), Record: func(history.Event) {}, Dice: dice0, Links: fakeLinks{},
 				Nodes: func() []Node { return nil }, Database: func() string { return "" },
+				Server:    func() (Server, error) { return Server{}, errors.New("not here") },
 				ReadBooks: func(context.Context) error { return nil },
 			})
 			if err != nil {

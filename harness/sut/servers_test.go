@@ -57,7 +57,8 @@ func startServer(t *testing.T, kind string) server {
 		daemon := program(t, "mariadbd", "/usr/sbin")
 		run(t, dir, program(t, "mariadb-install-db", "/usr/bin"), "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 		first := filepath.Join(dir, "first.sql")
-		grant := "CREATE DATABASE shop;\nCREATE USER shop@'127.0.0.1' IDENTIFIED BY '" + serverPassword + "';\nGRANT ALL ON shop.* TO shop@'127.0.0.1';\n"
+		grant := "CREATE DATABASE shop;\nCREATE USER shop@'127.0.0.1' IDENTIFIED BY '" + serverPassword + "';\nGRANT ALL ON shop.* TO shop@'127.0.0.1';\n" +
+			"GRANT PROCESS ON *.* TO shop@'127.0.0.1';\nCREATE USER reader@'127.0.0.1' IDENTIFIED BY '" + serverPassword + "';\nGRANT SELECT ON shop.* TO reader@'127.0.0.1';\n"
 		if err := os.WriteFile(first, []byte(grant), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,37 @@ type database struct {
 	address string // a file's path, or what the driver wants; it may hold a password
 }
 
+// ownSessions is the application_name of our own sessions in PostgreSQL, so that a fault which ends the shop's can tell them.
+const ownSessions = "paystorm"
+
+// Server is a database server of the shop's.
+type Server struct {
+	Kind string // the probe's key: postgres or mysql
+	Own  string // the application_name of the harness's own sessions in PostgreSQL
+	DB   *sql.DB
+}
+
+// Server opens a connection to the database server that holds the orders, else to the first that a probe names.
+func (d *door) Server() (Server, error) {
+	for _, table := range append([]history.Table{history.TableOrders}, history.Tables()...) {
+		probe := d.system.Probes[string(table)]
+		if probe.Postgres == "" && probe.MySQL == "" {
+			continue
+		}
+		from, err := d.databaseOf(probe)
+		if err != nil {
+			return Server{}, d.secrets.Error(err)
+		}
+		connections, err := from.open()
+		if err != nil {
+			return Server{}, d.secrets.Error(err)
+		}
+		connections.SetMaxOpenConns(1)
+		return Server{Kind: from.kind, Own: ownSessions, DB: connections}, nil
+	}
+	return Server{}, errors.New("no probe reads a database server")
+}
+
 // databaseOf is the database of a probe that has one.
 func (d *door) databaseOf(probe scenarios.Probe) (database, error) {
 	if probe.SQLite != "" {
@@ -97,6 +128,7 @@ func (b database) open() (*sql.DB, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open the shop's database: %w", err)
 		}
+		config.RuntimeParams["application_name"] = ownSessions
 		return stdlib.OpenDB(*config), nil
 	case "mysql":
 		config, err := scenarios.MySQLAddress(b.address)

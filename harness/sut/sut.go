@@ -63,6 +63,8 @@ type Shop interface {
 	Version() string
 	// Database is the path of the SQLite file that holds the shop's orders, or "" if no probe names one.
 	Database() string
+	// Server opens a connection to the database server that holds the shop's orders, for whoever calls to close.
+	Server() (Server, error)
 	// Nodes are the shop's processes. There are none if it is not ours to start.
 	Nodes() []Node
 	// Ready waits until the shop answers that it is up, for at most the time that the system file gives it.
