@@ -151,7 +151,8 @@ func (t *postgresTx) begin(ctx context.Context, about lock) error {
 
 // commit runs the last statements and commits in one message, so that nobody waits for a row while this replica is waited
 // for. A statement that changes nothing is made to fail, and the transaction with it. It has time of its own, longer than
-// the database waits for a row: whoever gives up on a commit does not know how it ended.
+// the database waits for a row: whoever gives up on a commit does not know how it ended. What the database has answered to it
+// stands, even if the session is ended with the next word.
 func (t *postgresTx) commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresPatience)
 	defer cancel()
@@ -160,7 +161,11 @@ func (t *postgresTx) commit(ctx context.Context) error {
 		batch.Queue(t.store.number("WITH changed AS ("+last.query+" RETURNING 1) SELECT 1 / count(*) FROM changed"), last.args...)
 	}
 	batch.Queue("COMMIT")
-	err := t.conn.SendBatch(ctx, batch).Close()
+	answers, err := t.conn.SendBatch(ctx, batch), error(nil)
+	for n := 0; err == nil && n < batch.Len(); n++ {
+		_, err = answers.Exec()
+	}
+	_ = answers.Close() // what comes after an error, or after the commit, changes nothing any more
 	var told *pgconn.PgError
 	switch {
 	case err == nil:
