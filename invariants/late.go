@@ -41,8 +41,8 @@ func lateNote(run *Run) string {
 // judgeLate asks of every captured order that ended well how late that was. What moved so shortly before the time was over
 // that the shop's own timers had not run proves nothing.
 func judgeLate(run *Run, mended func(*Story) (history.Time, Evidence), pattern string) Finding {
-	found, limit := Finding{}, lateFrom(run)
-	in := boundAt(run, limit.Add(-lateMargin))
+	found, limit, skipped := Finding{}, lateFrom(run), reasons{}
+	in, crowded := boundAt(run, limit.Add(-lateMargin)), crowdedOut(run)
 	for _, story := range run.Stories {
 		if story.firstCapture() == nil || !in.over(story.lastMove()) || in.open {
 			continue
@@ -53,6 +53,10 @@ func judgeLate(run *Run, mended func(*Story) (history.Time, Evidence), pattern s
 			continue
 		}
 		found.Exercised++
+		if crowded != "" {
+			skipped.add(pattern+", "+crowded, story)
+			continue
+		}
 		sum := story.balance()
 		found.Violations = append(found.Violations, Violation{
 			Pattern: pattern, Order: story.Order, Net: sum.amount(0), Gross: sum.amount(sum.captured), Bearer: BearerBuyer,
@@ -60,7 +64,19 @@ func judgeLate(run *Run, mended func(*Story) (history.Time, Evidence), pattern s
 			Detail: fmt.Sprintf("mended at %s, and the time to settle was over at %s; %s; %s", seconds(at), seconds(limit.Add(-lateMargin)), sum, story.rowWords()),
 		})
 	}
+	found.Unjudged = skipped.lines()
 	return found
+}
+
+// crowdedOut says why lateness cannot be held against the shop, "" if it can: where other work had more than half of the machine,
+// a shop that does all in time elsewhere may be late.
+func crowdedOut(run *Run) string {
+	result := cpuResult(run)
+	at := slices.IndexFunc(result.Used, func(part CPUUsed) bool { return part.By == cpuRest })
+	if at < 0 || result.Cores == 0 || 2*result.Used[at].Cores <= float64(result.Cores) {
+		return ""
+	}
+	return fmt.Sprintf("and other work had %.1f of the machine's %d processors", result.Used[at].Cores, result.Cores)
 }
 
 // knownSince is the first sign that the shop knows of an order's capture: somebody was told, a checkpoint had it, it was
@@ -202,6 +218,7 @@ func judgeUnstuckLate(run *Run) Finding {
 	if timers.Expiry == 0 || boundAt(run, limit).open {
 		return found
 	}
+	crowded, skipped := crowdedOut(run), reasons{}
 	for _, story := range run.Stories {
 		if story.State() != history.OrderClosed || story.firstCapture() != nil ||
 			lastTouched(run, story).Add(timers.Expiry+timers.Query) > limit.Add(-lateMargin) {
@@ -224,10 +241,15 @@ func judgeUnstuckLate(run *Run) Finding {
 			continue
 		}
 		found.Exercised++
+		if crowded != "" {
+			skipped.add("an order ended only after the time to settle, "+crowded, story)
+			continue
+		}
 		violation := stuck(story, "ended only after the time to settle")
 		violation.Until, violation.Evidence = at, append([]Evidence{evidence}, violation.Evidence...)
 		violation.Detail = fmt.Sprintf("still pending at %s, and the time to settle was over at %s; %s", seconds(at), seconds(limit.Add(-lateMargin)), story.rowWords())
 		found.Violations = append(found.Violations, violation)
 	}
+	found.Unjudged = skipped.lines()
 	return found
 }

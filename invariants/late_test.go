@@ -3,6 +3,7 @@ package invariants
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paystorm/paystorm/history"
 )
@@ -41,6 +42,17 @@ func TestWhatIsMendedAfterTheBoundIsLate(t *testing.T) {
 				})
 			},
 		},
+		{name: "too late, and other work had most of the machine", unjudged: "other work had 1.6 of the machine's 2 processors", story: func(b *builder) {
+			b.hist.Header.Cores = 2
+			for _, spent := range []time.Duration{0, 16 * time.Second} {
+				b.event(history.Event{Source: history.SourcePhase, Kind: history.CPUTime, Count: spent.Microseconds()})
+				b.now += history.Time(10*time.Second) - tick
+			}
+			o := pending(b).captured().delivered(history.Refused)
+			b.healed().at(60_000)
+			o.request("query", history.OK).row(history.OrderPaid)
+			b.at(70_000)
+		}},
 		{name: "paid just before the time was over", story: func(b *builder) {
 			o := pending(b)
 			b.healed().at(10_000)
