@@ -97,6 +97,21 @@ func (m *paymentMatcher) of(row history.PaymentRow) *Payment {
 	return nil
 }
 
+// about are the payments that a row may stand for: all of its number, or of its order, where it names no payment.
+func (m *paymentMatcher) about(row history.PaymentRow) []*Payment {
+	if payment := m.run.index.byPayment[row.Payment]; row.Payment != "" && payment != nil {
+		return []*Payment{payment}
+	}
+	story := m.run.index.byOrder[row.Order]
+	switch {
+	case row.Number != "":
+		return m.byNumber[row.Number]
+	case row.Payment == "" && story != nil:
+		return story.Payments
+	}
+	return nil
+}
+
 // storyOf is the order of a row; never nil.
 func (m *paymentMatcher) storyOf(row history.PaymentRow, payment *Payment) *Story {
 	order := row.Order
@@ -237,7 +252,7 @@ func judgeCapturesBooked(run *Run) Finding {
 	end, matcher := atRest(run), newPaymentMatcher(run)
 	booked := map[*Payment]bool{}
 	for _, row := range run.Final.Books.Payments {
-		if payment := matcher.of(row); payment != nil {
+		for _, payment := range matcher.about(row) {
 			booked[payment] = true
 		}
 	}

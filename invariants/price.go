@@ -184,6 +184,7 @@ func (s *Story) inParts(cost priceRange) bool {
 func judgePrices(run *Run) Finding {
 	_, read := boundOf(run)
 	found, dearer, reduced, skipped := Finding{}, remark{}, remark{}, reasons{}
+	surplus := usualSurplus(run)
 	for _, story := range run.Stories {
 		cost, known := story.priced()
 		if len(story.Captured()) == 0 {
@@ -201,7 +202,7 @@ func judgePrices(run *Run) Finding {
 			violation, odd = underbooked(story, cost)
 		}
 		if !odd && known {
-			violation, odd = mispriced(story, cost, read)
+			violation, odd = mispriced(story, cost, surplus, read)
 		}
 		asked := story.charge(cost)
 		switch {
@@ -237,7 +238,7 @@ func (s *Story) unlisted() bool {
 
 // mispriced finds an order that was charged in another unit of money than its price, or less than it and given all the same, or
 // more where prices are exact.
-func mispriced(story *Story, cost priceRange, read bool) (Violation, bool) {
+func mispriced(story *Story, cost priceRange, surplus int64, read bool) (Violation, bool) {
 	asked, listed := story.charge(cost), money.Amount{Minor: cost.low, Currency: cost.currency}
 	violation := Violation{
 		Order: story.Order, Net: asked, Gross: asked, Bearer: BearerBuyer, Since: story.firstCapture().At,
@@ -260,7 +261,7 @@ func mispriced(story *Story, cost priceRange, read bool) (Violation, bool) {
 		}
 		violation.Pattern = "sold for less than its price, and no discount is known"
 		violation.Gross = listed
-	case story.withoutItsDiscount(asked, cost) && story.given(read):
+	case story.withoutItsDiscount(asked, cost, surplus) && story.given(read):
 		violation.Pattern = "a coupon was used, and the full price charged"
 	case story.terms.prices == history.PricesExact && asked.Minor > cost.high && story.given(read):
 		violation.Pattern = "charged more than its price"
@@ -270,9 +271,25 @@ func mispriced(story *Story, cost priceRange, read bool) (Violation, bool) {
 	return violation, true
 }
 
-// withoutItsDiscount says that the order used a coupon whose worth is known, and was charged at least the price without it.
-func (s *Story) withoutItsDiscount(asked money.Amount, cost priceRange) bool {
-	return len(s.Coupons) > 0 && s.discount() > 0 && asked.Minor > cost.high && asked.Minor >= s.listed().Minor
+// withoutItsDiscount says that the order used a coupon whose worth is known, and was charged what orders without one are: the price,
+// and the surplus that each of them carries.
+func (s *Story) withoutItsDiscount(asked money.Amount, cost priceRange, surplus int64) bool {
+	return len(s.Coupons) > 0 && s.discount() > 0 && asked.Minor > cost.high && asked.Minor >= s.listed().Minor+surplus
+}
+
+// usualSurplus is by how much every order without a discount was charged more than its price, as where shipping is not declared.
+func usualSurplus(run *Run) int64 {
+	least := int64(-1)
+	for _, story := range run.Stories {
+		cost, known := story.priced()
+		if !known || len(story.Captured()) == 0 || story.discount() > 0 {
+			continue
+		}
+		if more := story.charge(cost).Minor - story.listed().Minor; least < 0 || more < least {
+			least = max(0, more)
+		}
+	}
+	return max(0, least)
 }
 
 // given says that the buyer has the goods, or was told so where the books do not say.

@@ -76,6 +76,23 @@ func secondRound() []stranger {
 		{name: "a coupon used, and the full price charged", want: Fail, by: "I2", rest: 9, story: func(b *builder) {
 			b.coupons(1000).paid("o1", 1).coupon("LAUNCH")
 		}},
+		{name: "a coupon used, of less than the shipping that every order carries", want: Pass, story: func(b *builder) {
+			b.coupons(1000).pricedAt(price-1000+1500, "CNY").coupon("LAUNCH")
+			for i := range 9 {
+				payment := fmt.Sprintf("p-y%d", i)
+				o := b.order(fmt.Sprintf("y%d", i), 200+i, "phone").on(payment).channel(history.Event{Kind: history.PaymentCreated, Minor: price + 1500})
+				o.capturedMinor(price+1500).delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid).grant("points", 49).finalRow.Minor = price + 1500
+			}
+		}},
+		{name: "deposit and balance, and one row for the order", want: Pass, rest: 9, story: func(b *builder) {
+			o := b.order("o1", 1, "phone").on("p1").channel(history.Event{Kind: history.PaymentCreated, Minor: 100000}).capturedMinor(100000).delivered(history.OK)
+			o.on("p2").channel(history.Event{Kind: history.PaymentCreated, Minor: price - 100000}).capturedMinor(price - 100000).delivered(history.OK)
+			o.told(history.OrderPaid).row(history.OrderPaid).grant("points", 49)
+			for i := range 9 {
+				b.paymentRow(history.PaymentRow{Order: fmt.Sprintf("x%d", i), State: "open"})
+			}
+			b.paymentRow(history.PaymentRow{Order: "o1", State: "settled"})
+		}},
 		{name: "goods sent for a late order that was refunded", want: Fail, by: "I9", rest: 9, story: func(b *builder) {
 			b.hist.Header.System.Sinks = []string{"ship"}
 			b.order("o1", 1, "phone").payment("p1").closed().told(history.OrderClosed).captured().delivered(history.OK).
