@@ -245,6 +245,7 @@ func TestAShapeIsKept(t *testing.T) {
 	for _, step := range p.Steps {
 		total += int64(step.Iterations)
 	}
+	p.VUs = int(total) // on a slow machine all of them may be under way at once
 	w := start(t, p, s.URL)
 	w.open(t)
 	if err := w.Wait(); err != nil {
