@@ -88,7 +88,7 @@ func judgeReviews(run *Run) Finding {
 	found := Finding{}
 	for _, story := range run.Stories {
 		found.Evaluated += one(story.Row != nil)
-		found.Exercised += one(story.State() == history.OrderReview)
+		found.Exercised += one(story.waitsForAPerson())
 	}
 	if violation, over := reviewOverCap(run); over {
 		found.Violations = append(found.Violations, violation)
@@ -270,12 +270,17 @@ func stuck(story *Story, pattern string) Violation {
 	return violation
 }
 
+// waitsForAPerson says that the order is in review, or that a refund of it failed and the shop left it at that.
+func (s *Story) waitsForAPerson() bool {
+	return s.State() == history.OrderReview || s.failureBooked()
+}
+
 // reviewOverCap judges the run: handing every order to a person is no way to settle.
 func reviewOverCap(run *Run) (Violation, bool) {
 	violation := Violation{Pattern: "more orders in review than the scenario allows", Bearer: BearerBuyer}
 	var orders []string
 	for _, story := range run.Stories {
-		if story.State() != history.OrderReview {
+		if !story.waitsForAPerson() {
 			continue
 		}
 		orders = append(orders, story.label())

@@ -58,7 +58,8 @@ func wished(wishes []wish, captured int64, counts func(wish) bool) int64 {
 // goes back is judged where late, wrong and extra money is.
 func judgeWishes(run *Run) Finding {
 	bound, read := boundOf(run)
-	return settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
+	unread := reasons{}
+	found := settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
 		wishes := story.wishes()
 		if len(wishes) == 0 && !hasRefund(story) {
 			return nil
@@ -66,14 +67,24 @@ func judgeWishes(run *Run) Finding {
 		found.Exercised++
 		violation, unasked := refundedUnasked(story, wishes)
 		switch {
+		case !unasked && story.failureBooked():
+			found.Pending = append(found.Pending, story.label()+": a refund was accepted from the buyer and failed, and waits for a person")
+			return nil
 		case !unasked:
-			return refundForgotten(story, wishes)
+			forgotten := refundForgotten(story, wishes)
+			if len(forgotten) > 0 && story.refundFailed() && !run.Has(history.TableRefunds) {
+				unread.add("a refund was accepted from the buyer and failed, and the shop's refunds, which may say so, were not read", story)
+				return nil
+			}
+			return forgotten
 		case len(refundedAndPaid(story)) > 0: // which tells more
 			return nil
 		default:
 			return []Violation{violation}
 		}
 	})
+	found.Unjudged = append(found.Unjudged, unread.lines()...)
+	return found
 }
 
 // refundedUnasked finds an order of which more went back than anybody asked for.
@@ -118,7 +129,7 @@ func (s *Story) calledOff() bool {
 
 // refundForgotten finds wishes that the shop accepted and did not see to, although none of its requests for a refund was refused or is
 // under way: then the shop may have had to leave it at that, or goes on. A refund that failed at the channel is to be made again, or
-// the order handed to a person.
+// handed to a person.
 func refundForgotten(story *Story, wishes []wish) []Violation {
 	sum := story.balance()
 	accepted := func(w wish) bool { return w.accepted != nil }
@@ -148,6 +159,18 @@ func refundForgotten(story *Story, wishes []wish) []Violation {
 func (s *Story) refundFailed() bool {
 	return slices.ContainsFunc(s.Payments, func(p *Payment) bool {
 		return slices.ContainsFunc(p.Refunds, func(r *Refund) bool { return r.Failed != nil })
+	})
+}
+
+// failureBooked says that what the order's buyer was promised and has not got failed at the channel, and that the shop's refunds say
+// so: then it is a person's to see to, as an order in review is.
+func (s *Story) failureBooked() bool {
+	accepted := func(w wish) bool { return w.accepted != nil }
+	sum := s.balance()
+	owed := wished(s.wishes(), sum.captured, accepted) > sum.refunded+sum.pending
+	return effective(s.State()) && owed && slices.ContainsFunc(pairRefunds(s), func(p refundPair) bool {
+		return p.channel != nil && p.channel.state() == history.RefundBroken &&
+			slices.ContainsFunc(p.shop, func(r history.RefundRow) bool { return r.State == history.RefundBroken })
 	})
 }
 

@@ -98,10 +98,21 @@ func secondRound() []stranger {
 			b.order("o1", 1, "phone").payment("p1").closed().told(history.OrderClosed).captured().delivered(history.OK).
 				gaveBack("r1", price).row(history.OrderRefunded).sunk("ship", "k1")
 		}},
-		{name: "a refund that was wished failed once, and was never made again", want: Fail, by: "I3", rest: 9, story: func(b *builder) {
+		{name: "a refund that was wished failed once, was never made again, and the shop does not say so", want: Fail, by: "I3", rest: 9, story: func(b *builder) {
+			b.paid("o1", 1).wish(1, 0).refund("r1").refundBroken("r1")
+		}},
+		{name: "a refund that was wished failed, and refunds are not probed", want: Inconclusive, by: "I3", rest: 9, story: func(b *builder) {
+			b.unread(history.TableRefunds)
+			b.paid("o1", 1).wish(1, 0).refund("r1").refundBroken("r1")
+		}},
+		{name: "a refund that was wished failed, which its row says, and nobody may wait for a person", want: Fail, by: "I13", rest: 9, story: func(b *builder) {
 			b.paid("o1", 1).wish(1, 0).refund("r1").refundBroken("r1").refundRow("r1", history.RefundBroken)
 		}},
-		{name: "and was handed to a person", want: Pass, rest: 9, story: func(b *builder) {
+		{name: "a refund that was wished failed, which its row says", want: Pass, rest: 9, story: func(b *builder) {
+			b.hist.Header.ReviewCap = 1
+			b.paid("o1", 1).wish(1, 0).refund("r1").refundBroken("r1").refundRow("r1", history.RefundBroken)
+		}},
+		{name: "a refund that was wished failed, and the order was handed to a person", want: Pass, rest: 9, story: func(b *builder) {
 			b.hist.Header.ReviewCap = 1
 			b.paid("o1", 1).wish(1, 0).refund("r1").refundBroken("r1").refundRow("r1", history.RefundBroken).row(history.OrderReview)
 			b.stockRow("phone", 0, 0, 10)
