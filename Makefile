@@ -16,6 +16,7 @@ VET     := -vet=off
 # These run whole shops and wait for them: one after another, or they wait for one another.
 TIMED   := cmd/paystorm examples/flashshop harness/link harness/load/k6child
 FUZZ    ?= 2m
+HISTORIES ?= 200
 SEEDS   ?= 1
 DEFECT_SEEDS ?= 1
 # Runs mostly wait, and two at a time save a third of the time; beside another, one proves nothing a little more often.
@@ -101,6 +102,10 @@ lint: ## golangci-lint, as pinned in tools/go.mod, and whether NOTICE lists what
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ (2m) each
 	./tools/fuzz.sh $(FUZZ)
+
+.PHONY: fuzz-judge
+fuzz-judge: ## lies in simulated histories, none of which the judge may pass (HISTORIES=200 for each lie)
+	$(GO) test ./invariants -count 1 -timeout 60m -run '^(TestEveryLieIsSeen|TestAnHonestHistoryPasses)$$' -histories $(HISTORIES)
 
 .PHONY: bench
 bench: ## the history's and the channel's benchmarks

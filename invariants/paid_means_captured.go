@@ -142,8 +142,7 @@ func uncaptured(story *Story, early *belief) Violation {
 	return violation
 }
 
-// mismatched lists the captures whose amount or currency is not what the shop asked for, or not what its row claims. The row
-// counts only as long as nothing was refunded, because some shops write refunds into it.
+// mismatched lists the captures whose amount or currency is not what the shop asked for, or not what its row claims.
 func (s *Story) mismatched() []*Payment {
 	var wrong []*Payment
 	misstated := s.misstated()
@@ -157,18 +156,22 @@ func (s *Story) mismatched() []*Payment {
 }
 
 // misstated says that the shop's row claims another amount or currency than the ledger took for the order: in one payment, or in
-// all of them together.
+// all of them together. Some shops write refunds into it: then it is what is left of that.
 func (s *Story) misstated() bool {
 	row, captured := s.Row, s.Captured()
-	refunded := slices.ContainsFunc(s.Payments, func(p *Payment) bool { return len(p.Refunds) > 0 })
-	if row == nil || row.Minor <= 0 || refunded || len(captured) == 0 {
+	if row == nil || row.Minor <= 0 || len(captured) == 0 {
 		return false
 	}
-	one := func(p *Payment) bool {
-		code := p.Succeeded.Currency
-		return p.Captured() == row.Minor && (row.Currency == "" || code == "" || code == row.Currency)
+	is := func(minor int64, currency string) bool {
+		return minor == row.Minor && (row.Currency == "" || currency == "" || currency == row.Currency)
 	}
-	return !slices.ContainsFunc(captured, one) && s.balance().captured != row.Minor
+	for _, payment := range captured {
+		if currency := payment.Succeeded.Currency; is(payment.Captured(), currency) || is(payment.Kept(), currency) {
+			return false
+		}
+	}
+	sum := s.balance()
+	return !is(sum.captured, sum.currency) && !is(sum.net(), sum.currency) && !is(sum.captured-sum.refunded, sum.currency)
 }
 
 // mismatch judges how an order with captures of another amount ended.
