@@ -68,7 +68,7 @@ func judgeLate(run *Run, mended func(*Story) (history.Time, Evidence), pattern s
 	return found
 }
 
-// crowdedOut says why lateness cannot be held against the shop, "" if it can: where other work had more than half of the machine,
+// crowdedOut says why lateness, or an order still under way at the bound, cannot be held against the shop, "" if it can: where other work had more than half of the machine,
 // a shop that does all in time elsewhere may be late.
 func crowdedOut(run *Run) string {
 	result := cpuResult(run)

@@ -17,6 +17,15 @@ func (b *builder) healed() *builder {
 	return b.phase(history.PhaseBegin, history.PhaseSettle)
 }
 
+// crowded is a machine of two processors that works on something else for ten seconds.
+func (b *builder) crowded() {
+	b.hist.Header.Cores = 2
+	for _, spent := range []time.Duration{0, 16 * time.Second} {
+		b.event(history.Event{Source: history.SourcePhase, Kind: history.CPUTime, Count: spent.Microseconds()})
+		b.now += history.Time(10*time.Second) - tick
+	}
+}
+
 // TestWhatIsMendedAfterTheBoundIsLate: books that are read a minute later do not prove that the shop settled in time.
 func TestWhatIsMendedAfterTheBoundIsLate(t *testing.T) {
 	pending := func(b *builder) *orderBuilder { return b.order("o1", 1, "phone").payment("p1") }
@@ -42,12 +51,18 @@ func TestWhatIsMendedAfterTheBoundIsLate(t *testing.T) {
 				})
 			},
 		},
+		{name: "still pending, and other work had most of the machine", unjudged: "other work had 1.6 of the machine's 2 processors", story: func(b *builder) {
+			b.crowded()
+			pending(b).captured().delivered(history.OK).row(history.OrderPending)
+			b.at(70_000)
+		}},
+		{name: "closed, and other work had most of the machine", violated: "paid at the channel, closed in the shop, not refunded", story: func(b *builder) {
+			b.crowded()
+			pending(b).captured().delivered(history.OK).row(history.OrderClosed)
+			b.at(70_000)
+		}},
 		{name: "too late, and other work had most of the machine", unjudged: "other work had 1.6 of the machine's 2 processors", story: func(b *builder) {
-			b.hist.Header.Cores = 2
-			for _, spent := range []time.Duration{0, 16 * time.Second} {
-				b.event(history.Event{Source: history.SourcePhase, Kind: history.CPUTime, Count: spent.Microseconds()})
-				b.now += history.Time(10*time.Second) - tick
-			}
+			b.crowded()
 			o := pending(b).captured().delivered(history.Refused)
 			b.healed().at(60_000)
 			o.request("query", history.OK).row(history.OrderPaid)
@@ -70,6 +85,12 @@ func TestWhatIsMendedAfterTheBoundIsLate(t *testing.T) {
 		},
 	}})
 	judgeCases(t, nothingStuck(), []judgement{{
+		name: "pending for ever, and other work had most of the machine", unjudged: "other work had 1.6", story: func(b *builder) {
+			b.crowded()
+			pending(b).row(history.OrderPending)
+			b.at(70_000)
+		},
+	}, {
 		name: "closed too late", violated: "ended only after the time to settle", story: func(b *builder) {
 			late(b, 30_000, pending(b), func(o *orderBuilder) { o.closed().row(history.OrderClosed) })
 		},

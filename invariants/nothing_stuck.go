@@ -37,7 +37,7 @@ func judgeNothingStuck(run *Run) Finding {
 	if !ok {
 		return notRead()
 	}
-	found, skipped := Finding{}, reasons{}
+	found, skipped, crowded := Finding{}, reasons{}, crowdedOut(run)
 	for _, story := range run.Stories {
 		accepted := acceptedBy(story)
 		if accepted == nil && story.Row == nil {
@@ -56,6 +56,8 @@ func judgeNothingStuck(run *Run) Finding {
 		switch {
 		case end.excuse != "":
 			skipped.add(end.excuse, story)
+		case end.violation != nil && crowded != "" && story.Row != nil: // it may be on its way
+			skipped.add(end.violation.Pattern+", "+crowded, story)
 		case end.waits != "":
 			found.Pending = append(found.Pending, story.label()+": "+end.waits)
 		case end.violation != nil:

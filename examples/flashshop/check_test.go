@@ -134,7 +134,7 @@ func TestExpiryDefects(t *testing.T) {
 		} {
 			t.Run(row.defect, func(t *testing.T) {
 				t.Parallel()
-				o := open(t, quick, settings{"DEFECTS": row.defect})
+				o := open(t, settings{"DEFECTS": row.defect}) // and not quick: a query under way would close what has expired
 				id, pay := o.order()
 				o.expire(id)
 				o.becomes(id, closed)

@@ -116,10 +116,10 @@ func TestDiesBeforeItIsReady(t *testing.T) {
 
 func TestNeverReady(t *testing.T) {
 	system := shopSystem(map[string]string{"NEVER_READY": "1"})
-	system.Ready.Within = scenarios.Duration(500 * time.Millisecond)
+	system.Ready.Within = scenarios.Duration(3 * time.Second) // for a process to begin, on a slow machine
 	shop := start(t, system)
 	err := shop.Ready(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "not ready within 500ms") || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "shop begins") {
+	if err == nil || !strings.Contains(err.Error(), "not ready within 3s") || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "shop begins") {
 		t.Fatalf("got %v", err)
 	}
 }
