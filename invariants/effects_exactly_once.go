@@ -228,11 +228,6 @@ func unpaid(run *Run, story *Story) bool {
 	return run.Has(history.TableOrders) && story.firstCapture() == nil && !story.free()
 }
 
-// reflectsEnd says whether an order in this state is over, and nobody has the goods.
-func reflectsEnd(state history.OrderState) bool {
-	return state == history.OrderClosed || state == history.OrderRefunded
-}
-
 // paidForGoods is an order that the ledger and the shop agree is paid.
 func paidForGoods(story *Story) bool {
 	return story.firstCapture() != nil && story.Row != nil && effective(story.Row.State)
@@ -382,7 +377,7 @@ func judgeSinksPaid(run *Run) Finding {
 	return judgeEffects(run, func(story *Story) []wrongEffect {
 		why := "paid"
 		if !unpaid(run, story) {
-			if effective(story.State()) || !reflectsEnd(story.State()) || !story.neverSold(run.Header.System.Timers) {
+			if !isOver(story.State()) || !story.neverSold(run.Header.System.Timers) {
 				return nil
 			}
 			why = "sold"

@@ -44,7 +44,7 @@ func judgeEverySuccessReflected(run *Run) Finding {
 			skipped.add(excuse, story)
 			continue
 		}
-		if crowded != "" && story.State() == history.OrderPending { // it may be on its way
+		if crowded != "" && story.onItsWay() {
 			skipped.add(pattern+", "+crowded, story)
 			continue
 		}

@@ -186,7 +186,7 @@ func (x *index) joinBooks() {
 				x.itemOf(story, row.SKU)
 			}
 			story.Booked = append(story.Booked, lineOf(*row))
-			if effective(story.Row.State) && (row.State == history.OrderClosed || row.State == history.OrderRefunded) {
+			if effective(story.Row.State) && isOver(row.State) {
 				story.Ended = append(story.Ended, lineOf(*row))
 			}
 		}

@@ -68,15 +68,15 @@ func judgeLate(run *Run, mended func(*Story) (history.Time, Evidence), pattern s
 	return found
 }
 
-// crowdedOut says why lateness, or an order still under way at the bound, cannot be held against the shop, "" if it can: where other work had more than half of the machine,
-// a shop that does all in time elsewhere may be late.
+// crowdedOut says why lateness, or an order still under way at the bound, cannot be held against the shop, "" if it can: where other
+// work had more than half of the machine in the storm, a shop that does all in time elsewhere may be late.
 func crowdedOut(run *Run) string {
 	result := cpuResult(run)
 	at := slices.IndexFunc(result.Used, func(part CPUUsed) bool { return part.By == cpuRest })
 	if at < 0 || result.Cores == 0 || 2*result.Used[at].Cores <= float64(result.Cores) {
 		return ""
 	}
-	return fmt.Sprintf("and other work had %.1f of the machine's %d processors", result.Used[at].Cores, result.Cores)
+	return fmt.Sprintf("and other work had %.1f of the machine's %d processors in the storm", result.Used[at].Cores, result.Cores)
 }
 
 // knownSince is the first sign that the shop knows of an order's capture: somebody was told, a checkpoint had it, it was
@@ -163,7 +163,7 @@ func judgeRefundsLate(run *Run) Finding {
 	in := boundAt(run, limit.Add(-lateMargin))
 	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
 		captured := story.balance().captured
-		due := wished(story.wishes(), captured, func(w wish) bool { return w.accepted != nil && in.over(w.accepted.Returned) })
+		due := wished(story.wishes(), captured, func(w wish) bool { return w.promised() && in.over(w.accepted.Returned) })
 		if due == 0 {
 			return 0, ""
 		}
@@ -171,16 +171,16 @@ func judgeRefundsLate(run *Run) Finding {
 	}, "a refund was accepted from the buyer, and made only after the time to settle")
 }
 
-// givenBackTo is when the refunds of the order had left no more of it at the channel than so much, for good; 0 if they never have,
-// or had nothing to do with it.
+// givenBackTo is when a refund left no more than so much of the order's money at the channel, for good; 0 if there never was more, or
+// still is.
 func (s *Story) givenBackTo(minor int64) (history.Time, Evidence) {
-	since := history.Time(0)
+	since, more := history.Time(0), false
 	for _, change := range ledgerOf(s).changes {
 		switch {
 		case change.kept > minor:
-			since = 0
-		case since == 0 && change.kind == history.RefundCreated:
-			since = change.at
+			since, more = 0, true
+		case more && change.kind == history.RefundCreated:
+			since, more = change.at, false
 		}
 	}
 	for _, payment := range s.Payments {

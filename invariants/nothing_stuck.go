@@ -56,7 +56,7 @@ func judgeNothingStuck(run *Run) Finding {
 		switch {
 		case end.excuse != "":
 			skipped.add(end.excuse, story)
-		case end.violation != nil && crowded != "" && story.Row != nil: // it may be on its way
+		case end.violation != nil && crowded != "" && story.onItsWay():
 			skipped.add(end.violation.Pattern+", "+crowded, story)
 		case end.waits != "":
 			found.Pending = append(found.Pending, story.label()+": "+end.waits)
@@ -66,6 +66,11 @@ func judgeNothingStuck(run *Run) Finding {
 	}
 	found.Unjudged = skipped.lines()
 	return found
+}
+
+// onItsWay says that the order is in a middle state from which it may still come to its end.
+func (s *Story) onItsWay() bool {
+	return s.State() == history.OrderPending || s.State() == history.OrderRefunding && s.firstCapture() != nil
 }
 
 // wasInBetween says whether the order can be told to have been in a state in which somebody waits: somebody saw it there,
@@ -87,10 +92,10 @@ func wasInBetween(story *Story) bool {
 }
 
 func judgeReviews(run *Run) Finding {
-	found := Finding{}
+	found, end := Finding{}, atRest(run)
 	for _, story := range run.Stories {
 		found.Evaluated += one(story.Row != nil)
-		found.Exercised += one(story.waitsForAPerson())
+		found.Exercised += one(end.leftToAPerson(story))
 	}
 	if violation, over := reviewOverCap(run); over {
 		found.Violations = append(found.Violations, violation)
@@ -272,20 +277,24 @@ func stuck(story *Story, pattern string) Violation {
 	return violation
 }
 
-// waitsForAPerson says that the order is in review, or that a refund of it failed and the shop left it at that.
-func (s *Story) waitsForAPerson() bool {
-	return s.State() == history.OrderReview || s.failureBooked()
+// leftToAPerson says that the order is in review, or that a refund of it failed and the shop, which had its time, left it at that.
+func (b bound) leftToAPerson(story *Story) bool {
+	return story.State() == history.OrderReview || story.failureBooked() && b.unsettledRefund(story) == ""
 }
 
 // reviewOverCap judges the run: handing every order to a person is no way to settle.
 func reviewOverCap(run *Run) (Violation, bool) {
 	violation := Violation{Pattern: "more orders in review than the scenario allows", Bearer: BearerBuyer}
 	var orders []string
+	end, where := atRest(run), "in review"
 	for _, story := range run.Stories {
-		if !story.waitsForAPerson() {
+		if !end.leftToAPerson(story) {
 			continue
 		}
 		orders = append(orders, story.label())
+		if story.State() != history.OrderReview {
+			where = "in review or left with a refund that failed"
+		}
 		violation.Evidence = append(violation.Evidence, story.rowEvidence()...)
 		sum := story.balance()
 		violation.Shares = append(violation.Shares, Share{Order: story.label(), Net: sum.amount(sum.net()), Gross: sum.amount(sum.captured)})
@@ -297,7 +306,7 @@ func reviewOverCap(run *Run) (Violation, bool) {
 	if len(orders) <= run.Header.ReviewCap {
 		return Violation{}, false
 	}
-	violation.Detail = fmt.Sprintf("%d orders in review, at most %d allowed: %s", len(orders), run.Header.ReviewCap, strings.Join(orders, ", "))
+	violation.Detail = fmt.Sprintf("%d orders %s, at most %d allowed: %s", len(orders), where, run.Header.ReviewCap, strings.Join(orders, ", "))
 	return violation, true
 }
 

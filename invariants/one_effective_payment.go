@@ -58,20 +58,33 @@ func judgeOneEffectivePayment(run *Run) Finding {
 	return found
 }
 
-// extraKept is how many payments keep money, and how much all but the effective one keep. Parts of one price are one payment.
+// extraKept is how many payments keep money, and how much all but the effective one keep. Parts of one price are one payment, also
+// when some of them has gone back.
 func (s *Story) extraKept(captured []*Payment) (keeping int, extra int64) {
-	largest := int64(0)
+	kept, largest := int64(0), int64(0)
 	for _, payment := range captured {
-		if kept := payment.Kept(); kept > 0 {
+		if one := payment.Kept(); one > 0 {
 			keeping++
-			extra += kept
-			largest = max(largest, kept)
+			kept += one
+			largest = max(largest, one)
 		}
 	}
-	if keeping > 1 && s.wholes(captured) < 2 && s.partsOf(money.Amount{Minor: extra, Currency: captured[0].Currency}) {
-		return 1, 0
+	if keeping < 2 {
+		return keeping, 0
 	}
-	return keeping, extra - largest
+	cost, known := s.priced()
+	sum := money.Amount{Minor: kept, Currency: captured[0].Currency}
+	switch wholes := s.wholes(captured); {
+	case wholes == 0 && known && sum.Currency == cost.currency:
+		extra = max(0, kept-cost.high)
+	case wholes < 2 && s.partsOf(sum):
+	default:
+		extra = kept - largest
+	}
+	if extra == 0 {
+		keeping = 1
+	}
+	return keeping, extra
 }
 
 // wholes counts the payments that were asked for the whole price. Two of them are no parts of anything.

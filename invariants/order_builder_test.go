@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/paystorm/paystorm/history"
@@ -75,7 +76,7 @@ func (o *orderBuilder) rows(state history.OrderState) []history.OrderRow {
 	rows := []history.OrderRow{o.as(state)}
 	for _, line := range o.more {
 		row := rows[0]
-		row.SKU, row.Quantity = line.SKU, line.Quantity
+		row.SKU, row.Quantity, row.State = line.SKU, line.Quantity, cmp.Or(line.State, state)
 		rows = append(rows, row)
 	}
 	return rows

@@ -184,7 +184,7 @@ func (s *Story) inParts(cost priceRange) bool {
 func judgePrices(run *Run) Finding {
 	_, read := boundOf(run)
 	found, dearer, reduced, skipped := Finding{}, remark{}, remark{}, reasons{}
-	surplus := usualSurplus(run)
+	surplus := mostSurplus(run)
 	for _, story := range run.Stories {
 		cost, known := story.priced()
 		if len(story.Captured()) == 0 {
@@ -271,25 +271,21 @@ func mispriced(story *Story, cost priceRange, surplus int64, read bool) (Violati
 	return violation, true
 }
 
-// withoutItsDiscount says that the order used a coupon whose worth is known, and was charged what orders without one are: the price,
-// and the surplus that each of them carries.
+// withoutItsDiscount says that the order used a coupon whose worth is known, and was charged at least what any order without one is:
+// the price, and the most that is put on top of it.
 func (s *Story) withoutItsDiscount(asked money.Amount, cost priceRange, surplus int64) bool {
 	return len(s.Coupons) > 0 && s.discount() > 0 && asked.Minor > cost.high && asked.Minor >= s.listed().Minor+surplus
 }
 
-// usualSurplus is by how much every order without a discount was charged more than its price, as where shipping is not declared.
-func usualSurplus(run *Run) int64 {
-	least := int64(-1)
+// mostSurplus is the most by which an order without a discount was charged more than its price, as where shipping is not declared.
+func mostSurplus(run *Run) int64 {
+	most := int64(0)
 	for _, story := range run.Stories {
-		cost, known := story.priced()
-		if !known || len(story.Captured()) == 0 || story.discount() > 0 {
-			continue
-		}
-		if more := story.charge(cost).Minor - story.listed().Minor; least < 0 || more < least {
-			least = max(0, more)
+		if cost, known := story.priced(); known && len(story.Captured()) > 0 && story.discount() == 0 {
+			most = max(most, story.charge(cost).Minor-story.listed().Minor)
 		}
 	}
-	return max(0, least)
+	return most
 }
 
 // given says that the buyer has the goods, or was told so where the books do not say.

@@ -168,6 +168,11 @@ func effective(state history.OrderState) bool {
 	return state == history.OrderPaid || state == history.OrderShipped
 }
 
+// isOver is an order, or a line of one, under which nobody gets goods any more.
+func isOver(state history.OrderState) bool {
+	return state == history.OrderClosed || state == history.OrderRefunded
+}
+
 // reflects says whether a shop in this state knows that it was paid, or has handed the order to a person.
 func reflects(state history.OrderState) bool {
 	switch state {

@@ -17,6 +17,9 @@ type wish struct {
 	last     *history.Op
 }
 
+// promised says that the shop accepted it.
+func (w wish) promised() bool { return w.accepted != nil }
+
 // wishes are the order's, without those that the shop has refused every time.
 func (s *Story) wishes() []wish {
 	var all []wish
@@ -132,8 +135,7 @@ func (s *Story) calledOff() bool {
 // handed to a person.
 func refundForgotten(story *Story, wishes []wish) []Violation {
 	sum := story.balance()
-	accepted := func(w wish) bool { return w.accepted != nil }
-	promised, given := wished(wishes, sum.captured, accepted), sum.refunded+sum.pending
+	promised, given := wished(wishes, sum.captured, wish.promised), sum.refunded+sum.pending
 	if promised <= given || !effective(story.State()) || story.firstCapture() == nil || story.refundTroubled() {
 		return nil
 	}
@@ -146,7 +148,7 @@ func refundForgotten(story *Story, wishes []wish) []Violation {
 	}
 	violation.Net = money.Amount{Minor: min(promised-given, sum.net()), Currency: sum.currency}
 	for _, w := range wishes {
-		if accepted(w) {
+		if w.promised() {
 			violation.Since = w.accepted.Returned
 			violation.Evidence = append([]Evidence{opRecord(w.accepted)}, violation.Evidence...)
 		}
@@ -162,13 +164,12 @@ func (s *Story) refundFailed() bool {
 	})
 }
 
-// failureBooked says that what the order's buyer was promised and has not got failed at the channel, and that the shop's refunds say
-// so: then it is a person's to see to, as an order in review is.
+// failureBooked says that what the order's buyer was promised and has not got failed at the channel, that the shop's refunds say so,
+// and that none is to come: then it is a person's to see to, as an order in review is.
 func (s *Story) failureBooked() bool {
-	accepted := func(w wish) bool { return w.accepted != nil }
 	sum := s.balance()
-	owed := wished(s.wishes(), sum.captured, accepted) > sum.refunded+sum.pending
-	return effective(s.State()) && owed && slices.ContainsFunc(pairRefunds(s), func(p refundPair) bool {
+	owed := wished(s.wishes(), sum.captured, wish.promised) > sum.refunded+sum.pending
+	return effective(s.State()) && owed && !s.refundTroubled() && slices.ContainsFunc(pairRefunds(s), func(p refundPair) bool {
 		return p.channel != nil && p.channel.state() == history.RefundBroken &&
 			slices.ContainsFunc(p.shop, func(r history.RefundRow) bool { return r.State == history.RefundBroken })
 	})

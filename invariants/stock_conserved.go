@@ -331,7 +331,7 @@ func (s *Story) promised(run *Run) bool {
 type holdings struct {
 	bought  int64 // paid or shipped: sold
 	waiting int64 // pending: reserved
-	given   int64 // refunded: still sold, or restocked
+	given   int64 // refunded, as orders or as lines of one: still sold, or restocked
 	open    int64 // refunding, in review or paid back in part: sold, reserved or free
 }
 
@@ -341,8 +341,10 @@ func (s *sku) holdings(timers history.Timers) holdings {
 		quantity := story.Units(s.item.SKU)
 		switch story.State() {
 		case history.OrderPaid, history.OrderShipped:
-			back := min(quantity, unitsOf(story.Ended, s.item.SKU)+story.paidBack(s.item, quantity))
-			held.bought += quantity - back
+			ended := min(quantity, unitsOf(story.Ended, s.item.SKU))
+			back := story.paidBack(s.item, quantity-ended)
+			held.bought += quantity - ended - back
+			held.given += ended
 			held.open += back
 		case history.OrderPending:
 			held.waiting += quantity
@@ -358,10 +360,11 @@ func (s *sku) holdings(timers history.Timers) holdings {
 	return held
 }
 
-// paidBack is how many whole units of an order that the shop keeps were refunded, so that the shop may have them back.
+// paidBack is how many whole units of an order that the shop keeps were refunded beside the lines that have ended, so that the shop may
+// have them back.
 func (s *Story) paidBack(item *history.Item, quantity int64) int64 {
 	sum, listed := s.balance(), s.listed().Minor
-	given := sum.refunded + sum.pending - max(0, sum.captured-s.Due().Minor)
+	given := sum.refunded + sum.pending - max(0, sum.captured-s.Due().Minor) - s.terms.costOf(s.Ended).Minor
 	if given <= 0 || listed <= 0 {
 		return 0
 	}
@@ -378,8 +381,7 @@ func (s *Story) paidBack(item *history.Item, quantity int64) int64 {
 // neverSold says that the order is known to have ended before its money came, and that nobody saw it sold since: whatever was given
 // back, it may hold no sold unit.
 func (s *Story) neverSold(timers history.Timers) bool {
-	asked := slices.ContainsFunc(s.wishes(), func(w wish) bool { return w.accepted != nil })
-	return !asked && !s.wasBought() && endedBeforeCapture(s, timers) != nil && len(s.Captured()) == 1
+	return !slices.ContainsFunc(s.wishes(), wish.promised) && !s.wasBought() && endedBeforeCapture(s, timers) != nil && len(s.Captured()) == 1
 }
 
 // atRest compares the final stock with what the orders hold. Units that were reserved before the run may since have

@@ -18,6 +18,20 @@ func (b *builder) halfAMinuteLate(happens func()) {
 	b.at(52_000).phase(history.PhaseEnd, history.PhaseSettle)
 }
 
+// lineEnded is an order of a phone and a case, of which the case is refunded, and so many cases are on sale again of those that were sold.
+func (b *builder) lineEnded(back int64) {
+	b.twoItems(10, 10)
+	b.hist.Header.System.Legal.RestockRefunds = true
+	b.order("o2", 2, "case").told(history.OrderClosed).row(history.OrderClosed)
+	b.unseen("o3", 3, "case", 1).op(history.OpOrder, history.OK, history.OrderPending, "").payment("p-o3").captured().delivered(history.OK).
+		told(history.OrderPaid).row(history.OrderPaid).grant("points", 49)
+	o := b.unseen("o1", 1, "phone", 1).with("case", 1)
+	o.op(history.OpOrder, history.OK, history.OrderPending, "").payment("p-o1").captured().delivered(history.OK).told(history.OrderPaid).
+		row(history.OrderPaid).grant("points", 49).gaveBack("r1", o.total()-price)
+	o.more[0].State = history.OrderRefunded
+	b.stockRow("case", 8+back, 0, 2-back)
+}
+
 // others buy the rest without trouble, before what the history is about: at its end nobody orders any more.
 func (b *builder) others(count int) {
 	for i := range count {
@@ -76,6 +90,26 @@ func secondRound() []stranger {
 		{name: "a coupon used, and the full price charged", want: Fail, by: "I2", rest: 9, story: func(b *builder) {
 			b.coupons(1000).paid("o1", 1).coupon("LAUNCH")
 		}},
+		{name: "a coupon used, and shipping that large orders do not pay", want: Pass, rest: 8, story: func(b *builder) {
+			b.coupons(1000).pricedAt(price-1000+1500, "CNY").coupon("LAUNCH")
+			o := b.order("o2", 2, "phone").on("p-o2").channel(history.Event{Kind: history.PaymentCreated, Minor: price + 1500})
+			o.capturedMinor(price+1500).delivered(history.OK).told(history.OrderPaid).row(history.OrderPaid).grant("points", 49).finalRow.Minor = price + 1500
+		}},
+		{name: "deposit and balance, and a part refunded late that was wished late", want: Pass, story: func(b *builder) {
+			b.others(9)
+			o := b.order("o1", 1, "phone").on("p1").channel(history.Event{Kind: history.PaymentCreated, Minor: 100000}).capturedMinor(100000).delivered(history.OK)
+			o.on("p2").channel(history.Event{Kind: history.PaymentCreated, Minor: price - 100000}).capturedMinor(price - 100000).delivered(history.OK)
+			o.told(history.OrderPaid).row(history.OrderPaid).grant("points", 49)
+			b.halfAMinuteLate(func() { o.wish(1, 500).gaveBack("r1", 500) })
+			b.at(70_000)
+		}},
+		{name: "a refund that was wished failed just before the books were read", want: Pass, rest: 9, story: func(b *builder) {
+			b.paid("o1", 1)
+		}, late: func(b *builder) {
+			b.orders[0].wish(1, 0).refund("r1").refundBroken("r1").refundRow("r1", history.RefundBroken)
+		}},
+		{name: "a line refunded, as its row says, and its unit on sale again", want: Pass, rest: 8, story: func(b *builder) { b.lineEnded(1) }},
+		{name: "a line refunded, as its row says, and two units on sale again", want: Fail, by: "I4", rest: 8, story: func(b *builder) { b.lineEnded(2) }},
 		{name: "a coupon used, of less than the shipping that every order carries", want: Pass, story: func(b *builder) {
 			b.coupons(1000).pricedAt(price-1000+1500, "CNY").coupon("LAUNCH")
 			for i := range 9 {
