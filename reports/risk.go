@@ -42,7 +42,7 @@ func (r risk) words() string {
 	text := r.Net + " at risk"
 	switch {
 	case !r.Stands:
-		text = r.Gross + " moved wrongly, and none of it is at risk now"
+		text = "no money at risk now; " + r.Gross + " was for a time"
 	case r.Gross != r.Net:
 		text += " (" + r.Gross + " before refunds)"
 	}

@@ -80,7 +80,7 @@ func textSale(b *strings.Builder, verdict invariants.Verdict) {
 		fmt.Fprintf(table, "money\t%s\n", paid(money))
 	}
 	if signing := verdict.Channel; signing.SigningMS.P50 >= slowSigning {
-		fmt.Fprintf(table, "signing\t%d by the channel, 99%% within %s ms: none of it is the shop's time\n",
+		fmt.Fprintf(table, "signing\t%d by the channel, 99%% within %s ms: the channel's time, not the shop's\n",
 			signing.Signatures, figure(signing.SigningMS.P99))
 	}
 	if cpu := busy(verdict.CPU); cpu != "" {
@@ -239,7 +239,7 @@ func next(dir string, verdict invariants.Verdict, recorded *history.History) str
 		scenario += " " + quoted(flag)
 	}
 	if verdict.Verdict == invariants.Pass {
-		return fmt.Sprintf("next    other luck in the same weather: paystorm run %s --seeds %d..%d", scenario, verdict.Seed+1, verdict.Seed+20)
+		return fmt.Sprintf("next    try other seeds: paystorm run %s --seeds %d..%d", scenario, verdict.Seed+1, verdict.Seed+20)
 	}
 	return fmt.Sprintf("next    mend what is named above, read %s, then: paystorm run %s --seed %d",
 		quoted(filepath.Join(dir, "logs")), scenario, verdict.Seed)

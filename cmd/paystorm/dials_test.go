@@ -1,20 +1,17 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/internal/dbtest"
 	"github.com/paystorm/paystorm/ports"
 )
 
@@ -82,51 +79,19 @@ func TestFaultsBetweenAProcessAndItsDatabase(t *testing.T) {
 // postgresServer is the address of a PostgreSQL that lives as long as the test, and lets the user shop in.
 func postgresServer(t *testing.T) (address string) {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if len(found) == 0 {
-		if slices.Contains(strings.Split(os.Getenv("PAYSTORM_REQUIRE"), ","), "postgres") {
-			t.Fatal("there is no postgres on this machine, and PAYSTORM_REQUIRE demands postgres")
-		}
-		t.Skip("SKIPPED: there is no postgres on this machine: install the Debian package postgresql")
-	}
-	programs := filepath.Dir(found[len(found)-1])
+	programs := filepath.Dir(dbtest.Program(t, "postgres", "/usr/lib/postgresql/*/bin"))
 	port, err := ports.Free(t.Context(), "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "paystorm-db-") //nolint:usetesting // a test's own folder is below one that others may not enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := dbtest.Dir(t)
 	data, at := filepath.Join(dir, "data"), strconv.Itoa(port)
-	server := func(name string, arguments ...string) *exec.Cmd {
-		made := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(programs, name), arguments...)
-		made.Dir = dir
-		made.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if who, err := user.Lookup("nobody"); err == nil && os.Getuid() == 0 { // it refuses to be root
-			uid, _ := strconv.Atoi(who.Uid)
-			gid, _ := strconv.Atoi(who.Gid)
-			made.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-			if err := os.Chown(dir, uid, gid); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return made
+	dbtest.Run(t, dir, filepath.Join(programs, "initdb"), "-D", data, "-U", "shop", "-A", "trust", "--no-sync", "-E", "UTF8")
+	dbtest.Serve(t, dir, filepath.Join(programs, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", at, "-k", dir, "-F")
+	ready := func() bool {
+		return exec.CommandContext(t.Context(), filepath.Join(programs, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", at).Run() == nil
 	}
-	if output, err := server("initdb", "-D", data, "-U", "shop", "-A", "trust", "--no-sync", "-E", "UTF8").CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, output)
-	}
-	daemon := server("postgres", "-D", data, "-h", "127.0.0.1", "-p", at, "-k", dir, "-F")
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Signal(syscall.SIGQUIT) // at once, and without a shared memory segment left behind
-		_ = daemon.Wait()                          // it was told to
-	})
-	deadline := time.Now().Add(patience)
-	for server("pg_isready", "-q", "-h", "127.0.0.1", "-p", at).Run() != nil {
+	for deadline := time.Now().Add(patience); !ready(); {
 		if time.Now().After(deadline) {
 			t.Fatal("the server does not come up")
 		}

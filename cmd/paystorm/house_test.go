@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"mockchannel/console":   {"mockchannel", "history", "money"},
 	"mockchannel/sdktest":   {},
 	"ports":                 {},
+	"internal/dbtest":       {},
 	"harness/link":          {"history", "scenarios", "ports"},
 	"harness/sut":           {"scenarios", "history", "money", "dice", "ports"},
 	"harness/load":          {"scenarios", "history", "money", "dice"},

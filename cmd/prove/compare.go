@@ -37,14 +37,19 @@ func (p *prover) compareCell(ctx context.Context, of proof, red []string, seeds 
 	}
 	for seed := 1; seed <= seeds && ctx.Err() == nil; seed++ {
 		var words, why [2]string
+		var verdicts [2]verdict
 		for index, system := range pair {
 			of.system = system
-			words[index], why[index] = p.inWords(ctx, of, red, seed)
+			words[index], why[index], verdicts[index] = p.inWords(ctx, of, red, seed)
 			told[index][words[index]]++
 		}
 		if words[0] == words[1] {
 			same++
 			p.say("same %s seed %d: %s", of, seed, words[0])
+			for index, system := range pair {
+				of.system = system
+				p.keep(of, seed, verdicts[index])
+			}
 			continue
 		}
 		p.failed(fmt.Sprintf("%s seed %d: %s (%s), and by %s %s (%s)",
@@ -58,19 +63,19 @@ func (p *prover) compareCell(ctx context.Context, of proof, red []string, seeds 
 }
 
 // inWords has one run decided and says what it found, and why.
-func (p *prover) inWords(ctx context.Context, of proof, red []string, seed int) (found, why string) {
+func (p *prover) inWords(ctx context.Context, of proof, red []string, seed int) (found, why string, v verdict) {
 	v, err := p.decide(ctx, of, seed)
 	if err != nil {
-		return "no verdict", err.Error()
+		return "no verdict", err.Error(), v
 	}
 	why = v.Headline + " " + v.why()
 	if len(red) == 0 || v.Verdict != "fail" {
-		return v.Verdict, why
+		return v.Verdict, why, v
 	}
 	if isRedBy(v, red) != nil {
-		return "fail by others", why
+		return "fail by others", why, v
 	}
-	return "fail by " + strings.Join(red, " "), why
+	return "fail by " + strings.Join(red, " "), why, v
 }
 
 // counted is "4 pass, 1 fail".

@@ -278,10 +278,13 @@ func (p proof) String() string {
 	return name
 }
 
+// run names one run of it.
+func (p proof) run(seed int) string { return fmt.Sprintf("%s seed %d", p, seed) }
+
 // cell runs one proof under several seeds, and counts the verdicts that are as they should be.
 func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdict) error) (good int, slowest time.Duration) {
 	for seed := 1; seed <= seeds && ctx.Err() == nil; seed++ {
-		name := fmt.Sprintf("%s seed %d", of, seed)
+		name := of.run(seed)
 		began := time.Now()
 		v, err := p.decide(ctx, of, seed)
 		took := time.Since(began)
@@ -295,11 +298,17 @@ func (p *prover) cell(ctx context.Context, of proof, seeds int, check func(verdi
 		}
 		good++
 		p.say("ok   %s (%.1fs): %s", name, took.Seconds(), v.Headline)
-		if err := p.memory.keep(name, v); err != nil {
-			p.failed(name + ": " + err.Error())
-		}
+		p.keep(of, seed, v)
 	}
 	return good, slowest
+}
+
+// keep remembers a run that came out as it had to.
+func (p *prover) keep(of proof, seed int, v verdict) {
+	name := of.run(seed)
+	if err := p.memory.keep(name, v); err != nil {
+		p.failed(name + ": " + err.Error())
+	}
 }
 
 func (p *prover) say(format string, args ...any) {
@@ -331,7 +340,7 @@ func (p *prover) count(again bool) {
 // have been tried. What a run has proven, either way, stands.
 func (p *prover) decide(ctx context.Context, of proof, seed int) (verdict, error) {
 	p.count(false)
-	if known, proven := p.memory.recall(fmt.Sprintf("%s seed %d", of, seed)); proven {
+	if known, proven := p.memory.recall(of.run(seed)); proven {
 		return known, nil
 	}
 	v, err := p.run(ctx, of, seed)

@@ -7,24 +7,18 @@ import (
 	"maps"
 	"net"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/internal/dbtest"
 	"github.com/paystorm/paystorm/ports"
 	"github.com/paystorm/paystorm/scenarios"
 )
-
-// The tests here start database servers of their own, where the machine has their programs. PAYSTORM_REQUIRE lists those
-// without which they must not pass: "postgres,mariadb".
 
 const serverPassword = "marked-password-2b7e"
 
@@ -40,119 +34,33 @@ func startServer(t *testing.T, kind string) server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := serverDir(t)
+	dir := dbtest.Dir(t)
 	data, at := filepath.Join(dir, "data"), strconv.Itoa(port)
 	started := server{kind: kind}
 	switch kind {
 	case "postgres":
-		programs := filepath.Dir(program(t, "postgres", "/usr/lib/postgresql/*/bin"))
+		programs := filepath.Dir(dbtest.Program(t, "postgres", "/usr/lib/postgresql/*/bin"))
 		secret := filepath.Join(dir, "password")
 		if err := os.WriteFile(secret, []byte(serverPassword), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dir, filepath.Join(programs, "initdb"), "-D", data, "-U", "shop", "-A", "scram-sha-256", "--pwfile", secret, "--no-sync", "-E", "UTF8")
-		serve(t, dir, filepath.Join(programs, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", at, "-k", dir, "-F")
+		dbtest.Run(t, dir, filepath.Join(programs, "initdb"), "-D", data, "-U", "shop", "-A", "scram-sha-256", "--pwfile", secret, "--no-sync", "-E", "UTF8")
+		dbtest.Serve(t, dir, filepath.Join(programs, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", at, "-k", dir, "-F")
 		started.address = "postgres://shop:" + serverPassword + "@127.0.0.1:" + at + "/postgres"
 	case "mysql":
-		daemon := program(t, "mariadbd", "/usr/sbin")
-		run(t, dir, program(t, "mariadb-install-db", "/usr/bin"), "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+		daemon := dbtest.Program(t, "mariadbd", "/usr/sbin")
+		dbtest.Run(t, dir, dbtest.Program(t, "mariadb-install-db", "/usr/bin"), "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 		first := filepath.Join(dir, "first.sql")
 		grant := "CREATE DATABASE shop;\nCREATE USER shop@'127.0.0.1' IDENTIFIED BY '" + serverPassword + "';\nGRANT ALL ON shop.* TO shop@'127.0.0.1';\n" +
 			"GRANT PROCESS ON *.* TO shop@'127.0.0.1';\nCREATE USER reader@'127.0.0.1' IDENTIFIED BY '" + serverPassword + "';\nGRANT SELECT ON shop.* TO reader@'127.0.0.1';\n"
 		if err := os.WriteFile(first, []byte(grant), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		serve(t, dir, daemon, "--no-defaults", "--datadir="+data, "--bind-address=127.0.0.1", "--port="+at,
+		dbtest.Serve(t, dir, daemon, "--no-defaults", "--datadir="+data, "--bind-address=127.0.0.1", "--port="+at,
 			"--socket="+filepath.Join(dir, "socket"), "--pid-file="+filepath.Join(dir, "pid"), "--init-file="+first, "--skip-name-resolve")
 		started.address = "shop:" + serverPassword + "@tcp(127.0.0.1:" + at + ")/shop"
 	}
 	return started
-}
-
-// program finds a program, and otherwise skips the test, or fails it where the run demands it.
-func program(t *testing.T, name, places string) string {
-	t.Helper()
-	found, err := exec.LookPath(name)
-	if err == nil {
-		if found, err = filepath.EvalSymlinks(found); err == nil {
-			return found
-		}
-	}
-	candidates, _ := filepath.Glob(filepath.Join(places, name))
-	if len(candidates) > 0 {
-		return candidates[len(candidates)-1]
-	}
-	required := map[string]string{"postgres": "postgres", "mariadbd": "mariadb", "mariadb-install-db": "mariadb"}[name]
-	if slices.Contains(strings.Split(os.Getenv("PAYSTORM_REQUIRE"), ","), required) {
-		t.Fatalf("there is no %s on this machine, and PAYSTORM_REQUIRE demands %s", name, required)
-	}
-	t.Skipf("SKIPPED: there is no %s on this machine: install the Debian package postgresql, or mariadb-server", name)
-	return ""
-}
-
-// nobody is whom servers run as that refuse to be root; nil if we are not root ourselves.
-func nobody(t *testing.T) *syscall.Credential {
-	t.Helper()
-	if os.Getuid() != 0 {
-		return nil
-	}
-	who, err := user.Lookup("nobody")
-	if err != nil {
-		t.Fatal(err)
-	}
-	uid, _ := strconv.Atoi(who.Uid)
-	gid, _ := strconv.Atoi(who.Gid)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-// serverDir is a short path, because a socket goes into it, and one that nobody may enter.
-func serverDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "paystorm-db-") //nolint:usetesting // a test's own folder is below one that others may not enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if as := nobody(t); as != nil {
-		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func asNobody(t *testing.T, dir, name string, arguments ...string) *exec.Cmd {
-	t.Helper()
-	made := exec.CommandContext(context.WithoutCancel(t.Context()), name, arguments...)
-	made.Dir = dir
-	made.SysProcAttr = &syscall.SysProcAttr{Credential: nobody(t), Setpgid: true}
-	return made
-}
-
-func run(t *testing.T, dir, name string, arguments ...string) {
-	t.Helper()
-	if output, err := asNobody(t, dir, name, arguments...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, output)
-	}
-}
-
-// serve runs a server until the test ends, and waits until it accepts connections.
-func serve(t *testing.T, dir, name string, arguments ...string) {
-	t.Helper()
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	daemon := asNobody(t, dir, name, arguments...)
-	daemon.Stdout, daemon.Stderr = log, log
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Signal(syscall.SIGQUIT) // at once, and without a shared memory segment left behind
-		_ = daemon.Wait()                          // it was told to
-		_ = log.Close()
-	})
 }
 
 // open connects to the server, as its shop would, once it is up.
