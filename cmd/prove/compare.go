@@ -28,6 +28,9 @@ func (p *prover) compare(ctx context.Context, out io.Writer, proofs matrix, seed
 	p.table(out, fmt.Sprintf("| shop | under | seeds | %s | %s | the same |\n|---|---|---:|---|---|---|", pair[0], pair[1]), lines)
 }
 
+// noVerdict is what is found where a run could not even be judged.
+const noVerdict = "no verdict"
+
 // compareCell compares one line of the matrix. Of a defect, the invariants that must find it are part of the verdict.
 func (p *prover) compareCell(ctx context.Context, of proof, red []string, seeds int, pair [2]string) string {
 	var told [2]map[string]int
@@ -43,7 +46,7 @@ func (p *prover) compareCell(ctx context.Context, of proof, red []string, seeds 
 			words[index], why[index], verdicts[index] = p.inWords(ctx, of, red, seed)
 			told[index][words[index]]++
 		}
-		if words[0] == words[1] {
+		if words[0] == words[1] && !slices.Contains([]string{noVerdict, "inconclusive"}, words[0]) { // which compare nothing
 			same++
 			p.say("same %s seed %d: %s", of, seed, words[0])
 			for index, system := range pair {
@@ -66,7 +69,7 @@ func (p *prover) compareCell(ctx context.Context, of proof, red []string, seeds 
 func (p *prover) inWords(ctx context.Context, of proof, red []string, seed int) (found, why string, v verdict) {
 	v, err := p.decide(ctx, of, seed)
 	if err != nil {
-		return "no verdict", err.Error(), v
+		return noVerdict, err.Error(), v
 	}
 	why = v.Headline + " " + v.why()
 	if len(red) == 0 || v.Verdict != "fail" {

@@ -43,6 +43,15 @@ func TestAComparisonIsRemembered(t *testing.T) {
 	}
 }
 
+// Two runs that prove nothing are not the same verdict.
+func TestNothingIsNotTheSame(t *testing.T) {
+	p := prover{binary: "/nowhere/paystorm", out: t.TempDir(), log: io.Discard, parallel: 1}
+	line := p.compareCell(t.Context(), proof{scenario: "x"}, nil, 1, [2]string{"a", "b"})
+	if line != "| correct | x | 1 | 1 no verdict | 1 no verdict | 0 |" || len(p.failures) != 1 {
+		t.Errorf("%q %v", line, p.failures)
+	}
+}
+
 // passing is a program that takes the arguments of a run and leaves a verdict that passes.
 func passing(t *testing.T) string {
 	t.Helper()
