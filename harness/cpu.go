@@ -6,17 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/shirou/gopsutil/v4/cpu"
+	"golang.org/x/sys/unix"
 
 	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history"
 )
 
 // Whose processor time is told apart, beside the shop's nodes. The links, the channel and the probes are this process. What
-// the whole machine has used besides is Docker's own work, say, or another program's.
+// the machine has used besides is Docker's own work, say, or another program's.
 const (
 	cpuLoad    = "load generator"
 	cpuHarness = "harness"
@@ -66,13 +69,25 @@ func (r *run) recordCPU(ctx context.Context) error {
 	return nil
 }
 
-// machineTime is what everything on this machine has used so far.
+// machineTime is what everything has used so far on the processors that this process may run on: the header counts those.
 func machineTime(ctx context.Context) (time.Duration, error) {
-	times, err := cpu.TimesWithContext(ctx, false)
-	if err != nil || len(times) == 0 {
+	var ours unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &ours); err != nil {
+		return 0, fmt.Errorf("read which processors may be used: %w", err)
+	}
+	each, err := cpu.TimesWithContext(ctx, true)
+	if err != nil || len(each) == 0 {
 		return 0, fmt.Errorf("read the machine's processor time: %w", cmp.Or(err, errors.ErrUnsupported))
 	}
-	all := times[0] // User holds Guest already
-	seconds := all.User + all.Nice + all.System + all.Irq + all.Softirq
+	seconds := 0.0
+	for _, one := range each { // User holds Guest already
+		number, err := strconv.Atoi(strings.TrimPrefix(one.CPU, "cpu"))
+		if err != nil {
+			return 0, fmt.Errorf("read the machine's processor time: unknown processor %q", one.CPU)
+		}
+		if ours.IsSet(number) {
+			seconds += one.User + one.Nice + one.System + one.Irq + one.Softirq
+		}
+	}
 	return time.Duration(seconds * float64(time.Second)), nil
 }

@@ -199,6 +199,19 @@ func (n *containerNode) ending(ctx context.Context, asked string, end func() err
 	return n.awaitExit(ctx, l)
 }
 
+// awaitEnd returns when the end of a container that runs no more is recorded: testcontainers may see that end first. It
+// returns at once where the container runs.
+func (n *containerNode) awaitEnd(ctx context.Context) error {
+	state, err := n.container.State(ctx)
+	if err != nil || state.Running {
+		return err
+	}
+	n.mutex.Lock()
+	l := n.life
+	n.mutex.Unlock()
+	return n.awaitExit(ctx, l)
+}
+
 func (n *containerNode) awaitExit(ctx context.Context, l *life) error {
 	select {
 	case <-l.exited:

@@ -3,6 +3,7 @@ package sut
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -38,10 +39,14 @@ func (c *containers) readiness(service string, node *containerNode) func(context
 	return func(ctx context.Context, _ func() error) error {
 		ctx, cancel := context.WithTimeout(ctx, within)
 		defer cancel()
-		if err := strategy.WaitUntilReady(ctx, thisLife{node.container, node}); err != nil {
+		switch err := strategy.WaitUntilReady(ctx, thisLife{node.container, node}); {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
 			return fmt.Errorf("%s was not ready within %s: %w", node.name, within, err)
+		default:
+			return errors.Join(fmt.Errorf("%s did not become ready: %w", node.name, err), node.awaitEnd(ctx))
 		}
-		return nil
 	}
 }
 
