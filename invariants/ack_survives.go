@@ -29,33 +29,22 @@ func ackSurvives() Invariant {
 		Statement: "What was acknowledged is done or stored and survives a crash; a failed handling is not acknowledged; after heal, what is done is acknowledged.",
 		Clauses: []Clause{
 			{
-				Name: "no buyer is told pending after an acknowledgement", Judge: judgeToldAfterAck,
+				Name: "no buyer is told pending after an acknowledgement", Judge: notToldPending,
 				Applies: func(run *Run) bool { return !run.Header.System.Legal.StaleReads },
 			},
-			{Name: "the books have what was acknowledged", Needs: orders, Judge: judgeAcks},
-			{Name: "what is done is acknowledged after heal", Needs: orders, AfterSettle: true, Judge: judgeDoneIsAcknowledged},
-			{Name: "what was acknowledged is acknowledged again", Judge: judgeRepeats},
+			{Name: "the books have what was acknowledged", Needs: orders, Judge: acksBooked},
+			{Name: "what is done is acknowledged after heal", Needs: orders, AfterSettle: true, Judge: eachOrder(doneAcknowledged)},
+			{Name: "what was acknowledged is acknowledged again", Judge: repeatsAcknowledged},
 		},
 	}
 }
 
-func judgeDoneIsAcknowledged(run *Run) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		found.Evaluated += one(effective(story.State()) && len(story.Captured()) == 1)
-		if violation, refused := refusedForEver(run, story); refused {
-			found.Exercised++
-			found.Violations = append(found.Violations, violation)
-		}
+func doneAcknowledged(j *judging, story *Story) {
+	j.Evaluated += one(effective(story.State()) && len(story.Captured()) == 1)
+	if violation, refused := refusedForEver(j.run, story); refused {
+		j.Exercised++
+		j.fail(violation)
 	}
-	return found
-}
-
-func judgeRepeats(run *Run) Finding {
-	if violation, refuses := refusesRepeats(run); refuses {
-		return Finding{Evaluated: 1, Exercised: 1, Violations: []Violation{violation}}
-	}
-	return Finding{}
 }
 
 // acknowledgements are the genuine successes of an order that the shop confirmed.
@@ -69,43 +58,44 @@ func acknowledgements(story *Story) []*Delivery {
 	return found
 }
 
-// judgeToldAfterAck finds, for each order, the first acknowledgement after which its buyer was told pending. What the books
+// notToldPending finds, for each order, the first acknowledgement after which its buyer was told pending. What the books
 // miss too is told there.
-func judgeToldAfterAck(run *Run) Finding {
-	found, snapshots := Finding{}, snapshotsOf(run)
-	for _, story := range run.Stories {
+func notToldPending(run *Run) Fold {
+	snapshots := snapshotsOf(run)
+	unread := run.Final != nil && !run.Has(history.TableOrders)
+	return eachOrder(func(j *judging, story *Story) {
 		acknowledged := acknowledgements(story)
-		found.Evaluated += len(acknowledged)
+		j.Evaluated += len(acknowledged)
 		for _, delivery := range acknowledged {
 			violation, told := toldPendingAfter(run, story, delivery)
 			if !told {
 				continue
 			}
-			found.Exercised++
-			lost, _ := lostAfterAck(run, story, snapshots, 0)
-			if unread := run.Final != nil && !run.Has(history.TableOrders); lost == nil || unread {
-				found.Violations = append(found.Violations, violation)
+			j.Exercised++
+			if lost, _ := lostAfterAck(run, story, snapshots, 0); lost == nil || unread {
+				j.fail(violation)
 			}
-			break
+			return
 		}
-	}
-	return found
+	})(run)
 }
 
-func judgeAcks(run *Run) Finding {
-	found, snapshots, dies := Finding{}, snapshotsOf(run), lastDeath(run)
-	for _, story := range run.Stories {
-		found.Evaluated += len(acknowledgements(story))
+func acksBooked(run *Run) Fold {
+	snapshots, dies := snapshotsOf(run), lastDeath(run)
+	law := eachOrder(func(j *judging, story *Story) {
+		j.Evaluated += len(acknowledgements(story))
 		lost, tempted := lostAfterAck(run, story, snapshots, dies)
-		found.Exercised += tempted
+		j.Exercised += tempted
 		if lost != nil {
-			found.Violations = append(found.Violations, *lost)
+			j.fail(*lost)
 		}
-	}
-	if !run.Has(history.TableOrders) {
-		found.Unjudged = notRead().Unjudged
-	}
-	return found
+	})
+	return law.unless(func(*Run) []string {
+		if run.Has(history.TableOrders) {
+			return nil
+		}
+		return notRead().Unjudged
+	})(run)
 }
 
 // lostAfterAck is the first acknowledgement of an order that a later reading of the books belies, and how many there are of

@@ -22,24 +22,24 @@ func booksAgree() Invariant {
 		Statement: "The shop's double entry balances, its ledger and its payments equal the channel's, and its reconciliation " +
 			"reports what differs from a bill, and nothing else.",
 		Clauses: []Clause{
-			{Name: "each entry of the shop's ledger adds up to nothing", Needs: []history.Table{ledger}, AfterSettle: true, Judge: judgeDoubleEntry},
+			{Name: "each entry of the shop's ledger adds up to nothing", Needs: []history.Table{ledger}, AfterSettle: true, Judge: ofTheRun(judgeDoubleEntry)},
 			{
 				Name: "the shop's ledger has what the channel has", Needs: []history.Table{history.TableOrders, ledger}, AfterSettle: true,
-				Applies: func(run *Run) bool { return len(run.Header.System.ChannelAccounts) > 0 }, Judge: judgeLedgerAgrees,
+				Applies: func(run *Run) bool { return len(run.Header.System.ChannelAccounts) > 0 }, Judge: ofTheRun(judgeLedgerAgrees),
 			},
-			{Name: "the shop's payments are the channel's", Needs: []history.Table{payments}, AfterSettle: true, Judge: judgePaymentsAgree},
-			{Name: "each capture stands in the shop's payments", Needs: []history.Table{payments}, AfterSettle: true, Judge: judgeCapturesBooked},
+			{Name: "the shop's payments are the channel's", Needs: []history.Table{payments}, AfterSettle: true, Judge: ofTheRun(judgePaymentsAgree)},
+			{Name: "each capture stands in the shop's payments", Needs: []history.Table{payments}, AfterSettle: true, Judge: capturesBooked},
 			{
 				Name: "each settled payment has its order", Needs: []history.Table{payments, history.TableOrders}, AfterSettle: true,
-				Judge: judgePaymentsHaveOrders,
+				Judge: ofTheRun(judgePaymentsHaveOrders),
 			},
 			{
 				Name: "what a reconciliation reports was so", Needs: []history.Table{history.TableDiscrepancies}, AfterSettle: true,
-				Judge: judgeReportsTrue,
+				Judge: ofTheRun(judgeReportsTrue),
 			},
 			{
 				Name: "what differs in a bill is reported", Needs: []history.Table{history.TableDiscrepancies}, AfterSettle: true,
-				Applies: anyBillServed, Judge: judgeBillsReported,
+				Applies: anyBillServed, Judge: ofTheRun(judgeBillsReported),
 			},
 		},
 	}
@@ -113,7 +113,7 @@ type accountSum struct {
 }
 
 func judgeLedgerAgrees(run *Run) Finding {
-	bound, _ := boundOf(run)
+	bound := boundOf(run)
 	sums, loose := channelAccounts(run)
 	found, skipped := Finding{}, reasons{}
 	for _, currency := range sortedKeys(loose) {

@@ -17,12 +17,12 @@ type bound struct {
 	open bool
 }
 
-// boundOf is false if the final reading does not hold the orders, so that nothing can be said of how they ended.
-func boundOf(run *Run) (bound, bool) {
-	if run.Final == nil || !run.Final.Has(history.TableOrders) {
-		return bound{}, false
+// boundOf is the bound of how orders ended. Where the final reading does not hold them it is zero: nothing can be said then.
+func boundOf(run *Run) bound {
+	if !run.Has(history.TableOrders) {
+		return bound{}
 	}
-	return atRest(run), true
+	return atRest(run)
 }
 
 // atRest is the bound for what needs no orders. The run has a final reading.

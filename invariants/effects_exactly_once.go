@@ -25,20 +25,21 @@ func effectsExactlyOnce() Invariant {
 		Name:      "side effects happen exactly once",
 		Statement: "Side effects happen exactly once per paid order and never for an unpaid one, and effects outside the shop are unique by key.",
 		Clauses: []Clause{
-			{Name: "no side effect is booked twice", Needs: []history.Table{history.TableGrants}, Judge: judgeGrantsOnce},
-			{Name: "no side effect of an unpaid order", Needs: books, Judge: judgeGrantsPaid},
-			{Name: "no side effect of a paid order is missing", Needs: books, AfterSettle: true, Judge: judgeGrantsThere},
-			{Name: "no row without an order", Needs: []history.Table{history.TableOrders}, Judge: judgeRowsHaveOrders},
-			{Name: "an order uses a coupon once", Needs: []history.Table{history.TableCoupons}, Applies: usesCoupons, Judge: judgeCouponsOnce},
-			{Name: "an effect outside the shop has one key", Applies: hasSinks, Judge: judgeSinkKeys},
-			{Name: "no effect outside the shop for an unpaid order", Needs: []history.Table{history.TableOrders}, Applies: hasSinks, Judge: judgeSinksPaid},
+			{Name: "no side effect is booked twice", Needs: []history.Table{history.TableGrants}, Judge: ifRead(effects(grantsOnce))},
+			{Name: "no side effect of an unpaid order", Needs: books, Judge: settled(effects(grantsPaid))},
+			{Name: "no side effect of a paid order is missing", Needs: books, AfterSettle: true, Judge: missing(grantsThere, false)},
+			{Name: "no row without an order", Needs: []history.Table{history.TableOrders}, Judge: rowsHaveOrders},
+			{Name: "an order uses a coupon once", Needs: []history.Table{history.TableCoupons}, Applies: usesCoupons, Judge: ifRead(eachOrder(couponsOnce))},
+			{Name: "an effect outside the shop has one key", Applies: hasSinks, Judge: sinkKeysUnique},
+			{Name: "no effect outside the shop for an unpaid order", Needs: []history.Table{history.TableOrders}, Applies: hasSinks, Judge: settled(effects(sinksPaid))},
 			{
 				Name: "no owed effect outside the shop is missing", Needs: []history.Table{history.TableOrders}, AfterSettle: true,
-				Applies: owesEffects, Judge: judgeOwedSinks,
+				Applies: owesEffects, Judge: missing(owedSinks, true),
 			},
 			{
 				Name: "and none comes after the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true,
-				Applies: func(run *Run) bool { return readLate(run) && owesEffects(run) }, Judge: judgeOwedLate,
+				Applies: func(run *Run) bool { return readLate(run) && owesEffects(run) },
+				Judge:   inTime(owedSent, "what a paid order owes outside the shop came only after the time to settle"),
 			},
 		},
 	}
@@ -57,45 +58,37 @@ func hasSinks(run *Run) bool {
 // owesEffects says whether each paid order has to send something outside the shop.
 func owesEffects(run *Run) bool { return len(run.Header.System.OwedSinks) > 0 }
 
-// judgeEffects asks one question of every order, and counts the captured ones.
-func judgeEffects(run *Run, wrong func(*Story) []wrongEffect) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		effects := wrong(story)
-		if story.firstCapture() != nil {
-			found.Evaluated++
-			found.Exercised += one(learnable(story) >= 2 || story.effectFailed())
-		}
-		for _, effect := range effects {
-			found.Violations = append(found.Violations, effect.violation(story))
-		}
-	}
-	return found
+// effects is a law that asks every order what of its effects is wrong, and counts the captured ones.
+func effects(wrong func(*Run, *Story) []wrongEffect) Law {
+	return eachOrder(func(j *judging, story *Story) { j.effects(story, wrong(j.run, story)) })
 }
 
-// judgeMissing is judgeEffects for what a paid order should have and has not, which proves nothing before the shop had
-// the time to do it.
-func judgeMissing(run *Run, missing func(*Story) []wrongEffect, outside bool) Finding {
-	bound, ok := boundOf(run)
-	if !ok {
-		return notRead()
+func (j *judging) effects(story *Story, wrong []wrongEffect) {
+	if story.firstCapture() != nil {
+		j.Evaluated++
+		j.Exercised += one(learnable(story) >= 2 || story.effectFailed())
 	}
-	skipped := reasons{}
-	found := judgeEffects(run, func(story *Story) []wrongEffect {
-		effects := missing(story)
+	for _, effect := range wrong {
+		j.fail(effect.violation(story))
+	}
+}
+
+// missing is effects for what a paid order should have and has not, which proves nothing before the shop had the time to do
+// it.
+func missing(wrong func(*Run, *Story) []wrongEffect, outside bool) Law {
+	return eachSettled(func(j *judging, story *Story) {
+		effects := wrong(j.run, story)
 		switch {
 		case len(effects) == 0:
-		case !bound.over(story.paidSince()):
-			skipped.add("an effect is missing of an order that is not known to have been paid in the shop for long", story)
-			return nil
-		case outside && bound.open:
-			skipped.add("an effect outside the shop is missing, and a fault stood until the books were read", story)
-			return nil
+		case !j.bound.over(story.paidSince()):
+			j.skip("an effect is missing of an order that is not known to have been paid in the shop for long", story)
+			effects = nil
+		case outside && j.bound.open:
+			j.skip("an effect outside the shop is missing, and a fault stood until the books were read", story)
+			effects = nil
 		}
-		return effects
+		j.effects(story, effects)
 	})
-	found.Unjudged = skipped.lines()
-	return found
 }
 
 // effectFailed says whether an effect outside the shop was refused, or taken without an answer: the shop has to send it again.
@@ -177,49 +170,37 @@ func effectRow(run *Run, table history.Table, order string) Evidence {
 	return readingEvidence(run.Final) + Evidence("/"+string(table)+"/"+order)
 }
 
-func judgeGrantsOnce(run *Run) Finding {
-	if run.Final == nil {
-		return Finding{}
-	}
-	return judgeEffects(run, func(story *Story) []wrongEffect {
-		return grantsWrong(run, story, func(kind string, standing int64) string {
-			switch {
-			case run.Has(history.TableOrders) && (unpaid(run, story) || story.uncaused()) && standing > 0: // which is worse, and told there
-				return ""
-			case standing > 1:
-				return "side effect more than once: " + kind
-			case standing < 0:
-				return "side effect taken back more often than it happened: " + kind
-			default:
-				return ""
-			}
-		})
+func grantsOnce(run *Run, story *Story) []wrongEffect {
+	return grantsWrong(run, story, func(kind string, standing int64) string {
+		switch {
+		case run.Has(history.TableOrders) && (unpaid(run, story) || story.uncaused()) && standing > 0: // which is worse, and told there
+			return ""
+		case standing > 1:
+			return "side effect more than once: " + kind
+		case standing < 0:
+			return "side effect taken back more often than it happened: " + kind
+		default:
+			return ""
+		}
 	})
 }
 
-func judgeGrantsPaid(run *Run) Finding {
-	if run.Final == nil {
-		return notRead()
-	}
-	return judgeEffects(run, func(story *Story) []wrongEffect {
-		return grantsWrong(run, story, func(kind string, standing int64) string {
-			if standing > 0 && unpaid(run, story) && !story.uncaused() {
-				return "side effect of an order that was never paid: " + kind
-			}
-			return ""
-		})
+func grantsPaid(run *Run, story *Story) []wrongEffect {
+	return grantsWrong(run, story, func(kind string, standing int64) string {
+		if standing > 0 && unpaid(run, story) && !story.uncaused() {
+			return "side effect of an order that was never paid: " + kind
+		}
+		return ""
 	})
 }
 
-func judgeGrantsThere(run *Run) Finding {
-	return judgeMissing(run, func(story *Story) []wrongEffect {
-		return grantsWrong(run, story, func(kind string, standing int64) string {
-			if standing == 0 && paidForGoods(story) {
-				return "side effect of a paid order is missing: " + kind
-			}
-			return ""
-		})
-	}, false)
+func grantsThere(run *Run, story *Story) []wrongEffect {
+	return grantsWrong(run, story, func(kind string, standing int64) string {
+		if standing == 0 && paidForGoods(story) {
+			return "side effect of a paid order is missing: " + kind
+		}
+		return ""
+	})
 }
 
 // unpaid is an order that had to be paid for and never was; what a coupon pays for in full needs no capture, and only
@@ -238,37 +219,37 @@ func (s *Story) uncaused() bool {
 	return s.Row == nil && len(s.Ops)+len(s.Payments)+len(s.Earlier)+len(s.Requests)+len(s.Deliveries)+len(s.Sunk) == 0
 }
 
-// judgeRowsHaveOrders finds side effects and uses of coupons of orders that do not exist, and refunds of nothing at all;
+// rowsHaveOrders finds side effects and uses of coupons of orders that do not exist, and refunds of nothing at all;
 // those of an order that does not exist I3 compares with the channel. What stood in the books before the run, and what the
 // warm-up made, is not part of it. An effect that names no order cannot be judged.
-func judgeRowsHaveOrders(run *Run) Finding {
+func rowsHaveOrders(run *Run) Fold {
 	if run.Final == nil {
-		return notRead()
+		return finished(notRead())
 	}
-	found := Finding{}
-	for _, story := range run.Stories {
-		found.Evaluated += len(story.Grants) + len(story.Coupons)
+	law := eachOrder(func(j *judging, story *Story) {
+		j.Evaluated += len(story.Grants) + len(story.Coupons)
 		if story.uncaused() {
-			found.Violations = append(found.Violations, uncausedRows(run, story)...)
+			j.fail(uncausedRows(run, story)...)
 		}
-	}
-	nameless := map[history.Table]int{}
-	for _, row := range run.strays {
-		if row.table != history.TableRefunds {
-			nameless[row.table]++
-			continue
+	})
+	return law(run).then(func(found *Finding) {
+		nameless := map[history.Table]int{}
+		for _, row := range run.strays {
+			if row.table != history.TableRefunds {
+				nameless[row.table]++
+				continue
+			}
+			found.Evaluated++
+			found.Violations = append(found.Violations, Violation{
+				Pattern: "refund in the books of no order and no payment", Net: row.amount, Gross: row.amount, Bearer: BearerMerchant,
+				Evidence: []Evidence{readingEvidence(run.Final) + Evidence("/refunds/")}, Detail: row.detail, Since: run.Final.Begin,
+			})
 		}
-		found.Evaluated++
-		found.Violations = append(found.Violations, Violation{
-			Pattern: "refund in the books of no order and no payment", Net: row.amount, Gross: row.amount, Bearer: BearerMerchant,
-			Evidence: []Evidence{readingEvidence(run.Final) + Evidence("/refunds/")}, Detail: row.detail, Since: run.Final.Begin,
-		})
-	}
-	found.Exercised = len(found.Violations)
-	for _, table := range sortedKeys(nameless) {
-		found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s of the table %s name no order", countOf(nameless[table], "row"), table))
-	}
-	return found
+		found.Exercised = len(found.Violations)
+		for _, table := range sortedKeys(nameless) {
+			found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s of the table %s name no order", countOf(nameless[table], "row"), table))
+		}
+	})
 }
 
 // uncausedRows is a violation for each sort of row that the books have of an order that does not exist.
@@ -293,28 +274,21 @@ func uncausedRows(run *Run, story *Story) []Violation {
 	return found
 }
 
-func judgeCouponsOnce(run *Run) Finding {
-	if run.Final == nil {
-		return Finding{}
+func couponsOnce(j *judging, story *Story) {
+	uses := map[string]int{}
+	for _, use := range story.Coupons {
+		uses[use.Coupon]++
 	}
-	found := Finding{}
-	for _, story := range run.Stories {
-		uses := map[string]int{}
-		for _, use := range story.Coupons {
-			uses[use.Coupon]++
-		}
-		for _, coupon := range sortedKeys(uses) {
-			found.Evaluated++
-			if uses[coupon] > 1 {
-				found.Exercised++
-				found.Violations = append(found.Violations, wrongEffect{
-					pattern: "coupon used more than once by one order",
-					detail:  fmt.Sprintf("coupon %s used %d times", coupon, uses[coupon]),
-				}.violation(story))
-			}
+	for _, coupon := range sortedKeys(uses) {
+		j.Evaluated++
+		if uses[coupon] > 1 {
+			j.Exercised++
+			j.fail(wrongEffect{
+				pattern: "coupon used more than once by one order",
+				detail:  fmt.Sprintf("coupon %s used %d times", coupon, uses[coupon]),
+			}.violation(story))
 		}
 	}
-	return found
 }
 
 // sinkKeys are the keys under which an order sent to each sink, and the records of it. A sink that it sent to without a
@@ -348,106 +322,100 @@ func sinksWrong(story *Story, pattern func(sink string, keys int) string) []wron
 	return wrong
 }
 
-func judgeSinkKeys(run *Run) Finding {
-	found := judgeEffects(run, func(story *Story) []wrongEffect {
-		if unpaid(run, story) { // which is worse, and told there
-			return nil
-		}
-		return sinksWrong(story, func(sink string, keys int) string {
-			if keys > 1 {
-				return "effect outside the shop under more than one key: " + sink
-			}
-			return ""
-		})
+func sinkKeysUnique(run *Run) Fold {
+	keys := keysAtSinks{first: map[sinkKey]*history.Event{}, shared: map[string]Violation{}, keyless: map[string]bool{}}
+	law := eachOrder(func(j *judging, story *Story) {
+		j.effects(story, sinksOnce(run, story))
+		keys.take(story)
 	})
-	found.Violations = append(found.Violations, sharedKeys(run)...)
-	for _, sink := range keyless(run) {
-		found.Unjudged = append(found.Unjudged, "effects at the sink "+sink+" carry no key")
-	}
-	for _, sink := range sortedKeys(run.astray) {
-		found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s at the sink %s, and no order to count them for", countOf(run.astray[sink], "effect"), sink))
-	}
-	return found
-}
-
-func judgeSinksPaid(run *Run) Finding {
-	if run.Final == nil {
-		return notRead()
-	}
-	return judgeEffects(run, func(story *Story) []wrongEffect {
-		why := "paid"
-		if !unpaid(run, story) {
-			if !isOver(story.State()) || !story.neverSold(run.Header.System.Timers) {
-				return nil
-			}
-			why = "sold"
+	return law(run).then(func(found *Finding) {
+		for _, sink := range sortedKeys(keys.shared) {
+			found.Violations = append(found.Violations, keys.shared[sink])
 		}
-		return sinksWrong(story, func(sink string, _ int) string {
-			return "effect outside the shop for an order that was never " + why + ": " + sink
-		})
+		for _, sink := range sortedKeys(keys.keyless) { // a repeat cannot be told from a second effect
+			found.Unjudged = append(found.Unjudged, "effects at the sink "+sink+" carry no key")
+		}
+		for _, sink := range sortedKeys(run.astray) {
+			found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s at the sink %s, and no order to count them for", countOf(run.astray[sink], "effect"), sink))
+		}
 	})
 }
 
-// judgeOwedSinks finds paid orders that sent nothing to a sink to which each owes one effect.
-func judgeOwedSinks(run *Run) Finding {
-	return judgeMissing(run, func(story *Story) []wrongEffect {
-		if !paidForGoods(story) {
+// sinksOnce finds an order's effects under more than one key.
+func sinksOnce(run *Run, story *Story) []wrongEffect {
+	if unpaid(run, story) { // which is worse, and told elsewhere
+		return nil
+	}
+	return sinksWrong(story, func(sink string, keys int) string {
+		if keys > 1 {
+			return "effect outside the shop under more than one key: " + sink
+		}
+		return ""
+	})
+}
+
+func sinksPaid(run *Run, story *Story) []wrongEffect {
+	why := "paid"
+	if !unpaid(run, story) {
+		if !isOver(story.State()) || !story.neverSold(run.Header.System.Timers) {
 			return nil
 		}
-		keys, _ := sinkKeys(story)
-		var wrong []wrongEffect
-		for _, sink := range run.Header.System.OwedSinks {
-			if keys[sink] == nil {
-				wrong = append(wrong, wrongEffect{
-					pattern: "effect outside the shop is missing for a paid order: " + sink, detail: "nothing came to " + sink,
-				})
-			}
-		}
-		return wrong
-	}, true)
+		why = "sold"
+	}
+	return sinksWrong(story, func(sink string, _ int) string {
+		return "effect outside the shop for an order that was never " + why + ": " + sink
+	})
 }
 
-// sharedKeys finds keys under which several orders had an effect at one sink: whoever takes the second for a repeat of
-// the first drops it. One violation for each sink tells enough.
-func sharedKeys(run *Run) []Violation {
-	type place struct{ sink, key string }
-	first := map[place]*history.Event{}
-	found := map[string]Violation{}
-	for _, story := range run.Stories {
-		for _, event := range story.Sunk {
-			at := place{event.State, event.Key}
-			before, known := first[at]
-			if !known {
-				first[at] = event
-			}
-			if _, told := found[event.State]; told || !known || event.Key == "" || before.Order == event.Order {
-				continue
-			}
-			found[event.State] = Violation{
-				Pattern: "effects of different orders outside the shop under one key: " + event.State, Order: story.Order,
-				Since: max(before.At, event.At), Evidence: []Evidence{recordOf(before), recordOf(event)},
-				Detail: fmt.Sprintf("orders %s and %s under key %s", before.Order, event.Order, event.Key),
-			}
+// owedSinks finds paid orders that sent nothing to a sink to which each owes one effect.
+func owedSinks(run *Run, story *Story) []wrongEffect {
+	if !paidForGoods(story) {
+		return nil
+	}
+	keys, _ := sinkKeys(story)
+	var wrong []wrongEffect
+	for _, sink := range run.Header.System.OwedSinks {
+		if keys[sink] == nil {
+			wrong = append(wrong, wrongEffect{
+				pattern: "effect outside the shop is missing for a paid order: " + sink, detail: "nothing came to " + sink,
+			})
 		}
 	}
-	var violations []Violation
-	for _, sink := range sortedKeys(found) {
-		violations = append(violations, found[sink])
-	}
-	return violations
+	return wrong
 }
 
-// keyless lists the sinks at which effects came without a key, so that a repeat cannot be told from a second effect.
-func keyless(run *Run) []string {
-	sinks := map[string]bool{}
-	for _, story := range run.Stories {
-		for _, event := range story.Sunk {
-			if event.Key == "" {
-				sinks[event.State] = true
-			}
+// sinkKey is one key at one sink.
+type sinkKey struct{ sink, key string }
+
+// keysAtSinks are the keys under which orders had effects outside the shop.
+type keysAtSinks struct {
+	first   map[sinkKey]*history.Event
+	shared  map[string]Violation // by sink: one tells enough
+	keyless map[string]bool
+}
+
+// take finds keys under which several orders had an effect at one sink: whoever takes the second for a repeat of the first drops it.
+func (k *keysAtSinks) take(story *Story) {
+	for _, event := range story.Sunk {
+		if event.Key == "" {
+			k.keyless[event.State] = true
+			continue
+		}
+		at := sinkKey{event.State, event.Key}
+		before, known := k.first[at]
+		if !known {
+			k.first[at] = event
+			continue
+		}
+		if _, told := k.shared[event.State]; told || before.Order == event.Order {
+			continue
+		}
+		k.shared[event.State] = Violation{
+			Pattern: "effects of different orders outside the shop under one key: " + event.State, Order: story.Order,
+			Since: max(before.At, event.At), Evidence: []Evidence{recordOf(before), recordOf(event)},
+			Detail: fmt.Sprintf("orders %s and %s under key %s", before.Order, event.Order, event.Key),
 		}
 	}
-	return sortedKeys(sinks)
 }
 
 func sortedKeys[K cmp.Ordered, V any](from map[K]V) []K {

@@ -18,44 +18,42 @@ func everySuccessReflected() Invariant {
 		Name:      "every success is reflected",
 		Statement: "Every payment that succeeded at the channel is reflected in the shop by the bound: by callback, query or reconciliation.",
 		Clauses: []Clause{
-			{Name: "every success is reflected", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeEverySuccessReflected},
-			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: judgeReflectedLate},
+			{Name: "every success is reflected", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: successesReflected},
+			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: inTime(reflectedFirst, "paid at the channel, and reflected in the shop only after the time to settle")},
 		},
 	}
 }
 
-func judgeEverySuccessReflected(run *Run) Finding {
-	bound, ok := boundOf(run)
-	if !ok {
-		return notRead()
-	}
-	found, skipped, crowded := Finding{}, reasons{}, crowdedOut(run)
-	for _, story := range run.Stories {
+func successesReflected(run *Run) Fold {
+	crowded := crowdedOut(run)
+	law := eachSettled(func(j *judging, story *Story) {
 		if story.firstCapture() == nil {
-			continue
+			return
 		}
-		found.Evaluated++
+		j.Evaluated++
 		pattern := unreflected(story)
-		found.Exercised += one(pattern != "" || slices.ContainsFunc(story.Captured(), story.cameHard))
-		if pattern == "" {
-			continue
+		j.Exercised += one(pattern != "" || slices.ContainsFunc(story.Captured(), story.cameHard))
+		switch {
+		case pattern == "":
+		case j.bound.excuse(story) != "":
+			j.skip(j.bound.excuse(story), story)
+		case crowded != "" && story.onItsWay():
+			j.skip(pattern+", "+crowded, story)
+		default:
+			j.fail(story.owes(pattern))
 		}
-		if excuse := bound.excuse(story); excuse != "" {
-			skipped.add(excuse, story)
-			continue
-		}
-		if crowded != "" && story.onItsWay() {
-			skipped.add(pattern+", "+crowded, story)
-			continue
-		}
-		found.Violations = append(found.Violations, story.owes(pattern))
+	})
+	return law.unless(capturesUnclaimed)(run)
+}
+
+// capturesUnclaimed says that captures name no order.
+func capturesUnclaimed(run *Run) []string {
+	count := len(run.unclaimed)
+	if count == 0 || !run.Has(history.TableOrders) {
+		return nil
 	}
-	found.Unjudged = skipped.lines()
-	if count := len(run.unclaimed); count > 0 {
-		found.Unjudged = append(found.Unjudged, fmt.Sprintf("%s at the channel and no order to count it for, the first payment %s: "+
-			"give each payment the order's number, or probe the shop's payments", countOf(count, "capture"), run.unclaimed[0].Payment))
-	}
-	return found
+	return []string{fmt.Sprintf("%s at the channel and no order to count it for, the first payment %s: "+
+		"give each payment the order's number, or probe the shop's payments", countOf(count, "capture"), run.unclaimed[0].Payment)}
 }
 
 // lateDelivery is how long after its capture a success is late.

@@ -18,13 +18,13 @@ func forgedHasNoEffect() Invariant {
 		Statement: "An unauthenticated callback is not acknowledged, and no message changes anything that the ledger does not justify.",
 		Clauses: []Clause{
 			{
-				Name: "an unauthenticated callback is not acknowledged", Judge: judgeForgeryAcknowledged,
+				Name: "an unauthenticated callback is not acknowledged", Judge: eachOrder(forgeriesRefused),
 				Applies: func(run *Run) bool { return !run.Header.System.Legal.FetchOnPing },
 			},
-			{Name: "no buyer is told of a forgery's effect", Judge: func(run *Run) Finding { return judgeForgeryBelieved(run, false) }},
+			{Name: "no buyer is told of a forgery's effect", Judge: eachOrder(forgeriesNotTold)},
 			{
 				Name: "no forgery has an effect in the books", Needs: []history.Table{history.TableOrders},
-				Judge: func(run *Run) Finding { return judgeForgeryBelieved(run, true) },
+				Judge: eachOrder(forgeriesNotBooked),
 			},
 		},
 	}
@@ -41,37 +41,34 @@ func forgeries(story *Story) []*Delivery {
 	return found
 }
 
-func judgeForgeryAcknowledged(run *Run) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		for _, delivery := range forgeries(story) {
-			found.Evaluated++
-			found.Exercised += one(delivery.Outcome() != history.Unknown)
-			if acknowledgedForgery(delivery) {
-				found.Violations = append(found.Violations, forgeryAcknowledged(story, delivery))
-			}
+func forgeriesRefused(j *judging, story *Story) {
+	for _, delivery := range forgeries(story) {
+		j.Evaluated++
+		j.Exercised += one(delivery.Outcome() != history.Unknown)
+		if acknowledgedForgery(delivery) {
+			j.fail(forgeryAcknowledged(story, delivery))
 		}
 	}
-	return found
 }
 
-// judgeForgeryBelieved looks at what buyers were told, or at what the books add to it.
-func judgeForgeryBelieved(run *Run, books bool) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		forged := forgeries(story)
-		for _, delivery := range forged {
-			found.Evaluated++
-			found.Exercised += one(delivery.Outcome() != history.Unknown)
-		}
-		if len(forged) == 0 {
-			continue
-		}
-		if violation, happened := forgeryBelieved(story, forged[0], books); happened {
-			found.Violations = append(found.Violations, violation)
-		}
+// forgeriesNotTold looks at what buyers were told.
+func forgeriesNotTold(j *judging, story *Story) { j.forgeriesBelieved(story, false) }
+
+// forgeriesNotBooked looks at what the books add to it.
+func forgeriesNotBooked(j *judging, story *Story) { j.forgeriesBelieved(story, true) }
+
+func (j *judging) forgeriesBelieved(story *Story, books bool) {
+	forged := forgeries(story)
+	for _, delivery := range forged {
+		j.Evaluated++
+		j.Exercised += one(delivery.Outcome() != history.Unknown)
 	}
-	return found
+	if len(forged) == 0 {
+		return
+	}
+	if violation, happened := forgeryBelieved(story, forged[0], books); happened {
+		j.fail(violation)
+	}
 }
 
 func acknowledgedForgery(delivery *Delivery) bool {

@@ -26,7 +26,7 @@ type Clause struct {
 	// Applies is false for a run in which there is nothing for the clause to say: no coupon was given, no ledger is declared.
 	// nil: it always has.
 	Applies func(*Run) bool
-	Judge   func(*Run) Finding
+	Judge   Law
 }
 
 // Finding is what a clause found. Held, with Exercised 0, means nothing: the antecedent never was true.

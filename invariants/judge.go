@@ -129,7 +129,7 @@ func find(run *Run, invariant Invariant) answer {
 				all.missing = append(all.missing, lacks)
 			}
 		default:
-			found := clause.Judge(run)
+			found := clause.Judge.judge(run)
 			result.Evaluated, result.Exercised, result.Violations = found.Evaluated, found.Exercised, len(found.Violations)
 			all.add(found)
 		}

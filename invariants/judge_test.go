@@ -12,7 +12,7 @@ import (
 
 // findsAlways is an invariant that finds what it is given.
 func findsAlways(found Finding) Invariant {
-	return Invariant{ID: "T1", Name: "a test's", Clauses: []Clause{{Name: "it", Judge: func(*Run) Finding { return found }}}}
+	return Invariant{ID: "T1", Name: "a test's", Clauses: []Clause{{Name: "it", Judge: ofTheRun(func(*Run) Finding { return found })}}}
 }
 
 var (

@@ -38,34 +38,34 @@ func lateNote(run *Run) string {
 		seconds(run.Final.Begin), seconds(limit.Add(-lateMargin)))
 }
 
-// judgeLate asks of every captured order that ended well how late that was. What moved so shortly before the time was over
-// that the shop's own timers had not run proves nothing.
-func judgeLate(run *Run, mended func(*Story) (history.Time, Evidence), pattern string) Finding {
-	found, limit, skipped := Finding{}, lateFrom(run), reasons{}
-	in, crowded := boundAt(run, limit.Add(-lateMargin)), crowdedOut(run)
-	for _, story := range run.Stories {
-		if story.firstCapture() == nil || !in.over(story.lastMove()) || in.open {
-			continue
-		}
-		found.Evaluated++
-		at, evidence := mended(story)
-		if at <= limit {
-			continue
-		}
-		found.Exercised++
-		if crowded != "" {
-			skipped.add(pattern+", "+crowded, story)
-			continue
-		}
-		sum := story.balance()
-		found.Violations = append(found.Violations, Violation{
-			Pattern: pattern, Order: story.Order, Net: sum.amount(0), Gross: sum.amount(sum.captured), Bearer: BearerBuyer,
-			Since: story.firstCapture().At, Until: at, Evidence: append([]Evidence{evidence}, story.moneyEvidence()...),
-			Detail: fmt.Sprintf("mended at %s, and the time to settle was over at %s; %s; %s", seconds(at), seconds(limit.Add(-lateMargin)), sum, story.rowWords()),
-		})
+// inTime is a law that asks of every captured order that ended well how late that was: mended says when, and what shows it. What
+// moved so shortly before the time was over that the shop's own timers had not run proves nothing.
+func inTime(mended func(*Run, *Story) (history.Time, Evidence), pattern string) Law {
+	return func(run *Run) Fold {
+		limit := lateFrom(run)
+		in, crowded := boundAt(run, limit.Add(-lateMargin)), crowdedOut(run)
+		return eachOrder(func(j *judging, story *Story) {
+			if story.firstCapture() == nil || !in.over(story.lastMove()) || in.open {
+				return
+			}
+			j.Evaluated++
+			at, evidence := mended(run, story)
+			if at <= limit {
+				return
+			}
+			j.Exercised++
+			if crowded != "" {
+				j.skip(pattern+", "+crowded, story)
+				return
+			}
+			sum := story.balance()
+			j.fail(Violation{
+				Pattern: pattern, Order: story.Order, Net: sum.amount(0), Gross: sum.amount(sum.captured), Bearer: BearerBuyer,
+				Since: story.firstCapture().At, Until: at, Evidence: append([]Evidence{evidence}, story.moneyEvidence()...),
+				Detail: fmt.Sprintf("mended at %s, and the time to settle was over at %s; %s; %s", seconds(at), seconds(limit.Add(-lateMargin)), sum, story.rowWords()),
+			})
+		})(run)
 	}
-	found.Unjudged = skipped.lines()
-	return found
 }
 
 // crowdedOut says why lateness, or an order still under way at the bound, cannot be held against the shop, "" if it can: where other
@@ -126,49 +126,42 @@ func firstRefund(story *Story) (history.Time, Evidence) {
 	return first, evidence
 }
 
-// judgeReflectedLate is of I7: successes of which the shop first gave a sign after its time.
-func judgeReflectedLate(run *Run) Finding {
-	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
-		if unreflected(story) != "" { // told as what it is
-			return 0, ""
-		}
-		return knownSince(story)
-	}, "paid at the channel, and reflected in the shop only after the time to settle")
+// reflectedFirst is of I7: when the shop first gave a sign of a success.
+func reflectedFirst(_ *Run, story *Story) (history.Time, Evidence) {
+	if unreflected(story) != "" { // told as what it is
+		return 0, ""
+	}
+	return knownSince(story)
 }
 
-// judgeSettledLate is of I6: late money that the shop gave back, and only after its time.
-func judgeSettledLate(run *Run) Finding {
-	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
-		if endedBeforeCapture(story, run.Header.System.Timers) == nil || unsettled(story) != "" || effective(story.State()) {
-			return 0, ""
-		}
-		return firstRefund(story)
-	}, "paid after close, and refunded only after the time to settle")
+// lateMoneyGiven is of I6: when the shop gave late money back.
+func lateMoneyGiven(run *Run, story *Story) (history.Time, Evidence) {
+	if endedBeforeCapture(story, run.Header.System.Timers) == nil || unsettled(story) != "" || effective(story.State()) {
+		return 0, ""
+	}
+	return firstRefund(story)
 }
 
-// judgeExtraLate is of I1: extra payments that went back, and only after the time.
-func judgeExtraLate(run *Run) Finding {
-	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
-		captured := story.Captured()
-		if _, extra := story.extraKept(captured); len(captured) < 2 || extra != 0 {
-			return 0, ""
-		}
-		return story.givenBackTo(story.Due().Minor)
-	}, "paid more than once, and the extra payment refunded only after the time to settle")
+// extraGiven is of I1: when the extra payments had gone back.
+func extraGiven(_ *Run, story *Story) (history.Time, Evidence) {
+	captured := story.Captured()
+	if _, extra := story.extraKept(captured); len(captured) < 2 || extra != 0 {
+		return 0, ""
+	}
+	return story.givenBackTo(story.Due().Minor)
 }
 
-// judgeRefundsLate is of I3: refunds that the shop accepted, had the time for, and made only after it.
-func judgeRefundsLate(run *Run) Finding {
-	limit := lateFrom(run)
-	in := boundAt(run, limit.Add(-lateMargin))
-	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
+// promisesInTime is of I3: when the shop had made the refunds that it accepted and had the time for.
+func promisesInTime(run *Run) Fold {
+	in := boundAt(run, lateFrom(run).Add(-lateMargin))
+	return inTime(func(_ *Run, story *Story) (history.Time, Evidence) {
 		captured := story.balance().captured
 		due := wished(story.wishes(), captured, func(w wish) bool { return w.promised() && in.over(w.accepted.Returned) })
 		if due == 0 {
 			return 0, ""
 		}
 		return story.givenBackTo(captured - due)
-	}, "a refund was accepted from the buyer, and made only after the time to settle")
+	}, "a refund was accepted from the buyer, and made only after the time to settle")(run)
 }
 
 // givenBackTo is when a refund left no more than so much of the order's money at the channel, for good; 0 if there never was more, or
@@ -193,63 +186,62 @@ func (s *Story) givenBackTo(minor int64) (history.Time, Evidence) {
 	return 0, ""
 }
 
-// judgeOwedLate is of I9: what a paid order owes outside the shop, and sent only after the time.
-func judgeOwedLate(run *Run) Finding {
-	return judgeLate(run, func(story *Story) (history.Time, Evidence) {
-		last, evidence := history.Time(0), Evidence("")
-		if !paidForGoods(story) {
-			return 0, ""
+// owedSent is of I9: when a paid order had sent all that it owes outside the shop.
+func owedSent(run *Run, story *Story) (history.Time, Evidence) {
+	last, evidence := history.Time(0), Evidence("")
+	if !paidForGoods(story) {
+		return 0, ""
+	}
+	for _, sink := range run.Header.System.OwedSinks {
+		at := slices.IndexFunc(story.Sunk, func(event *history.Event) bool { return event.State == sink })
+		if at >= 0 && story.Sunk[at].At > last {
+			last, evidence = story.Sunk[at].At, recordOf(story.Sunk[at])
 		}
-		for _, sink := range run.Header.System.OwedSinks {
-			at := slices.IndexFunc(story.Sunk, func(event *history.Event) bool { return event.State == sink })
-			if at >= 0 && story.Sunk[at].At > last {
-				last, evidence = story.Sunk[at].At, recordOf(story.Sunk[at])
-			}
-		}
-		return last, evidence
-	}, "what a paid order owes outside the shop came only after the time to settle")
+	}
+	return last, evidence
 }
 
-// judgeUnstuckLate is of I13: orders that were still in a middle state when a checkpoint was read after the time, or whose
+// unstuckInTime is of I13: it finds orders that were still in a middle state when a checkpoint was read after the time, or whose
 // payment the shop closed only then.
-func judgeUnstuckLate(run *Run) Finding {
-	found, limit := Finding{}, lateFrom(run)
-	timers := run.Header.System.Timers
+func unstuckInTime(run *Run) Fold {
+	limit, timers, crowded := lateFrom(run), run.Header.System.Timers, crowdedOut(run)
 	if timers.Expiry == 0 || boundAt(run, limit).open {
-		return found
+		return finished(Finding{})
 	}
-	crowded, skipped := crowdedOut(run), reasons{}
-	for _, story := range run.Stories {
+	return eachOrder(func(j *judging, story *Story) {
 		if story.State() != history.OrderClosed || story.firstCapture() != nil ||
 			lastTouched(run, story).Add(timers.Expiry+timers.Query) > limit.Add(-lateMargin) {
-			continue
+			return
 		}
-		found.Evaluated++
-		at, evidence := history.Time(0), Evidence("")
-		for _, row := range story.Earlier {
-			if row.Begin > limit && row.Row.State == history.OrderPending {
-				at, evidence = row.End, row.Evidence
-			}
-		}
-		closedBefore := slices.ContainsFunc(story.Earlier, func(row EarlierRow) bool { return row.Row.State == history.OrderClosed && row.End <= limit }) || toldOver(story)
-		for _, payment := range story.Payments {
-			if payment.Closed != nil && payment.Closed.At > limit && !closedBefore {
-				at, evidence = payment.Closed.At, recordOf(payment.Closed)
-			}
-		}
+		j.Evaluated++
+		at, evidence := story.endedAfter(limit)
 		if at == 0 {
-			continue
+			return
 		}
-		found.Exercised++
+		j.Exercised++
 		if crowded != "" {
-			skipped.add("an order ended only after the time to settle, "+crowded, story)
-			continue
+			j.skip("an order ended only after the time to settle, "+crowded, story)
+			return
 		}
 		violation := stuck(story, "ended only after the time to settle")
 		violation.Until, violation.Evidence = at, append([]Evidence{evidence}, violation.Evidence...)
 		violation.Detail = fmt.Sprintf("still pending at %s, and the time to settle was over at %s; %s", seconds(at), seconds(limit.Add(-lateMargin)), story.rowWords())
-		found.Violations = append(found.Violations, violation)
+		j.fail(violation)
+	})(run)
+}
+
+// endedAfter is when an order is known to have still waited, or to have had its payment closed, after a moment; 0 if it is not.
+func (s *Story) endedAfter(limit history.Time) (at history.Time, evidence Evidence) {
+	for _, row := range s.Earlier {
+		if row.Begin > limit && row.Row.State == history.OrderPending {
+			at, evidence = row.End, row.Evidence
+		}
 	}
-	found.Unjudged = skipped.lines()
-	return found
+	closedBefore := slices.ContainsFunc(s.Earlier, func(row EarlierRow) bool { return row.Row.State == history.OrderClosed && row.End <= limit }) || toldOver(s)
+	for _, payment := range s.Payments {
+		if payment.Closed != nil && payment.Closed.At > limit && !closedBefore {
+			at, evidence = payment.Closed.At, recordOf(payment.Closed)
+		}
+	}
+	return at, evidence
 }

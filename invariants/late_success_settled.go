@@ -13,47 +13,38 @@ func lateSuccessSettled() Invariant {
 		Name:      "a late success is settled",
 		Statement: "An order that is paid after it was closed or cancelled ends refunded, reinstated, or in review by the bound.",
 		Clauses: []Clause{
-			{Name: "late money is settled", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeLateSuccessSettled},
-			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: judgeSettledLate},
+			{Name: "late money is settled", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: eachSettled(lateMoneySettled)},
+			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: inTime(lateMoneyGiven, "paid after close, and refunded only after the time to settle")},
 		},
 	}
 }
 
-func judgeLateSuccessSettled(run *Run) Finding {
-	bound, ok := boundOf(run)
-	if !ok {
-		return notRead()
+func lateMoneySettled(j *judging, story *Story) {
+	if story.firstCapture() == nil {
+		return
 	}
-	found, skipped := Finding{}, reasons{}
-	for _, story := range run.Stories {
-		if story.firstCapture() == nil {
-			continue
-		}
-		found.Evaluated++
-		ended := endedBeforeCapture(story, run.Header.System.Timers)
-		if ended == nil {
-			continue
-		}
-		found.Exercised++
-		pattern := unsettled(story)
-		if pattern == "" {
-			if sum := story.balance(); sum.pending > 0 {
-				found.Pending = append(found.Pending, story.label()+" was paid late: "+sum.String())
-			}
-			continue
-		}
-		if excuse := bound.excuse(story); excuse != "" {
-			skipped.add(excuse, story)
-			continue
-		}
-		violation := story.owes(pattern)
-		violation.Since = ended.captured
-		violation.Detail = ended.how + "; " + violation.Detail
-		violation.Evidence = append(ended.evidence, violation.Evidence...)
-		found.Violations = append(found.Violations, violation)
+	j.Evaluated++
+	ended := endedBeforeCapture(story, j.run.Header.System.Timers)
+	if ended == nil {
+		return
 	}
-	found.Unjudged = skipped.lines()
-	return found
+	j.Exercised++
+	pattern := unsettled(story)
+	if pattern == "" {
+		if sum := story.balance(); sum.pending > 0 {
+			j.look(story.label() + " was paid late: " + sum.String())
+		}
+		return
+	}
+	if excuse := j.bound.excuse(story); excuse != "" {
+		j.skip(excuse, story)
+		return
+	}
+	violation := story.owes(pattern)
+	violation.Since = ended.captured
+	violation.Detail = ended.how + "; " + violation.Detail
+	violation.Evidence = append(ended.evidence, violation.Evidence...)
+	j.fail(violation)
 }
 
 // unsettled says what became of late money instead of a refund, a reinstated order or a review, or "" if all is well.

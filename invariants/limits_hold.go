@@ -21,8 +21,8 @@ func limitsHold() Invariant {
 		Name:      "limits hold",
 		Statement: "No buyer has more units of an item than its limit for each buyer allows, and no coupon is used more often than it is for.",
 		Clauses: []Clause{
-			{Name: "purchase limits hold", Needs: []history.Table{history.TableOrders}, Judge: judgeLimitsHold},
-			{Name: "coupons are used as often as they are for", Needs: []history.Table{history.TableOrders, history.TableCoupons}, Applies: couponsApply, Judge: judgeCoupons},
+			{Name: "purchase limits hold", Needs: []history.Table{history.TableOrders}, Judge: ofTheRun(judgeLimitsHold)},
+			{Name: "coupons are used as often as they are for", Needs: []history.Table{history.TableOrders, history.TableCoupons}, Applies: couponsApply, Judge: ofTheRun(judgeCoupons)},
 		},
 	}
 }

@@ -22,40 +22,44 @@ func noStateMovesBack() Invariant {
 			{
 				Name:    "no buyer sees a state move back",
 				Applies: func(run *Run) bool { return !run.Header.System.Legal.StaleReads },
-				Judge:   func(run *Run) Finding { return judgeMovedBack(run, false) },
+				Judge:   eachOrder(notToldBack),
 			},
 			{
 				Name: "the books do not move back", Needs: []history.Table{history.TableOrders},
-				Judge: func(run *Run) Finding { return judgeMovedBack(run, true) },
+				Judge: eachOrder(notBookedBack),
 			},
 		},
 	}
 }
 
-// judgeMovedBack judges what buyers were told, or what the books add to it: what buyers saw alone is told once.
-func judgeMovedBack(run *Run, books bool) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		told := toldStates(run, story)
-		seen := told
-		if books {
-			seen = withBooks(run, story, told)
-		}
-		if !slices.ContainsFunc(seen, func(s stateSeen) bool { return s.strength() > 0 }) {
-			continue
-		}
-		found.Evaluated++
-		violation, back := movedBack(story, seen)
-		if books && back {
-			_, alone := movedBack(story, told)
-			back = !alone
-		}
-		found.Exercised += one(back || weakerAfterStronger(story))
-		if back {
-			found.Violations = append(found.Violations, violation)
-		}
+// notToldBack looks at what buyers were told.
+func notToldBack(j *judging, story *Story) {
+	told := toldStates(j.run, story)
+	violation, back := movedBack(story, told)
+	j.movedBack(story, told, violation, back)
+}
+
+// notBookedBack looks at what the books add to it: what buyers saw alone is told once.
+func notBookedBack(j *judging, story *Story) {
+	told := toldStates(j.run, story)
+	seen := withBooks(j.run, story, told)
+	violation, back := movedBack(story, seen)
+	if back {
+		_, alone := movedBack(story, told)
+		back = !alone
 	}
-	return found
+	j.movedBack(story, seen, violation, back)
+}
+
+func (j *judging) movedBack(story *Story, seen []stateSeen, violation Violation, back bool) {
+	if !slices.ContainsFunc(seen, func(s stateSeen) bool { return s.strength() > 0 }) {
+		return
+	}
+	j.Evaluated++
+	j.Exercised += one(back || weakerAfterStronger(story))
+	if back {
+		j.fail(violation)
+	}
 }
 
 // stateSeen is one observation of an order's state. It was true at some moment from begin to end.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
 )
 
 // nothingStuck is I13. Every order that the shop accepted, or that its books hold, is evaluated: it ends in a state in
@@ -22,50 +23,44 @@ func nothingStuck() Invariant {
 		Name:      "nothing is stuck",
 		Statement: "No order stays in a middle state beyond the bound, and after heal the shop answers.",
 		Clauses: []Clause{
-			{Name: "no order is stuck", Needs: orders, AfterSettle: true, Judge: judgeNothingStuck},
-			{Name: "no order ends only after the time to settle", Needs: orders, AfterSettle: true, Applies: readLate, Judge: judgeUnstuckLate},
-			{Name: "no more orders in review than allowed", Needs: orders, AfterSettle: true, Judge: judgeReviews},
-			{Name: "a shop that died comes back", AfterSettle: true, Applies: died, Judge: judgeDeaths},
-			{Name: "after heal the shop is up", Applies: wasAsked(askedReady), Judge: judgeReady},
-			{Name: "after heal the shop does its jobs", Applies: wasAsked(askedJob), Judge: judgeJobs},
+			{Name: "no order is stuck", Needs: orders, AfterSettle: true, Judge: noneStuck},
+			{Name: "no order ends only after the time to settle", Needs: orders, AfterSettle: true, Applies: readLate, Judge: unstuckInTime},
+			{Name: "no more orders in review than allowed", Needs: orders, AfterSettle: true, Judge: reviewsInCap},
+			{Name: "a shop that died comes back", AfterSettle: true, Applies: died, Judge: ofTheRun(judgeDeaths)},
+			{Name: "after heal the shop is up", Applies: wasAsked(askedReady), Judge: ofTheRun(judgeReady)},
+			{Name: "after heal the shop does its jobs", Applies: wasAsked(askedJob), Judge: ofTheRun(judgeJobs)},
 		},
 	}
 }
 
-func judgeNothingStuck(run *Run) Finding {
-	bound, ok := boundOf(run)
-	if !ok {
-		return notRead()
-	}
-	found, skipped, crowded := Finding{}, reasons{}, crowdedOut(run)
-	for _, story := range run.Stories {
+func noneStuck(run *Run) Fold {
+	crowded := crowdedOut(run)
+	return eachSettled(func(j *judging, story *Story) {
 		accepted := acceptedBy(story)
 		if accepted == nil && story.Row == nil {
-			continue
+			return
 		}
 		if run.rehearsed && story.firstCapture() == nil { // a shop that is not set up well cannot even let its buyers pay
-			continue
+			return
 		}
 		if story.Row == nil && story.Order == "" {
-			skipped.add("an accepted order whose number nobody learnt cannot be found in the books", story)
-			continue
+			j.skip("an accepted order whose number nobody learnt cannot be found in the books", story)
+			return
 		}
-		found.Evaluated++
-		end := endOf(run, bound, story, accepted)
-		found.Exercised += one(end.violation != nil || wasInBetween(story))
+		j.Evaluated++
+		end := endOf(run, j.bound, story, accepted)
+		j.Exercised += one(end.violation != nil || wasInBetween(story))
 		switch {
 		case end.excuse != "":
-			skipped.add(end.excuse, story)
+			j.skip(end.excuse, story)
 		case end.violation != nil && crowded != "" && story.onItsWay():
-			skipped.add(end.violation.Pattern+", "+crowded, story)
+			j.skip(end.violation.Pattern+", "+crowded, story)
 		case end.waits != "":
-			found.Pending = append(found.Pending, story.label()+": "+end.waits)
+			j.look(story.label() + ": " + end.waits)
 		case end.violation != nil:
-			found.Violations = append(found.Violations, *end.violation)
+			j.fail(*end.violation)
 		}
-	}
-	found.Unjudged = skipped.lines()
-	return found
+	})(run)
 }
 
 // onItsWay says that the order is in a middle state from which it may still come to its end.
@@ -91,16 +86,54 @@ func wasInBetween(story *Story) bool {
 	}
 }
 
-func judgeReviews(run *Run) Finding {
-	found, end := Finding{}, atRest(run)
-	for _, story := range run.Stories {
-		found.Evaluated += one(story.Row != nil)
-		found.Exercised += one(end.leftToAPerson(story))
+// reviewsInCap judges the run: handing every order to a person is no way to settle.
+func reviewsInCap(run *Run) Fold {
+	found, end, left := Finding{}, atRest(run), reviews{where: "in review"}
+	return Fold{
+		Order: func(story *Story) {
+			found.Evaluated += one(story.Row != nil)
+			if end.leftToAPerson(story) {
+				found.Exercised++
+				left.take(story)
+			}
+		},
+		End: func() Finding {
+			if len(left.orders) > run.Header.ReviewCap {
+				found.Violations = append(found.Violations, left.violation(run.Header.ReviewCap))
+			}
+			return found
+		},
 	}
-	if violation, over := reviewOverCap(run); over {
-		found.Violations = append(found.Violations, violation)
+}
+
+// reviews are the orders that a person has to settle.
+type reviews struct {
+	orders     []string
+	where      string
+	shares     []Share
+	evidence   []Evidence
+	net, gross money.Amount // of the first one's currency
+}
+
+func (r *reviews) take(story *Story) {
+	r.orders = append(r.orders, story.label())
+	if story.State() != history.OrderReview {
+		r.where = "in review or left with a refund that failed"
 	}
-	return found
+	r.evidence = append(r.evidence, story.rowEvidence()...)
+	sum := story.balance()
+	r.shares = append(r.shares, Share{Order: story.label(), Net: sum.amount(sum.net()), Gross: sum.amount(sum.captured)})
+	if r.net.Currency == "" || r.net.Currency == sum.currency {
+		r.net, r.gross = sum.amount(r.net.Minor+sum.net()), sum.amount(r.gross.Minor+sum.captured)
+	}
+}
+
+func (r *reviews) violation(most int) Violation {
+	return Violation{
+		Pattern: "more orders in review than the scenario allows", Bearer: BearerBuyer, Shares: r.shares, Evidence: r.evidence,
+		Net: r.net, Gross: r.gross,
+		Detail: fmt.Sprintf("%d orders %s, at most %d allowed: %s", len(r.orders), r.where, most, strings.Join(r.orders, ", ")),
+	}
 }
 
 // died says whether a process of the shop ended unasked.
@@ -280,34 +313,6 @@ func stuck(story *Story, pattern string) Violation {
 // leftToAPerson says that the order is in review, or that a refund of it failed and the shop, which had its time, left it at that.
 func (b bound) leftToAPerson(story *Story) bool {
 	return story.State() == history.OrderReview || story.failureBooked() && b.unsettledRefund(story) == ""
-}
-
-// reviewOverCap judges the run: handing every order to a person is no way to settle.
-func reviewOverCap(run *Run) (Violation, bool) {
-	violation := Violation{Pattern: "more orders in review than the scenario allows", Bearer: BearerBuyer}
-	var orders []string
-	end, where := atRest(run), "in review"
-	for _, story := range run.Stories {
-		if !end.leftToAPerson(story) {
-			continue
-		}
-		orders = append(orders, story.label())
-		if story.State() != history.OrderReview {
-			where = "in review or left with a refund that failed"
-		}
-		violation.Evidence = append(violation.Evidence, story.rowEvidence()...)
-		sum := story.balance()
-		violation.Shares = append(violation.Shares, Share{Order: story.label(), Net: sum.amount(sum.net()), Gross: sum.amount(sum.captured)})
-		if violation.Net.Currency == "" || violation.Net.Currency == sum.currency {
-			violation.Net = sum.amount(violation.Net.Minor + sum.net())
-			violation.Gross = sum.amount(violation.Gross.Minor + sum.captured)
-		}
-	}
-	if len(orders) <= run.Header.ReviewCap {
-		return Violation{}, false
-	}
-	violation.Detail = fmt.Sprintf("%d orders %s, at most %d allowed: %s", len(orders), where, run.Header.ReviewCap, strings.Join(orders, ", "))
-	return violation, true
 }
 
 // stayedDead finds a shop that died unasked and gave no sign of life until its books were read.

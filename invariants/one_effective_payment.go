@@ -17,45 +17,36 @@ func oneEffectivePayment() Invariant {
 		Name:      "one effective payment per order",
 		Statement: "One order keeps at most one effective payment; every extra payment is refunded, once, in full.",
 		Clauses: []Clause{
-			{Name: "every extra payment is refunded", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeOneEffectivePayment},
-			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: judgeExtraLate},
+			{Name: "every extra payment is refunded", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: eachSettled(extraRefunded)},
+			{Name: "and in the time to settle", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Applies: readLate, Judge: inTime(extraGiven, "paid more than once, and the extra payment refunded only after the time to settle")},
 		},
 	}
 }
 
-func judgeOneEffectivePayment(run *Run) Finding {
-	bound, ok := boundOf(run)
-	if !ok {
-		return notRead()
+func extraRefunded(j *judging, story *Story) {
+	captured := story.Captured()
+	if len(captured) == 0 {
+		return
 	}
-	found, skipped := Finding{}, reasons{}
-	for _, story := range run.Stories {
-		captured := story.Captured()
-		if len(captured) == 0 {
-			continue
-		}
-		found.Evaluated++
-		if len(captured) < 2 {
-			continue
-		}
-		found.Exercised++
-		keeping, extra := story.extraKept(captured)
-		switch {
-		case extra == 0:
-			if pending := story.balance().pending; pending > 0 {
-				found.Pending = append(found.Pending, fmt.Sprintf("%s: paid %d times, %s of refunds accepted and pending",
-					story.label(), len(captured), story.balance().amount(pending)))
-			}
-		case story.State() == history.OrderReview:
-			found.Pending = append(found.Pending, fmt.Sprintf("%s: paid %d times, in review", story.label(), len(captured)))
-		case bound.unfinished(story) != "":
-			skipped.add(bound.unfinished(story), story)
-		default:
-			found.Violations = append(found.Violations, extraPayment(story, captured, keeping, extra))
-		}
+	j.Evaluated++
+	if len(captured) < 2 {
+		return
 	}
-	found.Unjudged = skipped.lines()
-	return found
+	j.Exercised++
+	keeping, extra := story.extraKept(captured)
+	switch {
+	case extra == 0:
+		if pending := story.balance().pending; pending > 0 {
+			j.look(fmt.Sprintf("%s: paid %d times, %s of refunds accepted and pending", story.label(), len(captured),
+				story.balance().amount(pending)))
+		}
+	case story.State() == history.OrderReview:
+		j.look(fmt.Sprintf("%s: paid %d times, in review", story.label(), len(captured)))
+	case j.bound.unfinished(story) != "":
+		j.skip(j.bound.unfinished(story), story)
+	default:
+		j.fail(extraPayment(story, captured, keeping, extra))
+	}
 }
 
 // extraKept is how many payments keep money, and how much all but the effective one keep. Parts of one price are one payment, also

@@ -18,61 +18,45 @@ func paidMeansCaptured() Invariant {
 		Name:      "paid means captured",
 		Statement: "Nothing is treated as paid unless the ledger captured that order's amount in its currency; a capture that does not match ends refunded or in review.",
 		Clauses: []Clause{
-			{Name: "what is treated as paid was captured before", Judge: judgeBeliefs},
-			{Name: "what was captured is what is due", Needs: []history.Table{history.TableOrders}, Judge: judgeAmounts},
-			{Name: "what was asked for is the price on sale", Judge: judgePrices},
-			{Name: "what a discount is worth is known", Applies: hasDiscounts, Judge: judgeDiscounts},
+			{Name: "what is treated as paid was captured before", Judge: eachOrder(capturedBefore).unless(ordersUnread)},
+			{Name: "what was captured is what is due", Needs: []history.Table{history.TableOrders}, Judge: ifRead(eachOrder(capturedDue))},
+			{Name: "what was asked for is the price on sale", Judge: pricesAsked},
+			{Name: "what a discount is worth is known", Applies: hasDiscounts, Judge: eachOrder(discountKnown)},
 		},
 	}
 }
 
-// judgeBeliefs is exercised by a message that claims what the ledger does not have.
-func judgeBeliefs(run *Run) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		seen := believedPaid(run, story)
-		untrue := slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Forgery != "" })
-		early := beforeCapture(story, seen)
-		found.Evaluated += one(untrue || len(seen) > 0)
-		found.Exercised += one(untrue || early != nil)
-		if early != nil {
-			found.Violations = append(found.Violations, uncaptured(story, early))
-		}
+// capturedBefore is exercised by a message that claims what the ledger does not have.
+func capturedBefore(j *judging, story *Story) {
+	seen := believedPaid(j.run, story)
+	untrue := slices.ContainsFunc(story.Deliveries, func(d *Delivery) bool { return d.Forgery != "" })
+	early := beforeCapture(story, seen)
+	j.Evaluated += one(untrue || len(seen) > 0)
+	j.Exercised += one(untrue || early != nil)
+	if early != nil {
+		j.fail(uncaptured(story, early))
 	}
-	if run.Final == nil {
-		found.Unjudged = notRead().Unjudged
-	}
-	return found
 }
 
-// judgeAmounts is exercised by a capture that does not match.
-func judgeAmounts(run *Run) Finding {
-	bound, read := boundOf(run)
-	if !read {
-		return Finding{}
+// capturedDue is exercised by a capture that does not match.
+func capturedDue(j *judging, story *Story) {
+	if len(story.Captured()) == 0 {
+		return
 	}
-	found, skipped := Finding{}, reasons{}
-	for _, story := range run.Stories {
-		if len(story.Captured()) == 0 {
-			continue
-		}
-		found.Evaluated++
-		mismatched := story.mismatched()
-		if len(mismatched) == 0 {
-			continue
-		}
-		found.Exercised++
-		violation, wrong := mismatch(story, mismatched)
-		switch {
-		case !wrong, beforeCapture(story, believedPaid(run, story)) != nil: // told by the clause before
-		case !effective(story.State()) && bound.unfinished(story) != "":
-			skipped.add(bound.unfinished(story), story)
-		default:
-			found.Violations = append(found.Violations, violation)
-		}
+	j.Evaluated++
+	mismatched := story.mismatched()
+	if len(mismatched) == 0 {
+		return
 	}
-	found.Unjudged = skipped.lines()
-	return found
+	j.Exercised++
+	violation, wrong := mismatch(story, mismatched)
+	switch {
+	case !wrong, beforeCapture(story, believedPaid(j.run, story)) != nil: // told by the clause before
+	case !effective(story.State()) && j.bound.unfinished(story) != "":
+		j.skip(j.bound.unfinished(story), story)
+	default:
+		j.fail(violation)
+	}
 }
 
 func one(yes bool) int {

@@ -246,9 +246,9 @@ func judgePaymentsHaveOrders(run *Run) Finding {
 	return found
 }
 
-// judgeCapturesBooked finds captures that no row of the shop's payments is about. One that was given back need not stand there: some
+// capturesBooked finds captures that no row of the shop's payments is about. One that was given back need not stand there: some
 // shops keep one row for an order. Where no row meets any payment, it is the probe that does not fit.
-func judgeCapturesBooked(run *Run) Finding {
+func capturesBooked(run *Run) Fold {
 	end, matcher := atRest(run), newPaymentMatcher(run)
 	booked := map[*Payment]bool{}
 	for _, row := range run.Final.Books.Payments {
@@ -256,33 +256,32 @@ func judgeCapturesBooked(run *Run) Finding {
 			booked[payment] = true
 		}
 	}
-	found, skipped := Finding{}, reasons{}
 	var missing []Violation
 	met := 0
-	for _, story := range run.Stories {
+	fold := eachOrder(func(j *judging, story *Story) {
 		for _, payment := range story.Captured() {
-			found.Evaluated++
+			j.Evaluated++
 			switch {
 			case booked[payment]:
 				met++
-				found.Exercised += one(story.movedHard())
+				j.Exercised += one(story.movedHard())
 			case payment.Kept() <= 0 || story.Row == nil: // which I7 tells
 			case end.excuse(story) != "":
-				skipped.add(end.excuse(story), story)
+				j.skip(end.excuse(story), story)
 			default:
 				missing = append(missing, unbooked(story, payment))
 			}
 		}
-	}
-	found.Unjudged = skipped.lines()
-	if met == 0 && len(missing) > 0 {
-		found.Unjudged = append(found.Unjudged, fmt.Sprintf("no row of the shop's payments is about one of the channel's %s: "+
-			"select the payment's id, its number or its order", countOf(found.Evaluated, "capture")))
-		return found
-	}
-	found.Exercised += len(missing)
-	found.Violations = missing
-	return found
+	})(run)
+	return fold.then(func(found *Finding) {
+		if met == 0 && len(missing) > 0 {
+			found.Unjudged = append(found.Unjudged, fmt.Sprintf("no row of the shop's payments is about one of the channel's %s: "+
+				"select the payment's id, its number or its order", countOf(found.Evaluated, "capture")))
+			return
+		}
+		found.Exercised += len(missing)
+		found.Violations = missing
+	})
 }
 
 func unbooked(story *Story, payment *Payment) Violation {

@@ -178,24 +178,23 @@ func (s *Story) inParts(cost priceRange) bool {
 		!slices.ContainsFunc(captured, func(p *Payment) bool { return p.Minor >= cost.low })
 }
 
-// judgePrices holds what the channel was asked for against the price on sale. Less than that, without a known discount, is a
+// pricesAsked holds what the channel was asked for against the price on sale. Less than that, without a known discount, is a
 // loss of the merchant's; what is more may be a fee, and is listed unless the prices are exact. Another unit of money than the
 // sale's, as when yuan are taken for fen, is wrong in any case.
-func judgePrices(run *Run) Finding {
-	_, read := boundOf(run)
-	found, dearer, reduced, skipped := Finding{}, remark{}, remark{}, reasons{}
-	surplus := mostSurplus(run)
-	for _, story := range run.Stories {
+func pricesAsked(run *Run) Fold {
+	read, surplus := run.Has(history.TableOrders), mostSurplus(run)
+	dearer, reduced := remark{}, remark{}
+	fold := eachOrder(func(j *judging, story *Story) {
 		cost, known := story.priced()
 		if len(story.Captured()) == 0 {
 			if known && story.given(read) && story.freeByDiscount() {
 				reduced.add(story, money.Amount{Currency: cost.currency}, story.listed())
 			}
-			continue
+			return
 		}
-		found.Evaluated++
+		j.Evaluated++
 		if story.unlisted() {
-			skipped.add("not all of an order is on sale, so that nobody knows what it should cost", story)
+			j.skip("not all of an order is on sale, so that nobody knows what it should cost", story)
 		}
 		violation, odd := misbooked(story)
 		if !odd && known {
@@ -207,18 +206,18 @@ func judgePrices(run *Run) Finding {
 		asked := story.charge(cost)
 		switch {
 		case odd:
-			found.Exercised++
-			found.Violations = append(found.Violations, violation)
+			j.Exercised++
+			j.fail(violation)
 		case known && asked.Currency == cost.currency && asked.Minor > cost.high:
 			dearer.add(story, asked, story.listed())
 		case known && story.Row != nil && story.Row.Discount > 0 && len(story.Coupons) == 0 && asked.Minor < story.listed().Minor:
 			reduced.add(story, asked, story.listed())
 		}
-	}
-	found.Pending = slices.Concat(dearer.line("%s charged more than the sale's price: %s"),
-		reduced.line("%s charged less than the sale's price, by a discount that is in the books alone: %s"))
-	found.Unjudged = skipped.lines()
-	return found
+	})(run)
+	return fold.then(func(found *Finding) {
+		found.Pending = slices.Concat(dearer.line("%s charged more than the sale's price: %s"),
+			reduced.line("%s charged less than the sale's price, by a discount that is in the books alone: %s"))
+	})
 }
 
 // unlisted says that something in the order is not on sale, and that it was not paid for what is: nobody knows what it should cost.
@@ -383,20 +382,15 @@ func (r *remark) line(format string) []string {
 	return []string{fmt.Sprintf(format, countOf(r.count, "order"), r.first)}
 }
 
-// judgeDiscounts asks whether somebody knows what each discount is worth.
-func judgeDiscounts(run *Run) Finding {
-	found, skipped := Finding{}, reasons{}
-	for _, story := range run.Stories {
-		if len(story.Coupons) == 0 && !story.free() {
-			continue
-		}
-		found.Evaluated++ // and exercised by none: it says what nobody knows, and finds nothing wrong
-		if why := story.worth(); why != "" {
-			skipped.add(why, story)
-		}
+// discountKnown asks whether somebody knows what an order's discount is worth.
+func discountKnown(j *judging, story *Story) {
+	if len(story.Coupons) == 0 && !story.free() {
+		return
 	}
-	found.Unjudged = skipped.lines()
-	return found
+	j.Evaluated++ // and exercised by none: it says what nobody knows, and finds nothing wrong
+	if why := story.worth(); why != "" {
+		j.skip(why, story)
+	}
 }
 
 func hasDiscounts(run *Run) bool {

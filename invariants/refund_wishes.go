@@ -56,38 +56,31 @@ func wished(wishes []wish, captured int64, counts func(wish) bool) int64 {
 	return min(sum, captured)
 }
 
-// judgeWishes holds refunds against what was asked for. A shop that keeps an order may give back what was wished, what was captured
+// wishesKept holds refunds against what was asked for. A shop that keeps an order may give back what was wished, what was captured
 // beyond what is due, and what the provider takes by itself; what it has accepted it owes. How much of an order that it gives up
 // goes back is judged where late, wrong and extra money is.
-func judgeWishes(run *Run) Finding {
-	bound, read := boundOf(run)
-	unread := reasons{}
-	found := settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
-		wishes := story.wishes()
-		if len(wishes) == 0 && !hasRefund(story) {
-			return nil
+func wishesKept(j *judging, story *Story) {
+	j.Evaluated += one(story.firstCapture() != nil)
+	wishes := story.wishes()
+	if len(wishes) == 0 && !hasRefund(story) {
+		return
+	}
+	j.Exercised++
+	violation, unasked := refundedUnasked(story, wishes)
+	switch {
+	case !unasked && story.failureBooked():
+		j.look(story.label() + ": a refund was accepted from the buyer and failed, and waits for a person")
+	case !unasked:
+		forgotten := refundForgotten(story, wishes)
+		if len(forgotten) > 0 && story.refundFailed() && !j.run.Has(history.TableRefunds) {
+			j.unclear.add("a refund was accepted from the buyer and failed, and the shop's refunds, which may say so, were not read", story)
+			return
 		}
-		found.Exercised++
-		violation, unasked := refundedUnasked(story, wishes)
-		switch {
-		case !unasked && story.failureBooked():
-			found.Pending = append(found.Pending, story.label()+": a refund was accepted from the buyer and failed, and waits for a person")
-			return nil
-		case !unasked:
-			forgotten := refundForgotten(story, wishes)
-			if len(forgotten) > 0 && story.refundFailed() && !run.Has(history.TableRefunds) {
-				unread.add("a refund was accepted from the buyer and failed, and the shop's refunds, which may say so, were not read", story)
-				return nil
-			}
-			return forgotten
-		case len(refundedAndPaid(story)) > 0: // which tells more
-			return nil
-		default:
-			return []Violation{violation}
-		}
-	})
-	found.Unjudged = append(found.Unjudged, unread.lines()...)
-	return found
+		j.failRefunds(story, forgotten...)
+	case len(refundedAndPaid(story)) > 0: // which tells more
+	default:
+		j.failRefunds(story, violation)
+	}
 }
 
 // refundedUnasked finds an order of which more went back than anybody asked for.

@@ -18,40 +18,34 @@ func refundsMatch() Invariant {
 		Name:      "refunds match",
 		Statement: "Refunds of a payment never exceed what was captured; one effective refund per refund owed; the shop's refunds equal the channel's.",
 		Clauses: []Clause{
-			{Name: "no payment gives back more than it took", Judge: judgeOverRefunds},
-			{Name: "refunds are those that were asked for", Needs: []history.Table{orders}, AfterSettle: true, Judge: judgeWishes},
-			{Name: "and made in the time to settle", Needs: []history.Table{orders}, AfterSettle: true, Applies: readLate, Judge: judgeRefundsLate},
-			{Name: "an order is refunded in the shop if it is at the channel", Needs: []history.Table{orders}, Judge: judgeRefundedOrders},
-			{Name: "the shop's refunds are the channel's", Needs: []history.Table{orders, refunds}, Judge: judgeRefundRows},
+			{Name: "no payment gives back more than it took", Judge: eachOrder(notOverRefunded)},
+			{Name: "refunds are those that were asked for", Needs: []history.Table{orders}, AfterSettle: true, Judge: eachSettled(wishesKept)},
+			{Name: "and made in the time to settle", Needs: []history.Table{orders}, AfterSettle: true, Applies: readLate, Judge: promisesInTime},
+			{Name: "an order is refunded in the shop if it is at the channel", Needs: []history.Table{orders}, Judge: eachSettled(refundedAlike)},
+			{Name: "the shop's refunds are the channel's", Needs: []history.Table{orders, refunds}, Judge: eachSettled(refundRowsAlike)},
 		},
 	}
 }
 
-func judgeOverRefunds(run *Run) Finding {
-	found := Finding{}
-	for _, story := range run.Stories {
-		found.Evaluated += one(story.firstCapture() != nil)
-		found.Exercised += one(hasRefund(story))
-		found.Violations = append(found.Violations, overRefunded(story)...)
-	}
-	return found
+func notOverRefunded(j *judging, story *Story) {
+	j.Evaluated += one(story.firstCapture() != nil)
+	j.Exercised += one(hasRefund(story))
+	j.fail(overRefunded(story)...)
 }
 
-// judgeRefundedOrders compares the order's state with its money.
-func judgeRefundedOrders(run *Run) Finding {
-	bound, read := boundOf(run)
-	return settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
-		if !hasRefund(story) && story.State() != history.OrderRefunded && len(story.ShopRefunds) == 0 {
-			return nil
-		}
-		found.Exercised++
-		wrong := refundedAndPaid(story)
-		told := run.Has(history.TableRefunds) && refundsDiffer(story) // by the refund that is apart
-		if len(wrong) == 0 && !told {
-			wrong = refundedInPart(story)
-		}
-		return wrong
-	})
+// refundedAlike compares the order's state with its money.
+func refundedAlike(j *judging, story *Story) {
+	j.Evaluated += one(story.firstCapture() != nil)
+	if !hasRefund(story) && story.State() != history.OrderRefunded && len(story.ShopRefunds) == 0 {
+		return
+	}
+	j.Exercised++
+	wrong := refundedAndPaid(story)
+	told := j.run.Has(history.TableRefunds) && refundsDiffer(story) // by the refund that is apart
+	if len(wrong) == 0 && !told {
+		wrong = refundedInPart(story)
+	}
+	j.failRefunds(story, wrong...)
 }
 
 // refundsDiffer says that some refund is not the same on both sides.
@@ -59,42 +53,27 @@ func refundsDiffer(story *Story) bool {
 	return slices.ContainsFunc(pairRefunds(story), func(p refundPair) bool { return p.apart(story) != "" })
 }
 
-// judgeRefundRows compares the two sides, refund by refund.
-func judgeRefundRows(run *Run) Finding {
-	bound, read := boundOf(run)
-	strange := reasons{}
-	found := settledRefunds(run, bound, read, func(story *Story, found *Finding) []Violation {
-		pairs := pairRefunds(story)
-		if len(pairs) == 0 {
-			return nil
-		}
-		found.Exercised++
-		if slices.ContainsFunc(story.ShopRefunds, func(r history.RefundRow) bool { return !refundState(r.State) }) {
-			strange.add("a refund is in a state that is none of pending, succeeded and failed", story)
-		}
-		return refundsApart(run, story, pairs, found)
-	})
-	found.Unjudged = append(found.Unjudged, strange.lines()...)
-	return found
+// refundRowsAlike compares the two sides, refund by refund.
+func refundRowsAlike(j *judging, story *Story) {
+	j.Evaluated += one(story.firstCapture() != nil)
+	pairs := pairRefunds(story)
+	if len(pairs) == 0 {
+		return
+	}
+	j.Exercised++
+	if slices.ContainsFunc(story.ShopRefunds, func(r history.RefundRow) bool { return !refundState(r.State) }) {
+		j.unclear.add("a refund is in a state that is none of pending, succeeded and failed", story)
+	}
+	j.failRefunds(story, refundsApart(j, story, pairs)...)
 }
 
-// settledRefunds asks of every order that has had its time. What is excused is counted by its reason.
-func settledRefunds(run *Run, bound bound, read bool, ask func(*Story, *Finding) []Violation) Finding {
-	found, skipped := Finding{}, reasons{}
-	if !read {
-		return notRead()
+// failRefunds adds violations of an order whose refunds have had their time. What is excused is counted by its reason.
+func (j *judging) failRefunds(story *Story, wrong ...Violation) {
+	if excuse := j.bound.unsettledRefund(story); excuse != "" && len(wrong) > 0 {
+		j.skip(excuse, story)
+		return
 	}
-	for _, story := range run.Stories {
-		found.Evaluated += one(story.firstCapture() != nil)
-		wrong := ask(story, &found)
-		if excuse := bound.unsettledRefund(story); excuse != "" && len(wrong) > 0 {
-			skipped.add(excuse, story)
-			continue
-		}
-		found.Violations = append(found.Violations, wrong...)
-	}
-	found.Unjudged = skipped.lines()
-	return found
+	j.fail(wrong...)
 }
 
 // unsettledRefund says why refunds that differ cannot be held against the shop, or "" if they can.
@@ -313,15 +292,15 @@ func (s *Story) refundedSince() history.Time {
 	return last
 }
 
-// refundsApart compares the two sides, pair by pair. What is pending on both is listed in found.
-func refundsApart(run *Run, story *Story, pairs []refundPair, found *Finding) []Violation {
+// refundsApart compares the two sides, pair by pair. What is pending on both is listed.
+func refundsApart(j *judging, story *Story, pairs []refundPair) []Violation {
 	var wrong []Violation
 	for _, pair := range pairs {
 		pattern := pair.apart(story)
 		if pattern != "" {
-			wrong = append(wrong, pair.violation(run, story, pattern))
+			wrong = append(wrong, pair.violation(j.run, story, pattern))
 		} else if pair.pending() {
-			found.Pending = append(found.Pending, fmt.Sprintf("%s: refund %s is still pending", story.label(), pair.number))
+			j.look(fmt.Sprintf("%s: refund %s is still pending", story.label(), pair.number))
 		}
 	}
 	return wrong

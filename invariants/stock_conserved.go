@@ -43,8 +43,8 @@ const (
 )
 
 // judgeStock asks one clause of every SKU.
-func judgeStock(law stockLaw) func(*Run) Finding {
-	return func(run *Run) Finding {
+func judgeStock(law stockLaw) Law {
+	return ofTheRun(func(run *Run) Finding {
 		found := Finding{}
 		for _, item := range run.skus {
 			found.Evaluated++
@@ -71,7 +71,7 @@ func judgeStock(law stockLaw) func(*Run) Finding {
 			found.Unjudged = append(found.Unjudged, fmt.Sprintf("of %s it is not known what was ordered", countOf(nameless, "order")))
 		}
 		return found
-	}
+	})
 }
 
 // namelessOrders counts orders in the books of which nothing says what they are for.

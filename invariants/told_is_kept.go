@@ -18,38 +18,28 @@ func toldIsKept() Invariant {
 		ID:        "I14",
 		Name:      "what was told is kept",
 		Statement: "Told \"paid\" stays paid or is refunded; told \"failed\" is net not charged; an answer that never came is resolved one way.",
-		Clauses:   []Clause{{Name: "the last word is kept", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: judgeToldIsKept}},
+		Clauses:   []Clause{{Name: "the last word is kept", Needs: []history.Table{history.TableOrders}, AfterSettle: true, Judge: eachSettled(wordKept)}},
 	}
 }
 
-func judgeToldIsKept(run *Run) Finding {
-	bound, ok := boundOf(run)
-	if !ok {
-		return notRead()
+func wordKept(j *judging, story *Story) {
+	if len(story.Ops) == 0 {
+		return
 	}
-	found, skipped := Finding{}, reasons{}
-	for _, story := range run.Stories {
-		if len(story.Ops) == 0 {
-			continue
-		}
-		found.Evaluated++
-		word := wordOf(story)
-		if word.given == "" {
-			continue
-		}
-		pattern := word.broken(story)
-		found.Exercised += one(pattern != "" || word.tried(story))
-		if pattern == "" {
-			continue
-		}
-		if excuse := bound.excuse(story); excuse != "" {
-			skipped.add(excuse, story)
-			continue
-		}
-		found.Violations = append(found.Violations, word.violation(story, pattern))
+	j.Evaluated++
+	word := wordOf(story)
+	if word.given == "" {
+		return
 	}
-	found.Unjudged = skipped.lines()
-	return found
+	pattern := word.broken(story)
+	j.Exercised += one(pattern != "" || word.tried(story))
+	switch {
+	case pattern == "":
+	case j.bound.excuse(story) != "":
+		j.skip(j.bound.excuse(story), story)
+	default:
+		j.fail(word.violation(story, pattern))
+	}
 }
 
 // The words that a shop may have given.

@@ -4,33 +4,45 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"io/fs"
-	"strings"
 	"sync"
 )
 
-//go:embed *.go
-var sources embed.FS
+// keptVerdicts are those of the runs that are kept to be judged again by every change: what this judge says of them.
+//
+//go:embed testdata/kept/*/verdict.json
+var keptVerdicts embed.FS
 
-// JudgeVersion names this judge: the first twelve hexadecimal digits of the SHA-256 of its own sources, without their
-// tests. It is another whenever an equal history might get another verdict.
+// JudgeVersion names this judge: the first twelve hexadecimal digits of the SHA-256 of its table of clauses and of its verdicts
+// of the kept runs. A test holds those verdicts to what the judge says, so that a judge that says another thing has another version,
+// and one that is only written otherwise has not.
 func JudgeVersion() string { return judgeVersion() }
 
 var judgeVersion = sync.OnceValue(func() string {
-	files, err := fs.Glob(sources, "*.go") // sorted
+	sum := sha256.New()
+	writeClauses(sum)
+	files, err := fs.Glob(keptVerdicts, "testdata/kept/*/verdict.json") // sorted
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}
-	sum := sha256.New()
 	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		text, err := sources.ReadFile(file)
+		text, err := keptVerdicts.ReadFile(file)
 		if err != nil {
 			panic(err) // it is part of this binary
 		}
-		sum.Write([]byte(file + "\x00" + strings.ReplaceAll(string(text), "\r\n", "\n") + "\x00"))
+		fmt.Fprintf(sum, "%s\x00%s\x00", file, text)
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 })
+
+// writeClauses writes the table of clauses, as far as it is no code.
+func writeClauses(to io.Writer) {
+	for _, invariant := range All() {
+		fmt.Fprintf(to, "%s\x00%s\x00%s\x00", invariant.ID, invariant.Name, invariant.Statement)
+		for _, clause := range invariant.Clauses {
+			fmt.Fprintf(to, "%s\x00%v\x00%t\x00", clause.Name, clause.Needs, clause.AfterSettle)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,9 @@ type world struct {
 	server   *httptest.Server
 	shop     *httptest.Server
 	browser  *http.Client
+
+	asked  int64        // requests of merchants
+	traced atomic.Int64 // and those of them that the console has been told of, which it is only once they are answered
 
 	mutex sync.Mutex
 	inbox []string // types of what the shop has got
@@ -72,7 +76,12 @@ func newWorld(t *testing.T, change ...func(*mockchannel.Config)) *world {
 		Clock: clock, Dialect: config.Dialect, Merchants: config.Merchants, Faults: []string{"lose-callbacks: {share: <b>30%</b>}"},
 	})
 	config.Record = func(event history.Event) uint64 { w.console.Record(event); return 0 }
-	config.Trace = w.console.Trace
+	config.Trace = func(trace mockchannel.Trace) {
+		w.console.Trace(trace)
+		if trace.Event.Kind == history.Request {
+			w.traced.Add(1)
+		}
+	}
 	w.channel = mockchannel.New(config)
 	w.server = httptest.NewServer(w.console.Handler(w.channel))
 	w.shop = httptest.NewServer(http.HandlerFunc(w.take))
@@ -151,6 +160,10 @@ func (w *world) do(client *http.Client, method, path, body string, headers ...st
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if strings.HasPrefix(path, "/v1/") {
+		w.asked++
+		w.eventually("the console knows of the request", func() bool { return w.traced.Load() >= w.asked })
 	}
 	return answer{response.StatusCode, response.Header, string(text)}
 }
