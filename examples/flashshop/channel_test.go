@@ -64,6 +64,7 @@ type fakeChannel struct {
 	refunds  map[string]*standardRefund
 	refunded map[string]string // refund number → payment id
 	calls    map[string]int    // how often each operation was asked for
+	served   map[string]int    // and has had its effect, though its answer may not have come yet
 	script   func(op string, nth int) fault
 	early    func(c charge)                  // called inside a create, before its answer
 	ended    func(no string, nth int) string // state that a refund is in at once; nil leaves it pending
@@ -93,7 +94,7 @@ func newFakeChannel(t testing.TB, speaks tongue) *fakeChannel {
 	t.Helper()
 	f := &fakeChannel{
 		t: t, tongue: speaks, keys: map[string]string{}, drafts: map[string]string{}, refunds: map[string]*standardRefund{},
-		refunded: map[string]string{}, calls: map[string]int{},
+		refunded: map[string]string{}, calls: map[string]int{}, served: map[string]int{},
 	}
 	mux := http.NewServeMux()
 	speaks.routes(f, mux)
@@ -128,10 +129,12 @@ func (f *fakeChannel) serve(w http.ResponseWriter, r *http.Request, op string, w
 		bad.meanwhile()
 	}
 	if bad.refuse != 0 {
+		f.over(op)
 		f.tongue.fail(w, r, bad.refuse, "unavailable")
 		return
 	}
 	answer, code := work(bad)
+	f.over(op)
 	switch {
 	case bad.hang:
 		<-r.Context().Done()
@@ -411,8 +414,15 @@ func (f *fakeChannel) pay(id string) int {
 	return f.deliverUntilTaken(f.message("payment.succeeded", f.take(id, 0)))
 }
 
+func (f *fakeChannel) over(op string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.served[op]++
+}
+
+// called is how many requests have had their effect.
 func (f *fakeChannel) called(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.calls[op]
+	return f.served[op]
 }
