@@ -50,6 +50,13 @@ func header(plan scenarios.Plan, runID, version, commit string, started time.Tim
 			Fault: cell.Fault, State: history.OrderAtFault(cell.State), Message: cell.Message, Hits: cell.Hits,
 		})
 	}
+	for _, law := range plan.Laws {
+		own := history.Law{ID: law.ID, Name: law.Name, Statement: law.Statement, Bearer: law.Bearer, Wrong: law.Wrong, Cases: law.Cases}
+		for _, table := range law.Needs {
+			own.Needs = append(own.Needs, history.Table(table))
+		}
+		h.Laws = append(h.Laws, own)
+	}
 	for _, coupon := range plan.Coupons {
 		h.Coupons = append(h.Coupons, history.Coupon(coupon))
 	}

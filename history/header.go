@@ -46,6 +46,7 @@ type Header struct {
 	ReviewCap  int           `json:"review_cap"`       // most orders that may end in review
 	Known      []Known       `json:"known,omitempty"`
 	Service    []ServiceGoal `json:"service,omitempty"`
+	Laws       []Law         `json:"laws,omitempty"` // the team's own, which Required names too
 	Settle     time.Duration `json:"settle_ns"`
 	Cores      int           `json:"cores,omitempty"` // processors of the machine that ran it
 }
@@ -137,6 +138,17 @@ type FaultFacts struct {
 type LeftOut struct {
 	Fault string `json:"fault"`
 	Why   string `json:"why"`
+}
+
+// Law is a law of the team's own: questions in SQL about the tables that package history/tables makes of the run.
+type Law struct {
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Statement string  `json:"statement,omitempty"`
+	Bearer    string  `json:"bearer,omitempty"` // buyer or merchant: who loses by it
+	Needs     []Table `json:"needs,omitempty"`  // tables of the shop's books that they read
+	Wrong     string  `json:"wrong"`            // each row of its answer is a violation
+	Cases     string  `json:"cases"`            // its answer is how many cases could have been one
 }
 
 // Floors are the least that must have happened for a verdict to mean anything.

@@ -256,6 +256,12 @@ func (x *index) orderNumber(number, ref string) string {
 	return number
 }
 
+// OrderNumbers is the judge's word on which of the shop's orders is meant by a number at the channel, and by the client reference beside
+// it, if there is one.
+func OrderNumbers(h *history.History) func(number, ref string) string {
+	return newRun(h).index.orderNumber
+}
+
 // know finds or begins the story of an order number. It answers nil for an order that is not part of the sale.
 func (x *index) know(order, ref string) *Story {
 	if order == "" {

@@ -24,6 +24,8 @@ func Judge(h *history.History) Verdict { return judge(h, All()) }
 
 func judge(h *history.History, asked []Invariant) Verdict {
 	run := newRun(h)
+	own, end := ownLaws(run)
+	asked = slices.Concat(asked, own)
 	header := run.Header
 	verdict := Verdict{
 		Schema: VerdictSchema, Judge: JudgeVersion(), Scenario: header.Scenario, Why: header.Why, Seed: header.Seed,
@@ -39,6 +41,7 @@ func judge(h *history.History, asked []Invariant) Verdict {
 	verdict.Service = serviceResults(run, verdict.Load)
 	met := newKnownReds(header)
 	answers := findAll(run, asked)
+	end()
 	for i, found := range answers {
 		result := resultOf(run, asked[i], found, met)
 		verdict.Invariants = append(verdict.Invariants, result)

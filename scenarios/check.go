@@ -61,7 +61,7 @@ func under(path []any, more ...any) []any { return append(slices.Clone(path), mo
 const warmUpSKU = "warm-up"
 
 // checkScenario checks what a scenario can be checked for without its system.
-func checkScenario(s *Scenario) Errors {
+func checkScenario(s *Scenario, v Vocabulary) Errors {
 	c := &checker{source: s.source}
 	c.items(s.Sale.Items)
 	c.coupons(s.Sale)
@@ -86,6 +86,7 @@ func checkScenario(s *Scenario) Errors {
 			c.fail(at("invariants", index), "invariants: %s is in the list twice", invariant)
 		}
 	}
+	c.laws(s.Laws, v)
 	return c.errs
 }
 

@@ -48,6 +48,7 @@ func checkSystem(s *System, v Vocabulary) Errors {
 	}
 	c.probes(s, configured)
 	c.endpoints(s)
+	c.laws(s.Laws, v)
 	c.targets(*s, nil)
 	return c.errs
 }

@@ -35,7 +35,7 @@ func Compile(
 	if err != nil {
 		return Plan{}, err
 	}
-	if errs := append(checkScenario(scenario), checkSystem(system, v)...); len(errs) > 0 {
+	if errs := append(checkScenario(scenario, v), checkSystem(system, v)...); len(errs) > 0 {
 		return Plan{}, errs.asError()
 	}
 	steps, err := loadSteps(scenario, v)
@@ -107,7 +107,13 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 	if plan.Payers, err = planFaults(scenario.Payers, v.Payers, scenario.Expect.Affected); err != nil {
 		return Plan{}, err
 	}
-	plan.Required, err = required(scenario, plan, v)
+	if plan.Required, err = required(scenario, plan, v); err != nil {
+		return Plan{}, err
+	}
+	plan.Laws, err = planLaws(scenario, system, v)
+	for _, law := range plan.Laws {
+		plan.Required = append(plan.Required, law.ID)
+	}
 	return plan, err
 }
 

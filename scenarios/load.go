@@ -110,7 +110,7 @@ func decodeScenario(from *source, v Vocabulary) (*Scenario, error) {
 	}
 	d := newDecoder(v)
 	d.structure(from.tree, "scenario", reflect.ValueOf(scenario).Elem(), nil)
-	errs := append(d.errs, checkScenario(scenario)...)
+	errs := append(d.errs, checkScenario(scenario, v)...)
 	if len(errs) > 0 {
 		return nil, errs.asError()
 	}

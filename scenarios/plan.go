@@ -39,6 +39,7 @@ type Plan struct {
 	ReviewCap   int               `json:"review_cap"`
 	Known       []Known           `json:"known,omitempty"`
 	Service     []ServiceGoal     `json:"service,omitempty"`
+	Laws        []PlannedLaw      `json:"laws,omitempty"` // the team's own, of the system and the scenario
 	Business    Business          `json:"business"`
 	LeftOut     []LeftOut         `json:"left_out,omitempty"` // optional faults that the system's provider cannot produce
 }

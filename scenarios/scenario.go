@@ -23,6 +23,7 @@ type Scenario struct {
 	ReviewCap    int               `yaml:"review-cap" jsonschema:"minimum=0"` // orders that may end in review
 	Known        []Known           `yaml:"known"`                             // reds that are shown and do not gate until their date
 	Service      []ServiceGoal     `yaml:"service"`                           // service levels that gate
+	Laws         []Law             `yaml:"laws"`                              // the team's own, beside those of the system
 	BusinessTime BusinessTime      `yaml:"business-time"`                     // compresses the provider's own schedules: {span: 24h, in: 30s}
 
 	source *source

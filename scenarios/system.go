@@ -31,6 +31,7 @@ type System struct {
 	Acts         map[string]Step     `yaml:"acts" json:"acts,omitempty"`         // what payer faults need: cancel, refund, payment (another one)
 	States       map[string]string   `yaml:"states" json:"states,omitempty"`     // the shop's order state → the canonical one, for answers and probes
 	Probes       map[string]Probe    `yaml:"probes" json:"probes,omitempty"`     // canonical table → how to read it
+	Laws         []Law               `yaml:"laws" json:"laws,omitempty"`         // the team's own, judged like the invariants: see docs/laws.md
 	Allow        []Allow             `yaml:"allow" json:"allow,omitempty"`
 	GraphQL      map[string]Endpoint `yaml:"graphql" json:"graphql,omitempty"` // path of an endpoint → where its schema is to be had
 

@@ -8,6 +8,8 @@ type Vocabulary struct {
 	Profiles   []Profile
 	Launchers  []string
 	Dialects   []Dialect
+	// CheckLaw says which of the shop's tables a query of a law reads, or what is wrong with it; nil takes any.
+	CheckLaw func(query string) (tables []string, err error)
 	// CheckScript is what k6 says of the script at a path, as Errors if the script is wrong; nil asks nobody.
 	CheckScript func(path string) error
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paystorm/paystorm/harness"
+	"github.com/paystorm/paystorm/history/tables"
 	"github.com/paystorm/paystorm/invariants"
 	"github.com/paystorm/paystorm/scenarios"
 )
@@ -116,11 +117,11 @@ func schema(of string) ([]byte, error) {
 
 func listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:       "list scenarios|faults|invariants|dialects",
+		Use:       "list scenarios|faults|invariants|dialects|tables",
 		Short:     "List what scenarios can be made of",
 		Example:   "  paystorm list faults",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"scenarios", "faults", "invariants", "dialects"},
+		ValidArgs: []string{"scenarios", "faults", "invariants", "dialects", "tables"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			switch args[0] {
@@ -140,6 +141,8 @@ func listCommand() *cobra.Command {
 					name := dialect.Name()
 					fmt.Fprintln(table, name)
 				}
+			case "tables":
+				listTables(table)
 			}
 			return table.Flush()
 		},
@@ -156,16 +159,36 @@ func listInvariants(out io.Writer) {
 		table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(table, "    clause\tneeds")
 		for _, clause := range invariant.Clauses {
-			needs := commas(clause.Needs)
-			if needs == "" {
-				needs = "no table"
-			}
-			if clause.AfterSettle {
-				needs += ", at rest"
-			}
-			fmt.Fprintf(table, "    %s\t%s\n", clause.Name, needs)
+			fmt.Fprintf(table, "    %s\t%s\n", clause.Name, needsOf(clause))
 		}
 		_ = table.Flush() // what out would not take shows when the whole list is flushed
+	}
+}
+
+// needsOf is what a clause cannot be judged without.
+func needsOf(clause invariants.Clause) string {
+	needs := commas(clause.Needs)
+	if needs == "" {
+		needs = "no table"
+	}
+	if clause.AfterSettle {
+		needs += ", at rest"
+	}
+	return needs
+}
+
+// listTables lists the tables that laws and `paystorm history --sqlite` have, with their columns.
+func listTables(out io.Writer) {
+	for i, table := range tables.Schema() {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s  %s\n", table.Name, table.About)
+		columns := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		for _, column := range table.Columns {
+			fmt.Fprintf(columns, "    %s\t%s\t%s\n", column.Name, column.Type, column.About)
+		}
+		_ = columns.Flush() // what out would not take shows when the whole list is flushed
 	}
 }
 

@@ -192,7 +192,7 @@ func runOnce(ctx context.Context, s streams, config harness.Config) int {
 	if dir == "" {
 		return exitOf(runErr)
 	}
-	verdict, err := judge(dir, s.out)
+	verdict, err := judge(dir, s.out) //nolint:contextcheck // judging asks nobody but this process, and is bounded by itself
 	if err != nil {
 		fmt.Fprintln(s.err, color.RedString("paystorm:"), err)
 		return exitEnvironment

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/history/tables"
 	"github.com/paystorm/paystorm/invariants"
 	"github.com/paystorm/paystorm/reports"
 )
@@ -64,21 +65,25 @@ func formatNamed(name string) (reports.Format, error) {
 }
 
 func historyCommand() *cobra.Command {
-	order := ""
+	order, database := "", ""
 	asJSONL := false
 	cmd := &cobra.Command{
 		Use:   "history RUN-DIR",
-		Short: "Tell one order's whole story, in time order",
+		Short: "Tell one order's whole story in time order, or write everything as tables",
 		Example: `  paystorm history runs/stormy-sale-s1-… --order o-17
-  paystorm history runs/stormy-sale-s1-… --jsonl | jq .kind | sort | uniq -c`,
+  paystorm history runs/stormy-sale-s1-… --jsonl | jq .kind | sort | uniq -c
+  paystorm history runs/stormy-sale-s1-… --sqlite run.sqlite`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if order == "" && !asJSONL {
-				return fmt.Errorf("name an order with --order, or ask for everything with --jsonl")
+			if order == "" && !asJSONL && database == "" {
+				return fmt.Errorf("name an order with --order, or ask for everything with --jsonl or --sqlite FILE")
 			}
 			recorded, err := history.Open(args[0])
 			if err != nil {
 				return err
+			}
+			if database != "" {
+				return writeTables(cmd, database, recorded)
 			}
 			if order != "" && len(recorded.Story(order)) == 0 {
 				return fmt.Errorf("order %q is not in this history; --jsonl without --order shows all that is", order)
@@ -91,5 +96,23 @@ func historyCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&order, "order", "", "the shop's order number")
 	cmd.Flags().BoolVar(&asJSONL, "jsonl", false, "one JSON object a line")
+	cmd.Flags().StringVar(&database, "sqlite", "", "write everything to a new SQLite database: paystorm list tables says what is in it")
+	cmd.MarkFlagsMutuallyExclusive("sqlite", "order")
+	cmd.MarkFlagsMutuallyExclusive("sqlite", "jsonl")
 	return cmd
+}
+
+// writeTables writes a history as tables, and says what to do with them.
+func writeTables(cmd *cobra.Command, file string, h *history.History) error {
+	if err := tables.WriteFile(cmd.Context(), file, h, invariants.OrderNumbers(h)); err != nil {
+		return err
+	}
+	rows := 0
+	for _, reading := range h.Readings {
+		rows += len(reading.Books.Orders)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %d operations, %d events, %d readings of the books with %d rows of orders\n", file, len(h.Ops), len(h.Events),
+		len(h.Readings), rows)
+	fmt.Fprintf(cmd.OutOrStdout(), "ask it: sqlite3 %s 'SELECT state, count(*) FROM final_orders GROUP BY state'\n", file)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/paystorm/paystorm/harness/fault"
 	"github.com/paystorm/paystorm/harness/load"
 	"github.com/paystorm/paystorm/harness/sut"
+	"github.com/paystorm/paystorm/history/tables"
 	"github.com/paystorm/paystorm/invariants"
 	"github.com/paystorm/paystorm/scenarios"
 )
@@ -22,6 +23,7 @@ func vocabulary() scenarios.Vocabulary {
 		Faults:   faults,
 		Payers:   payers,
 		Profiles: load.Profiles(),
+		CheckLaw: tables.Check,
 		CheckScript: func(path string) error {
 			self, err := os.Executable()
 			if err != nil {

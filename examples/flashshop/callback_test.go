@@ -189,7 +189,7 @@ func TestSentAgainWhileTheFirstIsInWork(t *testing.T) {
 				sleep(t.Context(), time.Second) // on a slow machine the second one may still be on its way
 				release()
 				sent.Wait()
-				if status := o.channel.deliver(good); status != http.StatusNoContent {
+				if status := o.channel.deliverUntilTaken(good); status != http.StatusNoContent {
 					t.Errorf("callback after the lock: %d", status)
 				}
 				got = o.number(`SELECT count(*) FROM grants WHERE order_id = ?`, id)
@@ -237,7 +237,7 @@ func TestDecline(t *testing.T) {
 				o.channel.mu.Lock()
 				bad := o.channel.message("payment.failed", *o.channel.charge(pay))
 				o.channel.mu.Unlock()
-				if status := o.channel.deliver(bad); status != http.StatusNoContent {
+				if status := o.channel.deliverUntilTaken(bad); status != http.StatusNoContent {
 					t.Errorf("decline: %d", status)
 				}
 				o.wantState(id, row.declined)
@@ -246,7 +246,7 @@ func TestDecline(t *testing.T) {
 				o.channel.mu.Lock()
 				bad = o.channel.message("payment.failed", *o.channel.charge(pay))
 				o.channel.mu.Unlock()
-				if status := o.channel.deliver(bad); status != http.StatusNoContent {
+				if status := o.channel.deliverUntilTaken(bad); status != http.StatusNoContent {
 					t.Errorf("late decline: %d", status)
 				}
 				o.wantState(id, row.last)

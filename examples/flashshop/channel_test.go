@@ -65,6 +65,7 @@ type fakeChannel struct {
 	refunded map[string]string // refund number → payment id
 	calls    map[string]int    // how often each operation was asked for
 	served   map[string]int    // and has had its effect, though its answer may not have come yet
+	answered map[string]int    // and was answered as asked, and the shop was still there
 	script   func(op string, nth int) fault
 	early    func(c charge)                  // called inside a create, before its answer
 	ended    func(no string, nth int) string // state that a refund is in at once; nil leaves it pending
@@ -94,7 +95,7 @@ func newFakeChannel(t testing.TB, speaks tongue) *fakeChannel {
 	t.Helper()
 	f := &fakeChannel{
 		t: t, tongue: speaks, keys: map[string]string{}, drafts: map[string]string{}, refunds: map[string]*standardRefund{},
-		refunded: map[string]string{}, calls: map[string]int{}, served: map[string]int{},
+		refunded: map[string]string{}, calls: map[string]int{}, served: map[string]int{}, answered: map[string]int{},
 	}
 	mux := http.NewServeMux()
 	speaks.routes(f, mux)
@@ -144,6 +145,11 @@ func (f *fakeChannel) serve(w http.ResponseWriter, r *http.Request, op string, w
 		f.tongue.fail(w, r, codes[code], code)
 	default:
 		answer()
+		if r.Context().Err() == nil { // else the shop has given it up, and asks again
+			f.mu.Lock()
+			f.answered[op]++
+			f.mu.Unlock()
+		}
 	}
 }
 

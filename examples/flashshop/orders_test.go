@@ -17,7 +17,7 @@ func TestOrderIsPaidOnce(t *testing.T) {
 		o.wantStock(stock-1, 1, 0)
 		o.channel.take(pay, 0)
 		for range 3 { // sequential duplicates
-			if status := o.channel.deliver(o.channel.message("payment.succeeded", o.channel.take(pay, 0))); status != http.StatusNoContent {
+			if status := o.channel.deliverUntilTaken(o.channel.message("payment.succeeded", o.channel.take(pay, 0))); status != http.StatusNoContent {
 				t.Fatalf("callback: %d", status)
 			}
 		}
@@ -201,7 +201,7 @@ func TestLockedDatabase(t *testing.T) {
 			}
 			o.wantState(id, pending) // and reading goes on
 			release()
-			if status := o.channel.deliver(good); status != http.StatusNoContent {
+			if status := o.channel.deliverUntilTaken(good); status != http.StatusNoContent {
 				t.Errorf("callback after the lock: %d", status)
 			}
 			o.wantState(id, paid)
@@ -293,7 +293,7 @@ func TestReturnFromTheProvider(t *testing.T) {
 				t.Errorf("paid: %d %v", status, answer)
 			}
 		}
-		if status := o.channel.deliver(good); status != http.StatusNoContent {
+		if status := o.channel.deliverUntilTaken(good); status != http.StatusNoContent {
 			t.Errorf("callback: %d", status)
 		}
 		if status, _ := o.post("/orders/none/return", nil); status != http.StatusNotFound {

@@ -280,7 +280,7 @@ func TestStripeMessages(t *testing.T) {
 		for _, twin := range []string{"", "/funds_withdrawn"} {
 			m := about(pay, "dispute")
 			m.id += twin
-			if status := o.channel.deliver(m); status != http.StatusNoContent {
+			if status := o.channel.deliverUntilTaken(m); status != http.StatusNoContent {
 				t.Errorf("answered %d", status)
 			}
 		}
@@ -294,7 +294,7 @@ func TestStripeMessages(t *testing.T) {
 	})
 	t.Run("two events for one change", func(t *testing.T) {
 		_, pay := o.paid()
-		if status := o.channel.deliver(about(pay, "payment.succeeded")); status != http.StatusNoContent {
+		if status := o.channel.deliverUntilTaken(about(pay, "payment.succeeded")); status != http.StatusNoContent {
 			t.Errorf("answered %d", status)
 		}
 		if n := o.number(`SELECT max(n) FROM (SELECT count(*) n FROM grants GROUP BY order_id)`); n != 1 {

@@ -352,7 +352,7 @@ func TestSignatureProbe(t *testing.T) {
 			}
 			o.wantState(id, pending) // a probe never pays
 			m.probe = false          // the same message, signed well, is not taken for one that was seen
-			if status := o.channel.deliver(m); status != http.StatusNoContent {
+			if status := o.channel.deliverUntilTaken(m); status != http.StatusNoContent {
 				t.Errorf("the true one: answered %d", status)
 			}
 			o.wantState(id, paid)

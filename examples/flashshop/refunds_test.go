@@ -31,7 +31,7 @@ func TestParallelRefundsAreOne(t *testing.T) {
 		o.wantState(id, refunding)
 		for _, number := range o.channel.endRefunds("succeeded") {
 			for range 2 {
-				if status := o.channel.deliver(o.channel.refundMessage(number, "succeeded")); status != http.StatusNoContent {
+				if status := o.channel.deliverUntilTaken(o.channel.refundMessage(number, "succeeded")); status != http.StatusNoContent {
 					t.Errorf("refund callback: %d", status)
 				}
 			}
@@ -187,7 +187,7 @@ func TestRefundThatTheProviderStarted(t *testing.T) {
 					}
 					o.channel.console(number, pay, minor, state)
 					for range 2 {
-						if status := o.channel.deliver(o.channel.refundMessage(number, state)); status != http.StatusNoContent {
+						if status := o.channel.deliverUntilTaken(o.channel.refundMessage(number, state)); status != http.StatusNoContent {
 							t.Errorf("answered %d", status)
 						}
 					}
@@ -273,7 +273,7 @@ func TestRefundBeforeItsPayment(t *testing.T) {
 			t.Errorf("answered %d before the payment is known, want 409", status)
 		}
 		o.channel.deliverUntilTaken(o.channel.message("payment.succeeded", c))
-		if status := o.channel.deliver(gone); status != http.StatusNoContent {
+		if status := o.channel.deliverUntilTaken(gone); status != http.StatusNoContent {
 			t.Errorf("answered %d", status)
 		}
 		o.becomes(id, refunded)
@@ -477,7 +477,7 @@ func TestAcceptedRefundFailsLater(t *testing.T) {
 				o.channel.ended = func(string, int) string { return refundSucceeded }
 				o.channel.mu.Unlock()
 				for _, number := range o.channel.endRefunds(refundFailed) {
-					if status := o.channel.deliver(o.channel.refundMessage(number, refundFailed)); status != http.StatusNoContent {
+					if status := o.channel.deliverUntilTaken(o.channel.refundMessage(number, refundFailed)); status != http.StatusNoContent {
 						t.Errorf("answered %d", status)
 					}
 				}

@@ -1,0 +1,122 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/paystorm/paystorm/history"
+)
+
+// Check holds a query against the tables, which are empty, and says which of the shop's books it reads. It must be one statement that
+// only reads.
+func Check(query string) (books []string, err error) {
+	ctx := context.Background() // nothing is asked of anybody but this process
+	if !reads.MatchString(query) {
+		return nil, errors.New("is no query: want one SELECT")
+	}
+	if several(query) {
+		return nil, errors.New("has more than one statement: want one SELECT")
+	}
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1) // each connection has a memory of its own
+	if err := Write(ctx, db, nil, nil); err != nil {
+		return nil, err
+	}
+	pages, err := rootPages(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	read, err := pagesRead(ctx, db, query)
+	if err != nil {
+		return nil, wrongQuery(err)
+	}
+	for _, page := range read {
+		name := pages[page]
+		if slices.Contains(history.Tables(), history.Table(name)) && !slices.Contains(books, name) {
+			books = append(books, name)
+		}
+	}
+	slices.Sort(books)
+	return books, nil
+}
+
+// reads is a statement that begins as a query does, after its comments.
+var reads = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/)*(select|with)\b`)
+
+// several says whether a semicolon outside quotes and comments has anything after it.
+func several(query string) bool {
+	bare := quotes.ReplaceAllString(query, "x")
+	_, rest, found := strings.Cut(bare, ";")
+	return found && strings.TrimSpace(rest) != ""
+}
+
+var quotes = regexp.MustCompile(`(?s)'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/`)
+
+// rootPages is which table begins on which page.
+func rootPages(ctx context.Context, db *sql.DB) (map[int64]string, error) {
+	rows, err := db.QueryContext(ctx, "SELECT name, rootpage FROM sqlite_master WHERE type = 'table'")
+	if err != nil {
+		return nil, err
+	}
+	pages := map[int64]string{}
+	for rows.Next() {
+		var name string
+		var page int64
+		if err := rows.Scan(&name, &page); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		pages[page] = name
+	}
+	return pages, errors.Join(rows.Err(), rows.Close())
+}
+
+// pagesRead are the root pages that the query opens, as SQLite's own program for it says.
+func pagesRead(ctx context.Context, db *sql.DB, query string) ([]int64, error) {
+	rows, err := db.QueryContext(ctx, "EXPLAIN "+query)
+	if err != nil {
+		return nil, err
+	}
+	var pages []int64
+	for rows.Next() {
+		var address, p1, page, p3, p5 sql.NullInt64
+		var operation string
+		var p4, comment sql.NullString
+		if err := rows.Scan(&address, &operation, &p1, &page, &p3, &p4, &p5, &comment); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		if operation == "OpenRead" {
+			pages = append(pages, page.Int64)
+		}
+	}
+	return pages, errors.Join(rows.Err(), rows.Close())
+}
+
+// wrongQuery adds what there is to what SQLite says is not there.
+func wrongQuery(err error) error {
+	said := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "SQL logic error: "), " (1)")
+	switch {
+	case strings.Contains(said, "no such table"):
+		return fmt.Errorf("%s: want one of %s", said, strings.Join(tableNames(), ", "))
+	case strings.Contains(said, "no such column"):
+		return fmt.Errorf("%s: `paystorm list tables` shows the columns of each table", said)
+	default:
+		return errors.New(said)
+	}
+}
+
+func tableNames() []string {
+	var all []string
+	for _, table := range Schema() {
+		all = append(all, table.Name)
+	}
+	return all
+}

@@ -1,0 +1,1 @@
+SELECT order_no FROM final_grants GROUP BY order_no HAVING count(*) > 1
