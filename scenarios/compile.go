@@ -114,7 +114,22 @@ func assemble(scenario *Scenario, system *System, v Vocabulary, steps []LoadStep
 	for _, law := range plan.Laws {
 		plan.Required = append(plan.Required, law.ID)
 	}
+	if err == nil {
+		err = knownOf(scenario, plan, v)
+	}
 	return plan, err
+}
+
+// knownOf refuses known reds of what the run is not judged by.
+func knownOf(scenario *Scenario, plan Plan, v Vocabulary) error {
+	judged := slices.Concat(v.Invariants, names(plan.Laws, func(law PlannedLaw) string { return law.ID }))
+	c := &checker{source: scenario.source}
+	for index, known := range scenario.Known {
+		if !slices.Contains(judged, known.Invariant) {
+			c.fail(at("known", index, "invariant"), "known: unknown invariant %q: %s", known.Invariant, choose(known.Invariant, judged))
+		}
+	}
+	return c.errs.asError()
 }
 
 // loadSteps asks the profile, and numbers its steps' times, iterations and buyers.

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -130,6 +131,9 @@ func writeFaultTable(w io.Writer, title string, faults []Fault) {
 
 func (p Plan) writeJudgement(w io.Writer) {
 	fmt.Fprintf(w, "required\t%s\n", strings.Join(p.Required, ", "))
+	for _, law := range p.Laws {
+		fmt.Fprintf(w, "  law\t%s %s, reads %s\n", law.ID, law.Name, cmp.Or(strings.Join(law.Needs, ", "), "none of the shop's books"))
+	}
 	for _, invariant := range sortedKeys(p.Waive) {
 		fmt.Fprintf(w, "  waived\t%s: %s\n", invariant, p.Waive[invariant])
 	}

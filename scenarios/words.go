@@ -122,8 +122,7 @@ func words(v Vocabulary) map[string]wordSet {
 	return map[string]wordSet{
 		"Load.profile":        {noun: "profile", values: names(v.Profiles, profileName)},
 		"Scenario.invariants": {noun: "invariant", values: v.Invariants},
-		"Scenario.waive":      {noun: "invariant", keys: v.Invariants},
-		"Known.invariant":     {noun: "invariant", values: v.Invariants},
+		"Scenario.waive":      {noun: "invariant or table", keys: slices.Concat(v.Invariants, Tables())},
 		"ChannelUse.dialect":  {noun: "dialect", values: names(v.Dialects, dialectName)},
 		"System.states":       {noun: "order state", values: OrderStates()},
 		"System.probes":       {noun: "table", keys: Tables()},

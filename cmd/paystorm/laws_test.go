@@ -52,6 +52,10 @@ laws:
 	if err != nil {
 		t.Fatal(err)
 	}
+	var shown strings.Builder
+	if err := plan.WriteText(&shown); err != nil || !strings.Contains(shown.String(), plan.Laws[0].ID+" "+plan.Laws[0].Name+", reads ") {
+		t.Errorf("the plan shows, %v:\n%s", err, shown.String())
+	}
 	if !slices.ContainsFunc(plan.Required, func(id string) bool { return id == plan.Laws[0].ID }) {
 		t.Errorf("%s is not required: %v", plan.Laws[0].ID, plan.Required)
 	}
@@ -154,8 +158,9 @@ func TestALawOfEachForm(t *testing.T) {
 			detail: "paid, later pending",
 		},
 		{
-			form: "sql", law: `{id: L1, name: the price is the sale's, bearer: merchant, sql: price.sql}`,
-			files: map[string]string{"price.sql": `
+			form: "sql", law: `{sql: price.sql}`,
+			files: map[string]string{"price.sql": `-- invariant: L1 the price is the sale's
+-- bearer: merchant
 -- An order costs what its item is on sale for.
 SELECT order_no, abs(final_orders.minor - items.minor * quantity) AS net_minor, items.currency, quantity
   FROM final_orders JOIN items USING (sku) WHERE state IN ('paid', 'shipped', 'refunded') AND final_orders.minor <> items.minor * quantity;
@@ -210,8 +215,8 @@ func TestALawThatCannotBeJudged(t *testing.T) {
 	if result.Exercised != 0 || verdict.Verdict != invariants.Inconclusive || !strings.Contains(strings.Join(verdict.Reasons.Texts(), "\n"), "L1, miles are given once: required, and never exercised") {
 		t.Errorf("without a case: %s, %s, %q", result.Summary, verdict.Headline, verdict.Reasons.Texts())
 	}
-	endless := "  - {id: L1, name: says too little, bearer: buyer, sql: l.sql}\n"
-	result, verdict = judged(t, sold(t), planned(t, endless, map[string]string{"l.sql": "SELECT 5 AS net_minor\n-- cases:\nSELECT 1"}))
+	endless := "  - {sql: l.sql}\n"
+	result, verdict = judged(t, sold(t), planned(t, endless, map[string]string{"l.sql": "-- invariant: L1 says too little\n-- bearer: buyer\nSELECT 5 AS net_minor\n-- cases:\nSELECT 1"}))
 	if result.Status != invariants.NotKnown || !strings.Contains(result.Summary, "net_minor has no currency") || verdict.Verdict != invariants.Inconclusive {
 		t.Errorf("an amount without currency: %s, %s, %s", result.Status, result.Summary, verdict.Headline)
 	}
@@ -220,21 +225,26 @@ func TestALawThatCannotBeJudged(t *testing.T) {
 // TestALawThatAsksTheWrongThing: what a law asks is held against the tables before anything is started, and told at its place.
 func TestALawThatAsksTheWrongThing(t *testing.T) {
 	for law, want := range map[string]string{
-		"{id: L1, name: n, once: {table: grant, key: order_no}}":               "8:23: L1: no such table: grant: want one of run, phases",
-		"{id: L1, name: n, once: {table: grants, key: [order_no, point]}}":     "8:23: L1: no such column: point: `paystorm list tables` shows",
-		"{id: L1, name: n, once: {table: grants, where: x ==, key: order_no}}": "8:23: L1: near",
-		"{id: L1, name: n, sql: l.sql}":                                        "8:23: sql: l.sql: is no query: want one SELECT",
+		"{id: L1, name: n, once: {table: grant, key: order_no}}":               `sale.yaml:8:23: L1: there is no table grant: did you mean "grants"?`,
+		"{id: L1, name: n, once: {table: grants, key: [order_no, knd]}}":       `sale.yaml:8:23: L1: there is no column knd: did you mean "kind"?`,
+		"{id: L1, name: n, once: {table: grants, where: x ==, key: order_no}}": "sale.yaml:8:23: L1: near",
+		"{sql: writes.sql}":  "writes.sql:1:1: is no query: want one SELECT",
+		"{sql: unheard.sql}": `unheard.sql:4:8: there is no table final_order: did you mean "final_orders"?`,
 	} {
 		dir := t.TempDir()
 		text := "name: lawful\nsystem: flashshop\nsale: {items: [{sku: phone-x, stock: 30, price: 4999.00 CNY}]}\n" +
 			"load: {profile: steady, peak: 10/s, for: 2s}\nsettle: 15s\n\nlaws:\n  - " + law + "\n"
-		for name, text := range map[string]string{"sale.yaml": text, "l.sql": "DELETE FROM orders\n-- cases:\nSELECT 1"} {
+		for name, text := range map[string]string{
+			"sale.yaml":   text,
+			"writes.sql":  "-- invariant: L1 writes\nDELETE FROM orders\n-- cases:\nSELECT 1",
+			"unheard.sql": "-- invariant: L1 asks nobody\nSELECT order_no\n  FROM\n       final_order\n-- cases:\nSELECT 1",
+		} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
 		status, _, said := command(t, "plan", filepath.Join(dir, "sale.yaml"))
-		if status != exitUsage || !strings.Contains(said, "sale.yaml:"+want) {
+		if status != exitUsage || !strings.Contains(said, want) {
 			t.Errorf("%s: status %d, %s", law, status, said)
 		}
 	}

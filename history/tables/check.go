@@ -37,7 +37,7 @@ func Check(query string) (books []string, err error) {
 	}
 	read, err := pagesRead(ctx, db, query)
 	if err != nil {
-		return nil, wrongQuery(err)
+		return nil, wrongQuery(query, err)
 	}
 	for _, page := range read {
 		name := pages[page]
@@ -100,17 +100,48 @@ func pagesRead(ctx context.Context, db *sql.DB, query string) ([]int64, error) {
 	return pages, errors.Join(rows.Err(), rows.Close())
 }
 
-// wrongQuery adds what there is to what SQLite says is not there.
-func wrongQuery(err error) error {
+// unknownWord is a table or a column that there is not.
+type unknownWord struct {
+	what, word string
+	known      []string
+}
+
+func (e unknownWord) Error() string { return fmt.Sprintf("there is no %s %s", e.what, e.word) }
+
+// Unknown is the word, and what there is.
+func (e unknownWord) Unknown() (word string, known []string) { return e.word, e.known }
+
+var (
+	noSuchTable  = regexp.MustCompile(`no such table: (\S+)`)
+	noSuchColumn = regexp.MustCompile(`no such column: (?:\w+\.)?(\w+)`)
+)
+
+// wrongQuery is what SQLite says of a query, with what there is instead.
+func wrongQuery(query string, err error) error {
 	said := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "SQL logic error: "), " (1)")
-	switch {
-	case strings.Contains(said, "no such table"):
-		return fmt.Errorf("%s: want one of %s", said, strings.Join(tableNames(), ", "))
-	case strings.Contains(said, "no such column"):
-		return fmt.Errorf("%s: `paystorm list tables` shows the columns of each table", said)
-	default:
-		return errors.New(said)
+	if found := noSuchTable.FindStringSubmatch(said); found != nil {
+		return unknownWord{"table", found[1], tableNames()}
 	}
+	if found := noSuchColumn.FindStringSubmatch(said); found != nil {
+		return unknownWord{"column", found[1], columnsIn(query)}
+	}
+	return errors.New(said)
+}
+
+// columnsIn are the columns of the tables that a query names.
+func columnsIn(query string) []string {
+	var all []string
+	for _, table := range Schema() {
+		if !regexp.MustCompile(`\b` + table.Name + `\b`).MatchString(query) {
+			continue
+		}
+		for _, column := range table.Columns {
+			if !slices.Contains(all, column.Name) {
+				all = append(all, column.Name)
+			}
+		}
+	}
+	return all
 }
 
 func tableNames() []string {
