@@ -10,16 +10,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/paystorm/paystorm/dice"
 	"github.com/paystorm/paystorm/mockchannel"
-	"github.com/paystorm/paystorm/mockchannel/alipay"
+	"github.com/paystorm/paystorm/mockchannel/dialects"
 	"github.com/paystorm/paystorm/mockchannel/door"
-	"github.com/paystorm/paystorm/mockchannel/standard"
-	"github.com/paystorm/paystorm/mockchannel/stripe"
-	"github.com/paystorm/paystorm/mockchannel/wechatpay"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -30,31 +26,9 @@ const (
 	refundDelay = 150 * time.Millisecond
 )
 
-// Dialects are the channel dialects that a system file may ask for. One line each.
-func Dialects() []mockchannel.Dialect {
-	return []mockchannel.Dialect{
-		alipay.New(alipay.Settings{BillsAtOnce: true}), // a run is over before the next day
-		standard.New(),
-		stripe.New(),
-		wechatpay.New(),
-	}
-}
-
-// Dialect is the dialect of that name.
-func Dialect(name string) (mockchannel.Dialect, error) {
-	var names []string
-	for _, dialect := range Dialects() {
-		if dialect.Name() == name {
-			return dialect, nil
-		}
-		names = append(names, dialect.Name())
-	}
-	return nil, fmt.Errorf("dialect %q: there are %s", name, strings.Join(names, ", "))
-}
-
 // startChannel starts the channel with keys of its own for this run.
 func (r *run) startChannel(ctx context.Context) error {
-	dialect, err := Dialect(r.plan.System.Channel.Dialect)
+	dialect, err := dialects.Named(r.plan.System.Channel.Dialect)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/mockchannel/dialects"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -120,7 +121,7 @@ func systemFacts(system scenarios.System, version, commit string) history.System
 	if system.Ledger != nil {
 		facts.ChannelAccounts = system.Ledger.Channel
 	}
-	if dialect, err := Dialect(system.Channel.Dialect); err == nil { // an unknown one has been refused
+	if dialect, err := dialects.Named(system.Channel.Dialect); err == nil { // an unknown one has been refused
 		facts.NumberPerPayment = dialect.Traits().NumberPerPayment
 	}
 	for _, table := range sortedKeys(system.Probes) {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/paystorm/paystorm/harness"
 	"github.com/paystorm/paystorm/harness/fault"
 	"github.com/paystorm/paystorm/mockchannel"
+	"github.com/paystorm/paystorm/mockchannel/dialects"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -42,7 +42,7 @@ func (f *channelFlags) add(cmd *cobra.Command) {
 
 func dialectNames() []string {
 	var names []string
-	for _, dialect := range harness.Dialects() {
+	for _, dialect := range dialects.All() {
 		names = append(names, dialect.Name())
 	}
 	return names
@@ -66,7 +66,7 @@ type channelSetup struct {
 func (f *channelFlags) understand() (channelSetup, error) {
 	setup := channelSetup{addr: f.addr, ca: f.ca, faultTexts: f.faults, seed: f.seed, refundDelay: f.refundDelay}
 	var err error
-	if setup.dialect, err = harness.Dialect(f.dialect); err != nil {
+	if setup.dialect, err = dialects.Named(f.dialect); err != nil {
 		return setup, err
 	}
 	if err = onLoopback(f.addr); err != nil {
@@ -84,7 +84,7 @@ func (f *channelFlags) understand() (channelSetup, error) {
 	if setup.endpoint, err = f.parseEndpoint(setup.dialect); err != nil {
 		return setup, err
 	}
-	vocabulary := scenarios.Vocabulary{Faults: fault.ForChannel(harness.Dialects())}
+	vocabulary := scenarios.Vocabulary{Faults: fault.ForChannel(dialects.All())}
 	setup.faults, err = scenarios.PlanFaults("--fault", f.faults, f.dialect, vocabulary)
 	return setup, err
 }

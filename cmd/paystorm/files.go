@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/paystorm/paystorm/harness"
 	"github.com/paystorm/paystorm/history/tables"
 	"github.com/paystorm/paystorm/invariants"
+	"github.com/paystorm/paystorm/mockchannel/dialects"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
@@ -137,7 +137,7 @@ func listCommand() *cobra.Command {
 			case "invariants":
 				listInvariants(table)
 			case "dialects":
-				for _, dialect := range harness.Dialects() {
+				for _, dialect := range dialects.All() {
 					name := dialect.Name()
 					fmt.Fprintln(table, name)
 				}

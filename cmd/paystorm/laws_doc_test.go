@@ -17,26 +17,33 @@ var lawsPage = filepath.Join("..", "..", "docs", "laws.md")
 
 // TestTheLawsPageIsWhatTheCodeSays: its lists of tables and of clauses are generated.
 func TestTheLawsPageIsWhatTheCodeSays(t *testing.T) {
-	text, err := os.ReadFile(lawsPage)
+	holdBlocks(t, lawsPage, map[string]string{"tables": tablesInMarkdown(), "clauses": clausesInMarkdown()})
+}
+
+// holdBlocks holds the generated blocks of a page, each between comments with its name, against what they should be. With -update it
+// writes them.
+func holdBlocks(t *testing.T, file string, blocks map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	page := string(text)
-	for block, want := range map[string]string{"tables": tablesInMarkdown(), "clauses": clausesInMarkdown()} {
+	for block, want := range blocks {
 		begin, end := "<!-- "+block+" -->\n", "<!-- /"+block+" -->"
 		before, rest, found := strings.Cut(page, begin)
 		_, after, closed := strings.Cut(rest, end)
 		if !found || !closed {
-			t.Fatalf("the page has no block %s", block)
+			t.Fatalf("%s has no block %s", file, block)
 		}
 		page = before + begin + want + end + after
 	}
 	if *update {
-		if err := os.WriteFile(lawsPage, []byte(page), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if page != string(text) {
-		t.Error("docs/laws.md is not what the code says: run the test with -update")
+		t.Errorf("%s is not what the code says: run the test with -update", file)
 	}
 }
 

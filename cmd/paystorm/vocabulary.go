@@ -5,20 +5,20 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/paystorm/paystorm/harness"
 	"github.com/paystorm/paystorm/harness/fault"
 	"github.com/paystorm/paystorm/harness/load"
 	"github.com/paystorm/paystorm/harness/sut"
 	"github.com/paystorm/paystorm/history/tables"
 	"github.com/paystorm/paystorm/invariants"
+	"github.com/paystorm/paystorm/mockchannel/dialects"
 	"github.com/paystorm/paystorm/scenarios"
 )
 
 // vocabulary is everything that a scenario or system file may name. It is put together here because the packages that
 // own the parts do not know one another.
 func vocabulary() scenarios.Vocabulary {
-	dialects := harness.Dialects()
-	faults, payers := fault.Vocabulary(dialects)
+	spoken := dialects.All()
+	faults, payers := fault.Vocabulary(spoken)
 	v := scenarios.Vocabulary{
 		Faults:   faults,
 		Payers:   payers,
@@ -32,7 +32,7 @@ func vocabulary() scenarios.Vocabulary {
 			return load.CheckScript(context.Background(), self, path)
 		},
 	}
-	for _, dialect := range dialects {
+	for _, dialect := range spoken {
 		v.Dialects = append(v.Dialects, scenarios.Dialect{Name: dialect.Name(), Credentials: dialect.Credentials()})
 	}
 	for _, launcher := range sut.Launchers() {
