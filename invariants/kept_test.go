@@ -2,10 +2,13 @@ package invariants
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/paystorm/paystorm/history"
@@ -77,6 +80,40 @@ func TestKeptRunsAreJudgedAsBefore(t *testing.T) {
 				t.Errorf("in no kept run %s is %s", invariant.ID, status)
 			}
 		}
+	}
+}
+
+// TestLiesAreJudgedAsBefore is the same for a history of each lie and for an honest one, by the digest of its verdict.
+func TestLiesAreJudgedAsBefore(t *testing.T) {
+	var got strings.Builder
+	digest := func(name string, h *history.History) {
+		verdict := Judge(h)
+		verdict.Judge = ""
+		text, err := json.Marshal(verdict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&got, "%x %s: %s\n", sha256.Sum256(text), name, verdict.Verdict)
+	}
+	digest("an honest history", newLiar(1).History)
+	for _, told := range lies() {
+		l := newLiar(1)
+		if told.tell(l) != "" {
+			digest(told.name, l.History)
+		}
+	}
+	const file = "testdata/kept/lies.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("this judge says another thing of simulated histories: if that is meant, run the test with -update and look at the diff of %s", file)
 	}
 }
 

@@ -219,6 +219,18 @@ func liesOfRefunds() []lie {
 		row("a refund that was made has failed", refunds, done, func(r *history.RefundRow) { r.State = history.RefundBroken }),
 		row("a refund that failed is done", refunds, broken, func(r *history.RefundRow) { r.State = history.RefundDone }),
 		row("a refund that failed is pending", refunds, broken, func(r *history.RefundRow) { r.State = history.RefundPending }),
+		{"a refund is of another order's payment", func(l *liar) string {
+			i := pick(l, l.books.Refunds, func(r history.RefundRow) bool { return done(l, r) })
+			if i < 0 {
+				return ""
+			}
+			j := pick(l, l.books.Payments, func(r history.PaymentRow) bool { return r.Payment != "" && r.Order != l.books.Refunds[i].Order })
+			if j < 0 {
+				return ""
+			}
+			l.books.Refunds[i].Payment = l.books.Payments[j].Payment
+			return fmt.Sprintf("%+v", l.books.Refunds[i])
+		}},
 	}
 }
 
@@ -245,6 +257,16 @@ func liesOfPayments() []lie {
 		row("a captured payment is refunded", payments, only, func(r *history.PaymentRow) { r.State = history.PaymentRefunded }),
 		row("a closed payment is captured", payments, dead, func(r *history.PaymentRow) { r.State = history.PaymentCaptured }),
 		row("a payment is of an order that nobody knows", payments, only, func(r *history.PaymentRow) { r.Order, r.Payment = "nobody's", "nobody's" }),
+		{"two payments have each other's order", func(l *liar) string {
+			rows := l.books.Payments
+			i := pick(l, rows, func(r history.PaymentRow) bool { return only(l, r) })
+			j := pick(l, rows, func(r history.PaymentRow) bool { return only(l, r) && (i < 0 || r.Order != rows[i].Order) })
+			if i < 0 || j < 0 {
+				return ""
+			}
+			rows[i].Order, rows[j].Order = rows[j].Order, rows[i].Order
+			return fmt.Sprintf("%+v and %+v", rows[i], rows[j])
+		}},
 	}
 }
 

@@ -23,12 +23,16 @@ type paymentMatcher struct {
 	run      *Run
 	byNumber map[string][]*Payment // the channel's order number
 	claimed  map[*Payment]bool     // by a row that claims it captured
+	booked   map[string]bool       // orders of the final books
 	old      map[[3]string]bool    // rows of the baseline
 }
 
 func newPaymentMatcher(run *Run) *paymentMatcher {
 	m := &paymentMatcher{
-		run: run, byNumber: map[string][]*Payment{}, claimed: map[*Payment]bool{}, old: map[[3]string]bool{},
+		run: run, byNumber: map[string][]*Payment{}, claimed: map[*Payment]bool{}, old: map[[3]string]bool{}, booked: map[string]bool{},
+	}
+	for _, row := range run.Final.Books.Orders {
+		m.booked[row.Order] = true
 	}
 	for _, story := range run.Stories {
 		for _, payment := range story.Payments {
@@ -172,8 +176,16 @@ func (m *paymentMatcher) apart(row history.PaymentRow, payment *Payment, billed 
 		return "captured another amount at the channel than in the shop's payments", apartBy(row, payment), BearerMerchant
 	case row.State == history.PaymentRefunded && payment.Kept() > 0:
 		return "refunded in the shop's payments, not in full at the channel", payment.Kept(), BearerBuyer
+	case m.ofAnother(row, payment):
+		return "captured for another order than the shop's payments say", 0, BearerNone
 	}
 	return "", 0, BearerNone
+}
+
+// ofAnother says that a row names a payment of the channel and another order than that payment is of, both of which are in the books.
+func (m *paymentMatcher) ofAnother(row history.PaymentRow, payment *Payment) bool {
+	order := m.run.index.orderNumber(payment.Created.Order, payment.Created.Ref)
+	return row.Payment == payment.ID && row.Order != order && m.booked[row.Order] && m.booked[order]
 }
 
 func apartBy(row history.PaymentRow, payment *Payment) int64 {
@@ -217,11 +229,8 @@ func paymentName(row history.PaymentRow) string {
 
 // judgePaymentsHaveOrders finds rows that say that money came for an order that is not in the books.
 func judgePaymentsHaveOrders(run *Run) Finding {
-	booked := map[string]bool{}
-	for _, row := range run.Final.Books.Orders {
-		booked[row.Order] = true
-	}
 	matcher := newPaymentMatcher(run)
+	booked := matcher.booked
 	found := Finding{}
 	for _, row := range matcher.rows() {
 		if !settledRow(row) {

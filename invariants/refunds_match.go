@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/paystorm/paystorm/history"
+	"github.com/paystorm/paystorm/money"
 )
 
 // refundsMatch is I3. An order with a refund at the channel or in the shop, or promised to a buyer, exercises it. The two sides
@@ -64,7 +65,29 @@ func refundRowsAlike(j *judging, story *Story) {
 	if slices.ContainsFunc(story.ShopRefunds, func(r history.RefundRow) bool { return !refundState(r.State) }) {
 		j.unclear.add("a refund is in a state that is none of pending, succeeded and failed", story)
 	}
-	j.failRefunds(story, refundsApart(j, story, pairs)...)
+	j.failRefunds(story, append(refundsApart(j, story, pairs), refundsOfOthers(j.run, story)...)...)
+}
+
+// refundsOfOthers finds rows that name a payment which the channel has for another order.
+func refundsOfOthers(run *Run, story *Story) []Violation {
+	var wrong []Violation
+	for _, row := range story.ShopRefunds {
+		payment := run.index.byPayment[row.Payment]
+		if row.Payment == "" || payment == nil || row.Order == "" {
+			continue
+		}
+		order := run.index.orderNumber(payment.Created.Order, payment.Created.Ref)
+		if order == story.Order || run.index.byOrder[order] == nil {
+			continue
+		}
+		amount := money.Amount{Minor: row.Minor, Currency: cmp.Or(row.Currency, payment.Currency)}
+		wrong = append(wrong, Violation{
+			Pattern: "refund booked of another order's payment", Order: story.Order, Net: story.balance().amount(0), Gross: amount,
+			Evidence: []Evidence{rowOf(run, history.TableRefunds, row.MerchantRefund), recordOf(payment.Created)}, Since: run.Final.Begin,
+			Detail: fmt.Sprintf("refund %s: %s of payment %s, which is of order %s", row.MerchantRefund, amount, row.Payment, order),
+		})
+	}
+	return wrong
 }
 
 // failRefunds adds violations of an order whose refunds have had their time. What is excused is counted by its reason.

@@ -10,13 +10,13 @@ import (
 	"sync"
 )
 
-// keptVerdicts are those of the runs that are kept to be judged again by every change: what this judge says of them.
+// keptVerdicts are those of the runs that are kept to be judged again by every change, and digests of those of simulated histories in
+// which one thing is a lie: what this judge says of them.
 //
-//go:embed testdata/kept/*/verdict.json
+//go:embed testdata/kept/*/verdict.json testdata/kept/lies.txt
 var keptVerdicts embed.FS
 
-// JudgeVersion names this judge: the first twelve hexadecimal digits of the SHA-256 of its table of clauses and of its verdicts
-// of the kept runs. A test holds those verdicts to what the judge says, so that a judge that says another thing has another version,
+// JudgeVersion names this judge: the first twelve hexadecimal digits of the SHA-256 of its table of clauses and of those verdicts. A test holds those verdicts to what the judge says, so that a judge that says another thing has another version,
 // and one that is only written otherwise has not.
 func JudgeVersion() string { return judgeVersion() }
 
@@ -27,7 +27,7 @@ var judgeVersion = sync.OnceValue(func() string {
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}
-	for _, file := range files {
+	for _, file := range append(files, "testdata/kept/lies.txt") {
 		text, err := keptVerdicts.ReadFile(file)
 		if err != nil {
 			panic(err) // it is part of this binary
