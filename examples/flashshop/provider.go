@@ -114,6 +114,7 @@ var (
 	errFinal         = errors.New("asking the same again cannot help")
 	errUnknownRefund = errors.New("there is no such refund")
 	errUnrefundable  = errors.New("this refund will never be made")
+	errUnanswered    = errors.New("this refund is not known, and asking for it again under its number gets no other answer")
 )
 
 func (r *refusal) Error() string { return fmt.Sprintf("the provider refused: %s (%s)", r.Code, r.Text) }

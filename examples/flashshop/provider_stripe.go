@@ -114,8 +114,8 @@ func (s *stripeShop) refund(ctx context.Context, number string, p payment, minor
 	made, err := s.client.V1Refunds.Create(ctx, params)
 	if kept(err) {
 		told, err := s.refundState(ctx, number, p)
-		if errors.Is(err, errUnknownRefund) { // it was not made, and under this number it never will be
-			return refund{number, minor, refundFailed}, nil
+		if errors.Is(err, errUnknownRefund) { // it was not made, or the list lags
+			err = errors.Join(errUnanswered, err)
 		}
 		return told, err
 	}

@@ -224,11 +224,13 @@ func TestErrorsThatStripeKeeps(t *testing.T) {
 		fault   fault
 		want    string
 		refunds int
+		lag     bool // the first lists of refunds show none
 	}{
-		{"a payment was made", opCreate, fault{lose: true}, pending, 0},
-		{"no payment was made", opCreate, fault{refuse: 500}, closed, 0},
-		{"a refund was made", opRefund, fault{lose: true}, refunded, 1},
-		{"no refund was made: another number", opRefund, fault{refuse: 500}, refunded, 1},
+		{"a payment was made", opCreate, fault{lose: true}, pending, 0, false},
+		{"no payment was made", opCreate, fault{refuse: 500}, closed, 0, false},
+		{"a refund was made", opRefund, fault{lose: true}, refunded, 1, false},
+		{"a refund was made, and is not shown at once", opRefund, fault{lose: true}, refunded, 1, true},
+		{"no refund was made: another number", opRefund, fault{refuse: 500}, refunded, 1, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -238,7 +240,7 @@ func TestErrorsThatStripeKeeps(t *testing.T) {
 				if op == row.op && nth == 1 {
 					return row.fault
 				}
-				return fault{}
+				return fault{stale: row.lag && op == opRefundQuery && nth < maxRefunds}
 			})
 			if row.op == opCreate {
 				_, answer := o.post("/orders", map[string]any{"sku": "phone-x", "quantity": 1, "buyer": 7})

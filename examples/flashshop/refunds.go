@@ -169,6 +169,8 @@ func (s *shop) pursue(ctx context.Context, number string) error {
 			err = s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error {
 				return s.learnRefund(ctx, t, c.Number, told)
 			})
+		case errors.Is(asked, errUnanswered):
+			err = s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error { return s.unanswered(ctx, t, c) })
 		case errors.Is(asked, errUnrefundable):
 			err = s.store.write(ctx, theOrder(c.Order), func(ctx context.Context, t tx) error { return s.refused(ctx, t, c) })
 		case s.defects.has("D16"): // no answer is taken for a no
@@ -360,6 +362,20 @@ func (s *shop) refused(ctx context.Context, t tx, c claim) error {
 	if back || c.Refusals+1 >= maxRefunds {
 		return s.giveUp(ctx, t, c)
 	}
+	return s.patience(ctx, t, c)
+}
+
+// unanswered is what it means that a refund may have been made and is not to be seen: what the provider shows may lag, and another
+// number would ask for the money twice. Only one that stays unseen was not made, and is issued again under a new number.
+func (s *shop) unanswered(ctx context.Context, t tx, c claim) error {
+	if c.Refusals+1 >= maxRefunds {
+		return s.learnRefund(ctx, t, c.Number, refund{Number: c.Number, AmountMinor: c.Minor, State: refundFailed})
+	}
+	return s.patience(ctx, t, c)
+}
+
+// patience asks for the refund again, so many times.
+func (s *shop) patience(ctx context.Context, t tx, c claim) error {
 	if _, err := t.exec(ctx, `UPDATE refunds SET refusals = refusals + 1 WHERE refund_no = ?`, c.Number); err != nil {
 		return err
 	}
