@@ -357,7 +357,7 @@ func sinksOnce(run *Run, story *Story) []wrongEffect {
 func sinksPaid(run *Run, story *Story) []wrongEffect {
 	why := "paid"
 	if !unpaid(run, story) {
-		if !isOver(story.State()) || !story.neverSold(run.Header.System.Timers) {
+		if !isOver(story.State()) && story.State() != history.OrderRefunding || !story.neverSold(run.Header.System.Timers) {
 			return nil
 		}
 		why = "sold"

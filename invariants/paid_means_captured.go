@@ -147,7 +147,7 @@ func (s *Story) misstated() bool {
 		return false
 	}
 	is := func(minor int64, currency string) bool {
-		return minor == row.Minor && (row.Currency == "" || currency == "" || currency == row.Currency)
+		return minor == row.Minor && !differentCurrency(row.Currency, currency)
 	}
 	for _, payment := range captured {
 		if currency := payment.Succeeded.Currency; is(payment.Captured(), currency) || is(payment.Kept(), currency) {

@@ -200,7 +200,11 @@ func pricesAsked(run *Run) Fold {
 		if !odd && known {
 			violation, odd = underbooked(story, cost)
 		}
-		if !odd && known {
+		switch {
+		case odd || !known:
+		case story.mayHaveACoupon(cost):
+			j.skip("less than the price was charged, and the coupons, of which the sale gives some away, were not read", story)
+		default:
 			violation, odd = mispriced(story, cost, surplus, read)
 		}
 		asked := story.charge(cost)
@@ -218,6 +222,15 @@ func pricesAsked(run *Run) Fold {
 		found.Pending = slices.Concat(dearer.line("%s charged more than the sale's price: %s"),
 			reduced.line("%s charged less than the sale's price, by a discount that is in the books alone: %s"))
 	})
+}
+
+// mayHaveACoupon says that the coupons were not read, and that one of the sale's explains why the order was charged less than its price.
+func (s *Story) mayHaveACoupon(cost priceRange) bool {
+	most, charged := int64(0), s.charge(cost)
+	for _, coupon := range s.terms.coupons {
+		most = max(most, coupon.Off.Minor)
+	}
+	return !s.terms.couponsRead && charged.Currency == cost.currency && charged.Minor < cost.low && charged.Minor >= cost.low-most
 }
 
 // unlisted says that something in the order is not on sale, and that it was not paid for what is: nobody knows what it should cost.

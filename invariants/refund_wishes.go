@@ -71,7 +71,7 @@ func wishesKept(j *judging, story *Story) {
 	case !unasked && story.failureBooked():
 		j.look(story.label() + ": a refund was accepted from the buyer and failed, and waits for a person")
 	case !unasked:
-		forgotten := refundForgotten(story, wishes)
+		forgotten := refundForgotten(story, wishes, j.run.Has(history.TableRefunds))
 		if len(forgotten) > 0 && story.refundFailed() && !j.run.Has(history.TableRefunds) {
 			j.unclear.add("a refund was accepted from the buyer and failed, and the shop's refunds, which may say so, were not read", story)
 			return
@@ -126,10 +126,14 @@ func (s *Story) calledOff() bool {
 // refundForgotten finds wishes that the shop accepted and did not see to, although none of its requests for a refund was refused or is
 // under way: then the shop may have had to leave it at that, or goes on. A refund that failed at the channel is to be made again, or
 // handed to a person.
-func refundForgotten(story *Story, wishes []wish) []Violation {
+//
+// What was captured beyond what is due was owed before anybody wished: giving that back is no answer to a wish. Where the refunds were
+// read and the order has none, nobody sees to one that the channel refused.
+func refundForgotten(story *Story, wishes []wish, read bool) []Violation {
 	sum := story.balance()
-	promised, given := wished(wishes, sum.captured, wish.promised), sum.refunded+sum.pending
-	if promised <= given || !effective(story.State()) || story.firstCapture() == nil || story.refundTroubled() {
+	promised, given := wished(wishes, sum.captured, wish.promised), max(0, sum.refunded+sum.pending-story.extra())
+	troubled := story.refundTroubled() && (len(story.ShopRefunds) > 0 || !read)
+	if promised <= given || !effective(story.State()) || story.firstCapture() == nil || troubled {
 		return nil
 	}
 	violation := story.owes("a refund was accepted from the buyer, and forgotten")
@@ -150,6 +154,9 @@ func refundForgotten(story *Story, wishes []wish) []Violation {
 	return []Violation{violation}
 }
 
+// extra is what was captured beyond what is due.
+func (s *Story) extra() int64 { return max(0, s.balance().captured-s.Due().Minor) }
+
 // refundFailed says that a refund of the order failed at the channel.
 func (s *Story) refundFailed() bool {
 	return slices.ContainsFunc(s.Payments, func(p *Payment) bool {
@@ -157,22 +164,28 @@ func (s *Story) refundFailed() bool {
 	})
 }
 
-// failureBooked says that what the order's buyer was promised and has not got failed at the channel, that the shop's refunds say so,
-// and that none is to come: then it is a person's to see to, as an order in review is.
+// failureBooked says that what the order's buyer was promised and has not got failed at the channel or was refused there, that the shop's
+// refunds say so, and that none is to come: then it is a person's to see to, as an order in review is.
 func (s *Story) failureBooked() bool {
 	sum := s.balance()
 	owed := wished(s.wishes(), sum.captured, wish.promised) > sum.refunded+sum.pending
-	return effective(s.State()) && owed && !s.refundTroubled() && slices.ContainsFunc(pairRefunds(s), func(p refundPair) bool {
-		return p.channel != nil && p.channel.state() == history.RefundBroken &&
-			slices.ContainsFunc(p.shop, func(r history.RefundRow) bool { return r.State == history.RefundBroken })
+	refused := slices.ContainsFunc(s.Requests, func(e *history.Event) bool { return e.State == "refund" && e.Outcome == history.Refused })
+	return effective(s.State()) && owed && !s.refundBooked(history.RefundPending) && slices.ContainsFunc(pairRefunds(s), func(p refundPair) bool {
+		failed := p.channel == nil && refused || p.channel != nil && p.channel.state() == history.RefundBroken
+		return failed && slices.ContainsFunc(p.shop, func(r history.RefundRow) bool { return r.State == history.RefundBroken })
 	})
+}
+
+// refundBooked says that the shop has a refund of the order in a state.
+func (s *Story) refundBooked(state string) bool {
+	return slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State == state })
 }
 
 // refundTroubled says that the channel refused a refund of the order or left its request without an answer, or that the
 // shop still means to make one. That it failed in the shop's books alone is its word, and no trouble.
 func (s *Story) refundTroubled() bool {
 	refused := slices.ContainsFunc(s.Requests, func(e *history.Event) bool { return e.State == "refund" && e.Outcome != history.OK })
-	return refused || slices.ContainsFunc(s.ShopRefunds, func(r history.RefundRow) bool { return r.State == history.RefundPending })
+	return refused || s.refundBooked(history.RefundPending)
 }
 
 // lastRefund is when the last refund that stands was made.

@@ -289,7 +289,7 @@ func refundedInPart(story *Story) []Violation {
 func (s *Story) partWasWished() bool {
 	wishes, sum := s.wishes(), s.balance()
 	part := len(wishes) > 0 && !slices.ContainsFunc(wishes, func(w wish) bool { return w.all })
-	return part && sum.refunded+sum.pending >= wished(wishes, sum.captured, func(wish) bool { return true })
+	return part && sum.refunded+sum.pending >= s.extra()+wished(wishes, sum.captured-s.extra(), func(wish) bool { return true })
 }
 
 // refundPromised is the last request of the buyer for the money back that the shop accepted, or nil.
@@ -350,7 +350,7 @@ func (p refundPair) apart(story *Story) string {
 		return "one refund at the channel, booked more than once in the shop"
 	case p.shop[0].Minor != p.channel.Minor:
 		return "refunded another amount at the channel than in the shop"
-	case p.shop[0].Currency != "" && p.channel.Created.Currency != "" && p.shop[0].Currency != p.channel.Created.Currency:
+	case differentCurrency(p.shop[0].Currency, p.channel.Created.Currency):
 		return "refunded in another currency at the channel than in the shop"
 	}
 	shop, channel := p.shop[0].State, p.channel.state()

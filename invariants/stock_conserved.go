@@ -381,7 +381,10 @@ func (s *Story) paidBack(item *history.Item, quantity int64) int64 {
 // neverSold says that the order is known to have ended before its money came, and that nobody saw it sold since: whatever was given
 // back, it may hold no sold unit.
 func (s *Story) neverSold(timers history.Timers) bool {
-	return !slices.ContainsFunc(s.wishes(), wish.promised) && !s.wasBought() && endedBeforeCapture(s, timers) != nil && len(s.Captured()) == 1
+	return !slices.ContainsFunc(s.wishes(), wish.promised) && !s.wasBought() && s.firstCapture() != nil && !slices.ContainsFunc(s.Captured(), func(p *Payment) bool {
+		how, _ := ended(s, p, timers)
+		return how == ""
+	})
 }
 
 // atRest compares the final stock with what the orders hold. Units that were reserved before the run may since have
